@@ -1,0 +1,329 @@
+/**
+ * One ZMTP conversation over one byte stream (RFC 37): greeting, handshake, traffic.
+ *
+ *   GREETING -> HANDSHAKE -> TRAFFIC -> CLOSING -> CLOSED
+ *      \------------\----------\-----------------> CLOSED
+ *
+ * It gathers frames into messages for its pipe, hands the pipe's messages to its writer, and has one exit, `#finish`,
+ * that every end goes through: the stream's close, a peer's fault, a timeout, the socket's close. It does not own the
+ * pipe (a dialer's outlives it) and does not know who made the stream.
+ */
+
+import { AuthError, ProtocolError, TransportError } from '../errors.ts';
+import type { Message } from '../message.ts';
+import type { ResolvedSocketOptions } from '../options.ts';
+import type { PeerInfo } from '../peer-info.ts';
+import type { Pipe, PipeLink } from '../pipes/pipe.ts';
+import type { SocketType } from '../socket-type.ts';
+import { decodeCommand } from '../wire/command.ts';
+import { FrameDecoder, type FrameSink } from '../wire/decoder.ts';
+import { FLAG_COMMAND, FLAG_MORE } from '../wire/frame.ts';
+import type { ByteStream } from './byte-stream.ts';
+import { Handshake, type HandshakeOwner } from './handshake.ts';
+import { Heartbeat, type HeartbeatOwner } from './heartbeat.ts';
+import { Writer, type WriterOwner } from './writer.ts';
+
+/** How a connection ended. */
+export interface ConnectionEnd {
+  /** Why, if it did not end in order. */
+  readonly error: Error | undefined;
+  /** The same would happen again: a dialer does not try this endpoint any more. */
+  readonly permanent: boolean;
+  /** It ended before both sides were ready. */
+  readonly duringHandshake: boolean;
+}
+
+/** Whoever made the stream: a listener or a dialer. */
+export interface ConnectionOwner {
+  readonly socketType: SocketType;
+  readonly options: ResolvedSocketOptions;
+  /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
+  connectionReady(connection: Connection, peer: PeerInfo): Pipe | undefined;
+  /** The end; the stream is destroyed. Called once, after the connection settled its own state. */
+  connectionClosed(connection: Connection, end: ConnectionEnd): void;
+}
+
+const GREETING = 0;
+const HANDSHAKE = 1;
+const TRAFFIC = 2;
+const CLOSING = 3;
+const CLOSED = 4;
+
+/** What a frame costs beside its bytes, for `maxMultipartSize`: messages of endless empty frames are bounded too. */
+const FRAME_OVERHEAD_BYTES = 64;
+/** After the last byte was written, the peer has this long to read it and close before we do. */
+const FAREWELL_MS = 1000;
+
+/** A conversation with one peer. */
+export class Connection
+  implements FrameSink, PipeLink, WriterOwner, HandshakeOwner, HeartbeatOwner
+{
+  readonly #stream: ByteStream;
+  readonly #owner: ConnectionOwner;
+  readonly #decoder: FrameDecoder;
+  readonly #writer: Writer;
+  readonly #handshake: Handshake;
+  readonly #maxMultipartSize: number;
+  #state = GREETING;
+  #pipe: Pipe | undefined = undefined;
+  #heartbeat: Heartbeat | undefined = undefined;
+  /** The handshake's limit, and later the linger's. */
+  #timer: NodeJS.Timeout | undefined = undefined;
+  /** Frames of a message whose last frame has not come. */
+  #message: Message | undefined = undefined;
+  #messageBytes = 0;
+  #paused = false;
+
+  /** @param address the peer's address, for `PeerInfo`. */
+  constructor(stream: ByteStream, owner: ConnectionOwner, address: string) {
+    const options = owner.options;
+    this.#stream = stream;
+    this.#owner = owner;
+    this.#decoder = new FrameDecoder(this, options.maxMessageSize);
+    this.#writer = new Writer(stream, this);
+    this.#handshake = new Handshake(this, owner.socketType, options, address);
+    this.#maxMultipartSize = options.maxMultipartSize;
+  }
+
+  /** Sends our signature and starts the handshake's clock. */
+  start(): void {
+    const limit = this.#owner.options.handshakeInterval;
+    if (limit > 0) this.#timer = setTimeout(handshakeTimeout, limit, this, limit).unref();
+    this.#handshake.start();
+  }
+
+  // From the stream.
+
+  /** A chunk of the stream. It belongs to the connection from here on. */
+  receive(chunk: Buffer): void {
+    if (this.#state >= CLOSING) return;
+    this.#heartbeat?.heard();
+    let failure: unknown;
+    try {
+      if (this.#state === TRAFFIC) this.#decoder.decode(chunk);
+      else this.#shakeHands(chunk);
+    } catch (error) {
+      failure = error;
+    }
+    this.#settle(failure);
+  }
+
+  /** The stream has written what it held. */
+  streamDrained(): void {
+    this.#writer.streamDrained();
+  }
+
+  /** The stream is closed, by the peer or by an error of the system. */
+  streamClosed(error: Error | undefined): void {
+    if (this.#state === GREETING || this.#state === HANDSHAKE) {
+      this.#finish(error ?? lost('The peer closed the connection during the handshake.'));
+    } else {
+      this.#finish(error);
+    }
+  }
+
+  // From the decoder.
+
+  onFrame(flags: number, body: Buffer): void {
+    if (this.#state !== TRAFFIC) {
+      if (this.#state === HANDSHAKE) this.#handshake.receiveFrame(flags, body);
+      return;
+    }
+    if ((flags & FLAG_COMMAND) !== 0) {
+      this.#command(body);
+      return;
+    }
+    if (this.#maxMultipartSize >= 0) this.#countBytes(body.length);
+    let message = this.#message;
+    if (message === undefined) message = [body];
+    else message.push(body);
+    if ((flags & FLAG_MORE) !== 0) {
+      this.#message = message;
+      return;
+    }
+    this.#message = undefined;
+    this.#messageBytes = 0;
+    this.#pipe?.deliver(message);
+  }
+
+  // From the pipe.
+
+  wake(): void {
+    this.#writer.schedule();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#decoder.halt();
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    process.nextTick(resumeReceiving, this);
+  }
+
+  close(linger: number): void {
+    if (this.#state >= CLOSING) return;
+    if (this.#state !== TRAFFIC) {
+      this.#finish(undefined);
+      return;
+    }
+    this.#state = CLOSING;
+    this.#decoder.stop();
+    this.#heartbeat?.stop();
+    if (linger > 0) this.#timer = setTimeout(lingerTimeout, linger, this);
+    this.#stream.resume(); // what still comes is read and dropped, so that the peer's close is seen
+    this.#writer.flush();
+  }
+
+  // From the writer.
+
+  flushed(): void {
+    if (this.#state === CLOSING) this.#endWhenSent();
+  }
+
+  // From the handshake and the heartbeat.
+
+  sendBytes(bytes: Buffer): void {
+    this.#writer.writeBytes(bytes);
+  }
+
+  sendCommand(body: Buffer): void {
+    this.#writer.writeCommand(body);
+  }
+
+  handshakeDone(peer: PeerInfo): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#state = TRAFFIC;
+    this.#heartbeat = new Heartbeat(this, this.#owner.options, peer.version === '3.1');
+    const pipe = this.#owner.connectionReady(this, peer);
+    if (this.#state !== TRAFFIC) return; // the owner closed us
+    if (pipe === undefined) {
+      this.#finish(undefined);
+      return;
+    }
+    this.#pipe = pipe;
+    this.#writer.attach(pipe);
+    pipe.plug(this);
+    if (pipe.isClosed)
+      this.close(-1); // the socket is closed already: only what was unsent goes out
+    else pipe.connected(peer);
+  }
+
+  handshakeFailed(error: Error): void {
+    this.#finish(error);
+  }
+
+  heartbeatExpired(reason: string): void {
+    this.#finish(new TransportError('ETIMEDOUT', `The connection was given up: ${reason}.`));
+  }
+
+  /** Ends at once; what was queued in the stream may be lost. */
+  destroy(): void {
+    this.#finish(undefined);
+  }
+
+  /** For the timers and ticks below. */
+  expire(error: Error | undefined): void {
+    this.#finish(error);
+  }
+
+  /** After a pause: first what the decoder kept back, then the stream. */
+  resumeReceiving(): void {
+    if (this.#paused || this.#state !== TRAFFIC) return;
+    let failure: unknown;
+    try {
+      this.#decoder.resume();
+    } catch (error) {
+      failure = error;
+    }
+    if (!this.#paused && this.#state === TRAFFIC) this.#stream.resume();
+    this.#settle(failure);
+  }
+
+  #shakeHands(chunk: Buffer): void {
+    this.#stream.cork();
+    try {
+      const rest = this.#handshake.inGreeting ? this.#handshake.receiveGreeting(chunk) : chunk;
+      if (!this.#handshake.inGreeting && this.#state === GREETING) this.#state = HANDSHAKE;
+      if (rest.length > 0) this.#decoder.decode(rest);
+    } finally {
+      this.#stream.uncork();
+    }
+  }
+
+  /** The end of a chunk: the socket learns of its messages first, then a fault in it ends the connection. */
+  #settle(failure: unknown): void {
+    this.#pipe?.delivered();
+    if (failure === undefined) return;
+    if (failure instanceof RangeError) {
+      this.#finish(
+        new ProtocolError('EMSGSIZE', `No memory for the peer's message: ${failure.message}.`),
+      );
+      return;
+    }
+    this.#finish(failure instanceof Error ? failure : undefined);
+    if (!(failure instanceof ProtocolError)) throw failure; // not the peer's doing but a bug: let it be seen
+  }
+
+  /** A command in traffic. Unknown ones and those of the handshake are dropped, as in libzmq. */
+  #command(body: Buffer): void {
+    const { name, data } = decodeCommand(body);
+    if (name === 'PING') this.#heartbeat?.receivePing(data);
+  }
+
+  #countBytes(length: number): void {
+    this.#messageBytes += length + FRAME_OVERHEAD_BYTES;
+    if (this.#messageBytes <= this.#maxMultipartSize) return;
+    throw new ProtocolError(
+      'EMSGSIZE',
+      `A message may have ${this.#maxMultipartSize} bytes over all its frames; the peer's has more. Raise maxMultipartSize if this is a real message.`,
+    );
+  }
+
+  /** Everything was handed to the stream: says goodbye. */
+  #endWhenSent(): void {
+    if ((this.#pipe?.unsent ?? 0) > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(lingerTimeout, FAREWELL_MS, this).unref();
+    this.#stream.end();
+  }
+
+  #finish(error: Error | undefined): void {
+    if (this.#state === CLOSED) return;
+    const duringHandshake = this.#state < TRAFFIC;
+    this.#state = CLOSED;
+    clearTimeout(this.#timer);
+    this.#heartbeat?.stop();
+    this.#decoder.stop();
+    this.#writer.close();
+    this.#message = undefined;
+    this.#pipe = undefined;
+    this.#stream.destroy();
+    const permanent = error instanceof ProtocolError || error instanceof AuthError;
+    this.#owner.connectionClosed(this, { error, permanent, duringHandshake });
+  }
+}
+
+function lost(text: string): TransportError {
+  return new TransportError('ECONNRESET', text);
+}
+
+function handshakeTimeout(connection: Connection, limit: number): void {
+  connection.expire(
+    new TransportError(
+      'ETIMEDOUT',
+      `The peer did not finish the handshake within ${limit} ms (handshakeInterval).`,
+    ),
+  );
+}
+
+function lingerTimeout(connection: Connection): void {
+  connection.expire(undefined);
+}
+
+function resumeReceiving(connection: Connection): void {
+  connection.resumeReceiving();
+}

@@ -1,0 +1,75 @@
+/**
+ * PING and PONG on one connection (RFC 37, "Heartbeating"; zmq_setsockopt(3), `ZMQ_HEARTBEAT_…`).
+ *
+ * Ours: a PING every interval; anything received within the timeout after it counts as the answer. Theirs: a PING with
+ * a time to live arms a timer that any later frame disarms. Either timer's end is the connection's.
+ */
+
+import type { ResolvedSocketOptions } from '../options.ts';
+import { decodePing, encodePing, encodePong } from '../wire/command.ts';
+
+/** What a heartbeat does to its connection. */
+export interface HeartbeatOwner {
+  sendCommand(body: Buffer): void;
+  /** Nothing was heard for too long. */
+  heartbeatExpired(reason: string): void;
+}
+
+/** The timers of one connection; it starts when the handshake is done. */
+export class Heartbeat {
+  readonly #owner: HeartbeatOwner;
+  readonly #timeout: number;
+  readonly #ping: Buffer;
+  readonly #interval: NodeJS.Timeout | undefined;
+  #expiry: NodeJS.Timeout | undefined = undefined;
+
+  /** @param pings whether the peer knows PING at all: 3.1 peers do. */
+  constructor(owner: HeartbeatOwner, options: ResolvedSocketOptions, pings: boolean) {
+    const interval = options.heartbeatInterval;
+    this.#owner = owner;
+    this.#timeout = options.heartbeatTimeout === -1 ? interval : options.heartbeatTimeout;
+    this.#ping = encodePing(options.heartbeatTimeToLive);
+    this.#interval = pings && interval > 0 ? setInterval(beat, interval, this).unref() : undefined;
+  }
+
+  /** Anything came from the peer: it lives. */
+  heard(): void {
+    if (this.#expiry === undefined) return;
+    clearTimeout(this.#expiry);
+    this.#expiry = undefined;
+  }
+
+  /** Sends our PING and arms its timeout, if none is armed. */
+  beat(): void {
+    this.#owner.sendCommand(this.#ping);
+    if (this.#timeout > 0) this.#arm(this.#timeout, 'the peer did not answer a PING');
+  }
+
+  /** The peer's PING: answers, and arms the time to live it carries. One that is too short is dropped. */
+  receivePing(data: Buffer): void {
+    const ping = decodePing(data);
+    if (ping === undefined) return;
+    this.#owner.sendCommand(encodePong(Buffer.from(ping.context)));
+    if (ping.timeToLive > 0)
+      this.#arm(ping.timeToLive, 'the peer was silent for its own time to live');
+  }
+
+  stop(): void {
+    clearInterval(this.#interval);
+    clearTimeout(this.#expiry);
+    this.#expiry = undefined;
+  }
+
+  #arm(ms: number, reason: string): void {
+    if (this.#expiry !== undefined) return;
+    this.#expiry = setTimeout(expire, ms, this.#owner, `${reason} within ${ms} ms`).unref();
+  }
+}
+
+function beat(heartbeat: Heartbeat): void {
+  heartbeat.beat();
+}
+
+function expire(owner: HeartbeatOwner, reason: string): void {
+  owner.heartbeatExpired(reason);
+}

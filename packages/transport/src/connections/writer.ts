@@ -1,0 +1,136 @@
+/**
+ * The output side of a connection: what a turn of the event loop queued leaves in one write.
+ *
+ * The first message of a turn schedules one flush for its end; later ones only queue up in the pipe. A flush encodes
+ * batches until the pipe is empty or the stream holds too much, and then waits for its `drain`. Commands go out at once:
+ * they are rare, and a frame may stand anywhere between messages.
+ */
+
+import type { Message } from '../message.ts';
+import type { Pipe } from '../pipes/pipe.ts';
+import { encodeBatch, encodeCommandFrame, encodedLength } from '../wire/encoder.ts';
+import type { ByteStream } from './byte-stream.ts';
+
+/** A batch is closed once it has this many bytes or messages. */
+const BATCH_BYTES = 64 * 1024;
+const BATCH_MESSAGES = 4096;
+/** With more than this waiting in the stream, the flush waits for `drain`: the pipe is the queue, not the stream. */
+const STREAM_BYTES = 64 * 1024;
+/** Batches per flush; then others get their turn (`setImmediate`). */
+const FAIRNESS_BATCHES = 16;
+
+/** The connection around a writer. */
+export interface WriterOwner {
+  /** A flush is over; the pipe may be empty or not. */
+  flushed(): void;
+}
+
+/** Writes the messages of one pipe, and commands, to one stream. */
+export class Writer {
+  readonly #stream: ByteStream;
+  readonly #owner: WriterOwner;
+  readonly #batch: Message[] = [];
+  #pipe: Pipe | undefined = undefined;
+  #scheduled = false;
+  /** The stream holds too much; `streamDrained` goes on. */
+  #blocked = false;
+  #closed = false;
+  /** Writes made, for `stats` and for tests of the batching. */
+  writes = 0;
+
+  constructor(stream: ByteStream, owner: WriterOwner) {
+    this.#stream = stream;
+    this.#owner = owner;
+  }
+
+  /** From now on messages come from this pipe. */
+  attach(pipe: Pipe): void {
+    this.#pipe = pipe;
+  }
+
+  /** The pipe has something: flush at the end of this turn. */
+  schedule(): void {
+    if (this.#scheduled || this.#blocked || this.#closed) return;
+    this.#scheduled = true;
+    process.nextTick(flush, this);
+  }
+
+  /** A command frame, at once. */
+  writeCommand(body: Buffer): void {
+    this.writeBytes(encodeCommandFrame(body));
+  }
+
+  /** Bytes outside of framing (the greeting), at once. */
+  writeBytes(bytes: Buffer): void {
+    if (this.#closed) return;
+    this.writes += 1;
+    this.#stream.write(bytes);
+  }
+
+  /** The stream took what it held. */
+  streamDrained(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.flush();
+  }
+
+  /** Nothing is written any more. */
+  close(): void {
+    this.#closed = true;
+    this.#batch.length = 0;
+  }
+
+  /** Writes what the pipe has, as far as the stream takes it. */
+  flush(): void {
+    this.#scheduled = false;
+    const pipe = this.#pipe;
+    if (pipe === undefined || this.#closed) return;
+    for (let batches = 0; !this.#blocked; batches++) {
+      if (batches === FAIRNESS_BATCHES) {
+        this.#scheduled = true;
+        setImmediate(flush, this);
+        break;
+      }
+      if (!this.#writeBatch(pipe)) break;
+    }
+    pipe.taken();
+    this.#owner.flushed();
+  }
+
+  /** Writes one batch; false when the pipe had run empty. */
+  #writeBatch(pipe: Pipe): boolean {
+    const batch = this.#batch;
+    let count = 0;
+    let bytes = 0;
+    let message = pipe.take();
+    while (message !== undefined) {
+      batch[count] = message;
+      count += 1;
+      bytes += encodedLength(message);
+      if (bytes >= BATCH_BYTES || count === BATCH_MESSAGES) break;
+      message = pipe.take();
+    }
+    if (count === 0) return false;
+    this.#writeChunks(encodeBatch(batch, count, bytes));
+    batch.length = 0;
+    return message !== undefined;
+  }
+
+  #writeChunks(chunks: Buffer[]): void {
+    const stream = this.#stream;
+    this.writes += 1;
+    if (chunks.length === 1) {
+      stream.write(chunks[0] as Buffer); // length is 1
+    } else {
+      stream.cork();
+      for (let i = 0; i < chunks.length; i++) stream.write(chunks[i] as Buffer); // i < length
+      stream.uncork();
+    }
+    // The stream says `drain` for anything above its own mark, which is lower than ours.
+    this.#blocked = stream.writableLength > STREAM_BYTES;
+  }
+}
+
+function flush(writer: Writer): void {
+  writer.flush();
+}

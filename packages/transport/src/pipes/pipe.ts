@@ -1,0 +1,218 @@
+/**
+ * One peer as a pattern sees it: a queue in each direction, both with a high-water mark (zmq_socket(3), "pipe").
+ *
+ *            socket (PipeSink)
+ *    write() |            ^ read()          whole messages; never blocks
+ *            v            |
+ *          [out]         [in]               counted in messages, as ZMQ_SNDHWM and ZMQ_RCVHWM are
+ *            |            ^
+ *     take() v            | deliver()
+ *            link (PipeLink): a connection, or the dialer while there is none
+ *
+ * A pipe is made by the listener's side when a handshake succeeded and ends with that connection; a dialer's pipe is
+ * made at connect() and outlives its connections, so unsent messages survive a reconnect. It has never heard of frames.
+ *
+ * Back-pressure: `write` refuses at the mark until half of it was taken; `deliver` counts on, but asks the link to pause at
+ * the mark and to resume at half of it, so at most what the link had already read comes on top.
+ */
+
+import { Fifo } from '../fifo.ts';
+import type { Message } from '../message.ts';
+import type { PeerInfo } from '../peer-info.ts';
+
+/** Below the pipe. Calls never come back into the pipe before they return. */
+export interface PipeLink {
+  /** There is something to take. Called once until the link has taken everything. */
+  wake(): void;
+  /** Deliver nothing more; a chunk that was already read may still be delivered. */
+  pause(): void;
+  /** Go on delivering, not before the current turn is over. */
+  resume(): void;
+  /** The socket is done with this pipe. @param linger ms to go on sending what is in it; 0 drops it; -1 no limit. */
+  close(linger: number): void;
+}
+
+/** Above the pipe. Calls come from the event loop, never from inside `write` or `read`. */
+export interface PipeSink {
+  /** Messages came after `read` had given undefined. Once per chunk at most, not per message. */
+  pipeReadable(pipe: Pipe): void;
+  /** There is room again after the pipe was full. */
+  pipeWritable(pipe: Pipe): void;
+  /** A connection finished its handshake and is plugged in; `pipe.peer` is known from here on. */
+  pipeConnected(pipe: Pipe): void;
+  /** No message can be written any more. What was received can still be read. */
+  pipeClosed(pipe: Pipe): void;
+}
+
+/** The high-water marks of a new pipe, in messages; 0 means none. */
+export interface PipeMarks {
+  readonly sendHighWaterMark: number;
+  readonly receiveHighWaterMark: number;
+}
+
+/** A pair of queues between one socket and one peer; see the drawing at the top of the file. */
+export class Pipe {
+  /** Known once a handshake succeeded; it stays while the dialer reconnects. */
+  peer: PeerInfo | undefined = undefined;
+
+  readonly #sink: PipeSink;
+  #link: PipeLink | undefined = undefined;
+  readonly #out = new Fifo<Message>();
+  readonly #in = new Fifo<Message>();
+  #sendMark: number;
+  #receiveMark: number;
+  /** The link was woken and has not yet found `out` empty. */
+  #linkAwake = false;
+  /** `out` reached its mark, and the sink was not yet told of room again. */
+  #full = false;
+  /** The sink knows that `in` has something. */
+  #readableTold = false;
+  /** The link was asked to pause. */
+  #paused = false;
+  #closed = false;
+
+  constructor(sink: PipeSink, marks: PipeMarks) {
+    this.#sink = sink;
+    this.#sendMark = marks.sendHighWaterMark;
+    this.#receiveMark = marks.receiveHighWaterMark;
+  }
+
+  /** No message can be written any more. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Messages waiting to be sent. */
+  get unsent(): number {
+    return this.#out.length;
+  }
+
+  /** Messages waiting to be read. */
+  get unread(): number {
+    return this.#in.length;
+  }
+
+  /** Whether `write` would take a message now. */
+  get writable(): boolean {
+    return !this.#closed && !this.#full;
+  }
+
+  // For the socket above.
+
+  /** Queues a message. False when the pipe is full or closed: the message stays the caller's. */
+  write(message: Message): boolean {
+    if (this.#full || this.#closed) return false;
+    this.#out.push(message);
+    this.#full = this.#sendMark > 0 && this.#out.length >= this.#sendMark;
+    if (!this.#linkAwake && this.#link !== undefined) {
+      this.#linkAwake = true;
+      this.#link.wake();
+    }
+    return true;
+  }
+
+  /** The oldest message from the peer; undefined when there is none, and then the sink will be told of the next. */
+  read(): Message | undefined {
+    const message = this.#in.shift();
+    if (message === undefined) {
+      this.#readableTold = false;
+    } else if (this.#paused && this.#in.length <= lowWaterMark(this.#receiveMark)) {
+      this.#paused = false;
+      this.#link?.resume();
+    }
+    return message;
+  }
+
+  /**
+   * The socket is done: nothing more is written or read. Idempotent.
+   *
+   * @param linger how long the link may go on sending what is queued, ms; 0 drops it; -1 no limit (`ZMQ_LINGER`).
+   */
+  close(linger: number): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#in.clear();
+    if (linger === 0) this.#out.clear();
+    const link = this.#link;
+    if (link !== undefined) link.close(linger);
+  }
+
+  /** New marks for a live pipe (`ZMQ_SNDHWM` and `ZMQ_RCVHWM` work at once). */
+  setMarks(marks: PipeMarks): void {
+    this.#sendMark = marks.sendHighWaterMark;
+    this.#receiveMark = marks.receiveHighWaterMark;
+    if (this.#sendMark > 0 && this.#out.length >= this.#sendMark) this.#full = true;
+    else this.taken();
+    if (this.#paused && this.#in.length <= lowWaterMark(this.#receiveMark)) {
+      this.#paused = false;
+      this.#link?.resume();
+    }
+  }
+
+  // For the link below.
+
+  /** A connection (or the waiting dialer) takes its place under the pipe, and is woken if messages wait. */
+  plug(link: PipeLink): void {
+    this.#link = link;
+    this.#linkAwake = false;
+    if (this.#paused) link.pause();
+    if (this.#out.length > 0) {
+      this.#linkAwake = true;
+      link.wake();
+    }
+  }
+
+  /** A handshake succeeded: tells the socket who is there. */
+  connected(peer: PeerInfo): void {
+    this.peer = peer;
+    if (!this.#closed) this.#sink.pipeConnected(this);
+  }
+
+  /** A message from the peer. Follow the last one of a chunk by {@link delivered}. */
+  deliver(message: Message): void {
+    if (this.#closed) return;
+    this.#in.push(message);
+    if (this.#receiveMark > 0 && this.#in.length >= this.#receiveMark && !this.#paused) {
+      this.#paused = true;
+      this.#link?.pause();
+    }
+  }
+
+  /** The end of a chunk: tells the socket if it has something to read. */
+  delivered(): void {
+    if (this.#in.length > 0 && !this.#readableTold) {
+      this.#readableTold = true;
+      this.#sink.pipeReadable(this);
+    }
+  }
+
+  /** The next message to send; undefined when there is none, and then the link will be woken again. */
+  take(): Message | undefined {
+    const message = this.#out.shift();
+    if (message === undefined) this.#linkAwake = false;
+    return message;
+  }
+
+  /** The end of a batch of `take`: tells the socket if there is room again. */
+  taken(): void {
+    if (this.#closed || !this.#full) return;
+    if (this.#sendMark === 0 || this.#out.length <= lowWaterMark(this.#sendMark)) {
+      this.#full = false;
+      this.#sink.pipeWritable(this);
+    }
+  }
+
+  /** The peer is gone for good, with what was queued for it. What it had sent can still be read. Idempotent. */
+  end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#link = undefined;
+    this.#out.clear();
+    this.#sink.pipeClosed(this);
+  }
+}
+
+/** Where a full queue counts as having room again: half of the mark, as in libzmq (`compute_lwm`). */
+function lowWaterMark(highWaterMark: number): number {
+  return highWaterMark - Math.floor((highWaterMark + 1) / 2);
+}

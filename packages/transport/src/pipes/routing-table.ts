@@ -1,0 +1,61 @@
+/**
+ * Peers by routing id, for ROUTER (RFC 28; zmq_socket(3), "ZMQ_ROUTER").
+ *
+ * A peer is known by the `Identity` it announced, or by five bytes of ours: 00 and a big-endian counter that starts at
+ * random, so that an id of an earlier socket does not meet a peer of this one.
+ */
+
+import { randomInt } from 'node:crypto';
+import type { Pipe } from './pipe.ts';
+
+const GENERATED_ID_BYTES = 5;
+
+/** Routing ids to pipes and back. */
+export class RoutingTable {
+  readonly #byId = new Map<string, Pipe>();
+  /** The same for the very Buffers that we handed out, which is what most replies carry: no string is made. */
+  readonly #byBuffer = new Map<Buffer, Pipe>();
+  /** Kept after `remove`, for messages of a lost peer that are still unread. */
+  readonly #ids = new WeakMap<Pipe, Buffer>();
+  #counter: number = randomInt(0x1_0000_0000);
+
+  /** Whom messages can be sent to, in the order in which they were added. */
+  get pipes(): Iterable<Pipe> {
+    return this.#byId.values();
+  }
+
+  /** Who is known by these bytes. */
+  find(routingId: Buffer): Pipe | undefined {
+    return this.#byBuffer.get(routingId) ?? this.#byId.get(routingId.toString('latin1'));
+  }
+
+  /** What this pipe is or was known by; undefined for one that was never added. */
+  idOf(pipe: Pipe): Buffer | undefined {
+    return this.#ids.get(pipe);
+  }
+
+  /** Enters a peer. The id must be free: see {@link find}. */
+  add(routingId: Buffer, pipe: Pipe): void {
+    this.#byId.set(routingId.toString('latin1'), pipe);
+    this.#byBuffer.set(routingId, pipe);
+    this.#ids.set(pipe, routingId);
+  }
+
+  /** Messages can no longer be sent to this peer. */
+  remove(pipe: Pipe): void {
+    const routingId = this.#ids.get(pipe);
+    if (routingId === undefined || this.#byBuffer.get(routingId) !== pipe) return;
+    this.#byBuffer.delete(routingId);
+    this.#byId.delete(routingId.toString('latin1'));
+  }
+
+  /** The next free five-byte id. */
+  generateId(): Buffer {
+    for (;;) {
+      const routingId = Buffer.alloc(GENERATED_ID_BYTES);
+      routingId.writeUInt32BE(this.#counter, 1);
+      this.#counter = (this.#counter + 1) >>> 0;
+      if (this.find(routingId) === undefined) return routingId;
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/** What a socket is bound and connected to: listeners and dialers by the endpoint they are taken down with. */
+
+import { fail } from '../errors.ts';
+import { transportOf } from '../transports/registry.ts';
+import type { Dialer, Listener, PipeHost } from '../transports/transport.ts';
+
+/** The endpoints of one socket. */
+export class EndpointSet {
+  readonly #host: PipeHost;
+  readonly #listeners = new Map<string, Listener>();
+  readonly #dialers = new Map<string, Dialer[]>();
+  /** Binds that are under way, so that closing waits for them. */
+  readonly #binding = new Set<Promise<unknown>>();
+  #closed = false;
+  /** The last address that was bound or connected (`ZMQ_LAST_ENDPOINT`). */
+  lastEndpoint: string | null = null;
+
+  constructor(host: PipeHost) {
+    this.#host = host;
+  }
+
+  /** @throws (rejects) TransportError as {@link Transport.bind}. */
+  async bind(endpoint: string): Promise<void> {
+    const binding = transportOf(endpoint).bind(endpoint, this.#host);
+    const settled = binding.then(
+      () => undefined,
+      () => undefined, // the caller of bind() is told
+    );
+    this.#binding.add(settled);
+    try {
+      const listener = await binding;
+      if (this.#closed) {
+        await listener.close(0);
+        fail('EBADF', 'Socket is closed');
+      }
+      this.#listeners.set(listener.endpoint, listener);
+      this.lastEndpoint = listener.endpoint;
+    } finally {
+      this.#binding.delete(settled);
+    }
+  }
+
+  /** @throws (rejects) TransportError `ENOENT` when nothing is bound there. */
+  async unbind(endpoint: string, linger: number): Promise<void> {
+    const listener = this.#listeners.get(endpoint);
+    if (listener === undefined) {
+      transportOf(endpoint); // a malformed endpoint is told as such
+      return fail(
+        'ENOENT',
+        `Nothing is bound at ${endpoint}; bound are: ${[...this.#listeners.keys()].join(', ') || 'none'}. Use lastEndpoint after a bind with a wildcard.`,
+        { endpoint },
+      );
+    }
+    this.#listeners.delete(endpoint);
+    await listener.close(linger);
+  }
+
+  /**
+   * @param once whether a second connect to the same endpoint does nothing (REQ, DEALER, PUB, SUB in libzmq).
+   * @throws TransportError as {@link Transport.connect}.
+   */
+  connect(endpoint: string, once: boolean): void {
+    const transport = transportOf(endpoint);
+    const dialers = this.#dialers.get(endpoint);
+    if (dialers !== undefined && once) return;
+    const dialer = transport.connect(endpoint, this.#host);
+    if (dialers === undefined) this.#dialers.set(endpoint, [dialer]);
+    else dialers.push(dialer);
+    this.lastEndpoint = endpoint;
+  }
+
+  /** @throws TransportError `ENOENT` when nothing was connected with exactly this string. */
+  disconnect(endpoint: string, linger: number): void {
+    const dialers = this.#dialers.get(endpoint);
+    if (dialers === undefined) {
+      transportOf(endpoint); // a malformed endpoint is told as such
+      fail(
+        'ENOENT',
+        `Nothing is connected to ${endpoint}; connected are: ${[...this.#dialers.keys()].join(', ') || 'none'}.`,
+        { endpoint },
+      );
+    }
+    this.#dialers.delete(endpoint);
+    for (const dialer of dialers) void dialer.close(linger); // never rejects
+  }
+
+  /** Takes everything down; resolves when lingering is over and every address is free. */
+  async close(linger: number): Promise<void> {
+    this.#closed = true;
+    const ends: Array<Promise<unknown>> = [...this.#binding];
+    for (const listener of this.#listeners.values()) ends.push(listener.close(linger));
+    for (const dialers of this.#dialers.values()) {
+      for (const dialer of dialers) ends.push(dialer.close(linger));
+    }
+    this.#listeners.clear();
+    this.#dialers.clear();
+    await Promise.all(ends);
+  }
+}

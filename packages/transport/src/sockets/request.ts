@@ -1,0 +1,128 @@
+/**
+ * REQ (RFC 28): one request, one reply, in lock-step. A request goes to the next peer in turn, and only that peer's reply
+ * counts.
+ *
+ *   on the wire   [empty][body...]        with `correlate`   [id(4)][empty][body...]
+ *
+ *   IDLE --send--> WAITING --reply received--> IDLE          `relaxed`: send is allowed in WAITING, the old request is given up
+ */
+
+import { randomInt } from 'node:crypto';
+import { fail } from '../errors.ts';
+import { EMPTY_FRAME, type Message } from '../message.ts';
+import type { PatternOptionName, PatternOptions, SocketOptions } from '../options.ts';
+import type { Pipe } from '../pipes/pipe.ts';
+import { Dealer } from './dealer.ts';
+import { defineOptionProperties, type SocketTraits } from './socket.ts';
+
+type Own = Pick<PatternOptions, 'routingId' | 'probeRouter' | 'correlate' | 'relaxed'>;
+
+/** What `new Request()` takes. */
+export type RequestOptions = SocketOptions & Own;
+
+const PATTERN_OPTIONS: readonly PatternOptionName[] = [
+  'routingId',
+  'probeRouter',
+  'correlate',
+  'relaxed',
+];
+const TRAITS: SocketTraits = {
+  socketType: 'REQ',
+  patternOptions: PATTERN_OPTIONS,
+  connectsOnce: true,
+};
+
+const REQUEST_ID_BYTES = 4;
+
+export interface Request extends Required<Own> {}
+
+/** A client that asks and waits. If its peer dies with the request, nothing is sent again: see `relaxed` and `correlate`. */
+export class Request extends Dealer {
+  #requestId: number = randomInt(0x1_0000_0000);
+  /** The peer whose reply is awaited; undefined in IDLE, or when that peer's pipe is gone. */
+  #asked: Pipe | undefined = undefined;
+  #waiting = false;
+
+  constructor(options: RequestOptions = {}) {
+    super(options, TRAITS);
+  }
+
+  override get writable(): boolean {
+    return (!this.#waiting || this.options.relaxed) && super.writable;
+  }
+
+  /** @throws TransportError `EFSM` while a reply is awaited, unless `relaxed`. */
+  override trySend(message: Message): boolean {
+    const { correlate, relaxed } = this.options;
+    if (this.#waiting && !relaxed) {
+      fail(
+        'EFSM',
+        'A REQ socket receives the reply before it sends again. Set relaxed: true to give the request up.',
+      );
+    }
+    this.#discardUnasked();
+    const bodyFrames = message.length;
+    message.unshift(EMPTY_FRAME);
+    if (correlate) message.unshift(this.#nextId());
+    const pipe = this.sendToNext(message);
+    if (pipe === undefined) {
+      message.splice(0, message.length - bodyFrames); // it stays the caller's, as it was
+      return false;
+    }
+    this.#asked = pipe;
+    this.#waiting = true;
+    return true;
+  }
+
+  /** @throws TransportError `EFSM` before a request was sent. */
+  override tryReceive(): Message | undefined {
+    if (!this.#waiting) {
+      fail('EFSM', 'A REQ socket sends a request before it receives; nothing was asked.');
+    }
+    for (let message = super.tryReceive(); message !== undefined; message = super.tryReceive()) {
+      const from = this.lastPipe;
+      const body = this.#open(message, from);
+      if (body === undefined || from !== this.#asked) continue; // not the reply that is awaited
+      this.#waiting = false;
+      this.#asked = undefined;
+      return body;
+    }
+    return undefined;
+  }
+
+  override pipeReadable(pipe: Pipe): void {
+    super.pipeReadable(pipe);
+    if (!this.#waiting) this.#discardUnasked();
+  }
+
+  /** The reply's body, or undefined for what is no reply to the request that waits. */
+  #open(message: Message, from: Pipe | undefined): Message | undefined {
+    const hasId = message[0]?.length === REQUEST_ID_BYTES;
+    const delimiter = hasId ? 1 : 0;
+    if (message.length < delimiter + 2 || message[delimiter]?.length !== 0) {
+      // A peer that does not speak REQ/REP: libzmq disconnects it for good, and so do we.
+      if (from !== undefined && !from.isClosed) this.dropPipe(from);
+      return undefined;
+    }
+    if (hasId !== this.options.correlate) return undefined;
+    if (hasId && message.shift()?.readUInt32LE(0) !== this.#requestId) return undefined;
+    message.shift();
+    return message;
+  }
+
+  /** What came without being asked for: dropped, so that it neither piles up nor passes for a later reply. */
+  #discardUnasked(): void {
+    for (let message = super.tryReceive(); message !== undefined; message = super.tryReceive()) {
+      this.#open(message, this.lastPipe);
+    }
+  }
+
+  #nextId(): Buffer {
+    this.#requestId = (this.#requestId + 1) >>> 0;
+    const id = Buffer.allocUnsafe(REQUEST_ID_BYTES);
+    id.writeUInt32LE(this.#requestId);
+    return id;
+  }
+}
+
+defineOptionProperties(Request.prototype, PATTERN_OPTIONS);

@@ -1,0 +1,204 @@
+/**
+ * The connect side of tcp and ipc: keeps one connection to an endpoint, and tries again when it is lost.
+ *
+ *   DIALING -> CONNECTED -> WAITING -> DIALING ...      DONE from any of them, through `#finish`
+ *
+ * It owns the pipe, which outlives the connections, and is the link under it while no connection is. After close() it
+ * goes on as long as something is unsent and linger lasts. With `immediate` each connection has a pipe of its own.
+ */
+
+import type { Socket as NetSocket } from 'node:net';
+import { Connection, type ConnectionEnd, type ConnectionOwner } from '../connections/connection.ts';
+import { TransportError } from '../errors.ts';
+import type { ResolvedSocketOptions } from '../options.ts';
+import type { PeerInfo } from '../peer-info.ts';
+import { Pipe, type PipeLink } from '../pipes/pipe.ts';
+import type { SocketType } from '../socket-type.ts';
+import { reconnectDelay } from './backoff.ts';
+import { rememberError, remoteAddressOf, reportEnd, serve } from './stream.ts';
+import type { Dialer, PipeHost } from './transport.ts';
+
+/** Keeps one stream connected. */
+export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
+  readonly endpoint: string;
+  readonly #host: PipeHost;
+  readonly #open: () => NetSocket;
+  readonly #ended: Promise<void>;
+  #resolveEnded: () => void = () => {};
+  #pipe: Pipe | undefined = undefined;
+  #socket: NetSocket | undefined = undefined;
+  #connection: Connection | undefined = undefined;
+  /** The connection's handshake is done: it, and not we, is the link under the pipe. */
+  #plugged = false;
+  #retry: NodeJS.Timeout | undefined = undefined;
+  #connectTimer: NodeJS.Timeout | undefined = undefined;
+  #lingerTimer: NodeJS.Timeout | undefined = undefined;
+  /** Tries since the last handshake that succeeded. */
+  #attempt = 0;
+  #closing = false;
+  #done = false;
+
+  /** @param open makes a net.Socket that is connecting to the endpoint. */
+  constructor(endpoint: string, host: PipeHost, open: () => NetSocket) {
+    this.endpoint = endpoint;
+    this.#host = host;
+    this.#open = open;
+    this.#ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    if (!host.options.immediate) {
+      this.#pipe = new Pipe(host, host.options);
+      host.attach(this.#pipe);
+      this.#pipe.plug(this);
+    }
+    process.nextTick(dial, this);
+  }
+
+  get socketType(): SocketType {
+    return this.#host.socketType;
+  }
+
+  get options(): ResolvedSocketOptions {
+    return this.#host.options;
+  }
+
+  /** Also called by the pipe, as its link, when a pattern closes it. */
+  close(linger: number): Promise<void> {
+    if (this.#closing || this.#done) return this.#ended;
+    this.#closing = true;
+    if (linger > 0) this.#lingerTimer = setTimeout(finish, linger, this);
+    this.#pipe?.close(linger);
+    if (this.#unsent() > 0) this.wake();
+    else if (!this.#plugged) this.#finish();
+    return this.#ended;
+  }
+
+  // The pipe's link while there is no connection.
+
+  /** Something waits for the next connection: the process stays until it is there. */
+  wake(): void {
+    this.#socket?.ref();
+    this.#retry?.ref();
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  // From the connection.
+
+  connectionReady(_connection: Connection, peer: PeerInfo): Pipe | undefined {
+    this.#attempt = 0;
+    this.#socket?.unref();
+    this.#host.report({ type: 'handshake', address: this.endpoint, remoteAddress: peer.address });
+    if (this.#pipe === undefined && !this.#closing) {
+      this.#pipe = new Pipe(this.#host, this.#host.options);
+      this.#pipe.peer = peer;
+      this.#host.attach(this.#pipe);
+    }
+    this.#plugged = this.#pipe !== undefined;
+    return this.#pipe;
+  }
+
+  connectionClosed(_connection: Connection, end: ConnectionEnd): void {
+    const remoteAddress =
+      this.#socket === undefined ? this.endpoint : remoteAddressOf(this.#socket, this.endpoint);
+    reportEnd(this.#host, this.endpoint, remoteAddress, end);
+    this.#disconnected(end.permanent);
+  }
+
+  /** Tries now. */
+  dial(): void {
+    if (this.#done) return;
+    this.#retry = undefined;
+    const socket = this.#open();
+    this.#socket = socket;
+    if (this.#unsent() === 0) socket.unref();
+    const limit = this.#host.options.connectTimeout;
+    if (limit > 0) this.#connectTimer = setTimeout(connectTimedOut, limit, socket, limit).unref();
+    socket.on('error', rememberError);
+    socket.once('connect', () => this.#connected(socket));
+    socket.once('close', () => this.#closed(socket));
+    this.#host.report({ type: 'connect:delay', address: this.endpoint });
+  }
+
+  /** Ends now, whatever is unsent. */
+  finish(): void {
+    this.#finish();
+  }
+
+  #unsent(): number {
+    return this.#pipe?.unsent ?? 0;
+  }
+
+  #connected(socket: NetSocket): void {
+    clearTimeout(this.#connectTimer);
+    socket.removeListener('error', rememberError); // serve() puts it back among its own
+    this.#host.report({ type: 'connect', address: this.endpoint });
+    this.#connection = new Connection(socket, this, remoteAddressOf(socket, this.endpoint));
+    serve(socket, this.#connection, this.#host.options);
+  }
+
+  /** A stream that was never connected: the connection tells of the others. */
+  #closed(socket: NetSocket): void {
+    clearTimeout(this.#connectTimer);
+    if (this.#socket !== socket || this.#connection !== undefined) return;
+    this.#host.report({ type: 'close', address: this.endpoint });
+    this.#disconnected(false);
+  }
+
+  #disconnected(permanent: boolean): void {
+    this.#connection = undefined;
+    this.#socket = undefined;
+    this.#plugged = false;
+    if (this.#done) return;
+    if (this.#host.options.immediate && !this.#closing) this.#dropPipe();
+    const { isClosed } = this.#pipe ?? { isClosed: this.#closing };
+    const delay = permanent
+      ? undefined
+      : reconnectDelay(this.#host.options, this.#attempt, Math.random());
+    if (delay === undefined || (isClosed && this.#unsent() === 0)) {
+      this.#finish();
+      return;
+    }
+    this.#attempt += 1;
+    this.#retry = setTimeout(dial, delay, this).unref();
+    this.#pipe?.plug(this); // wakes us if messages wait
+    this.#host.report({ type: 'connect:retry', address: this.endpoint, interval: delay });
+  }
+
+  /** `immediate`: what was queued goes with the connection it was queued for. */
+  #dropPipe(): void {
+    const pipe = this.#pipe;
+    this.#pipe = undefined;
+    pipe?.end();
+  }
+
+  #finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#lingerTimer);
+    const connection = this.#connection;
+    const socket = this.#socket;
+    this.#pipe?.end();
+    if (connection !== undefined) connection.destroy();
+    else socket?.destroy();
+    this.#resolveEnded();
+  }
+}
+
+function dial(dialer: StreamDialer): void {
+  dialer.dial();
+}
+
+function finish(dialer: StreamDialer): void {
+  dialer.finish();
+}
+
+function connectTimedOut(socket: NetSocket, limit: number): void {
+  socket.destroy(
+    new TransportError('ETIMEDOUT', `No connection within ${limit} ms (connectTimeout).`),
+  );
+}

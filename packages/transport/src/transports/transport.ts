@@ -1,0 +1,54 @@
+/**
+ * The seam between sockets and transports: each scheme yields pipes to a host.
+ *
+ * A host is what a socket is from down here. Transports never call into it before `bind` or `connect` returned, except for
+ * `attach` of a dialer's pipe, which happens inside `connect`.
+ */
+
+import type { MonitorEvent } from '../monitor-event.ts';
+import type { ResolvedSocketOptions } from '../options.ts';
+import type { Pipe, PipeSink } from '../pipes/pipe.ts';
+import type { SocketType } from '../socket-type.ts';
+
+/** A socket, as its transports see it. */
+export interface PipeHost extends PipeSink {
+  readonly socketType: SocketType;
+  /** As they are now: each bind, connect and new connection reads them once. */
+  readonly options: ResolvedSocketOptions;
+  /** A new pipe; messages may be written to it from here on. */
+  attach(pipe: Pipe): void;
+  /** Something happened that a monitor may want to know. Never throws. */
+  report(event: MonitorEvent): void;
+}
+
+/** What bind() leaves behind. */
+export interface Listener {
+  /** The real address, with wildcards resolved. */
+  readonly endpoint: string;
+  /**
+   * Accepts no more and closes what was accepted through it. Resolves when the address is free and every connection
+   * ended. Idempotent.
+   *
+   * @param linger how long queued messages may still be sent, ms; 0 drops them; -1 no limit.
+   */
+  close(linger: number): Promise<void>;
+}
+
+/** What connect() leaves behind: it keeps one connection up. */
+export interface Dialer {
+  /** As it was given to connect(). */
+  readonly endpoint: string;
+  /** Ends the connection and tries no more; see {@link Listener.close}. */
+  close(linger: number): Promise<void>;
+}
+
+/** One scheme. */
+export interface Transport {
+  /**
+   * @throws (rejects) TransportError `EINVAL` for a malformed address; `EADDRINUSE`, `EADDRNOTAVAIL`, `ENODEV`, `EACCES`,
+   *   `ENOENT`, `ENAMETOOLONG` from the system.
+   */
+  bind(endpoint: string, host: PipeHost): Promise<Listener>;
+  /** Network problems are told by the monitor, not here. @throws TransportError `EINVAL` for a malformed address. */
+  connect(endpoint: string, host: PipeHost): Dialer;
+}

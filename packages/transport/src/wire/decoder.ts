@@ -1,0 +1,221 @@
+/**
+ * The only byte-level state machine: chunks in, frames out (RFC 37, "Framing").
+ *
+ * It owns the position inside a frame and the bytes of a frame that spans chunks. It does not know messages, commands
+ * or sockets. A body that lies whole in one chunk is handed on as a view of that chunk; one that spans chunks is
+ * copied together, its buffer growing with the bytes that came, never with the size the peer claims.
+ *
+ *   FLAGS -> SHORT_SIZE -+-> BODY -> FLAGS
+ *        \-> LONG_SIZE --/
+ */
+
+import { constants } from 'node:buffer';
+import { ProtocolError } from '../errors.ts';
+import { FLAG_LONG, FLAGS_RESERVED, LONG_HEADER_BYTES, SHORT_HEADER_BYTES } from './frame.ts';
+
+/** The one listener of a decoder. */
+export interface FrameSink {
+  /**
+   * A whole frame. `flags` has MORE and COMMAND as on the wire. `body` may be a view of the chunk: copy what is kept
+   * beyond the message. May call `halt()` or `stop()` of the decoder, and nothing else of it. May throw: the decoder
+   * is then stopped, and the error leaves `decode()`.
+   */
+  onFrame(flags: number, body: Buffer): void;
+}
+
+const FLAGS = 0;
+const SHORT_SIZE = 1;
+const LONG_SIZE = 2;
+const BODY = 3;
+
+/** A spanning body up to this size gets its buffer at once; a larger one grows by doubling as bytes arrive. */
+const FIRST_ALLOCATION_BYTES = 64 * 1024;
+const LONG_SIZE_BYTES = 8;
+/** High half of a 64-bit size beyond which it is no safe integer (2^53). */
+const SAFE_HIGH_WORD = 0x20_0000;
+
+/** Cuts a byte stream into frames. One per connection; see the state diagram at the top of the file. */
+export class FrameDecoder {
+  readonly #sink: FrameSink;
+  #maxBodyBytes: number;
+  #state = FLAGS;
+  #flags = 0;
+  #size = 0;
+  /** Bytes of a long size field that came in an earlier chunk. */
+  readonly #sizeField: Buffer = Buffer.alloc(LONG_SIZE_BYTES);
+  /** How much of the size field or of the spanning body is there. */
+  #filled = 0;
+  #body: Buffer | undefined = undefined;
+  #halted = false;
+  #stopped = false;
+  #rest: Buffer | undefined = undefined;
+
+  /** @param maxMessageSize largest body of one frame in bytes; -1 for none (`ZMQ_MAXMSGSIZE`). */
+  constructor(sink: FrameSink, maxMessageSize: number) {
+    this.#sink = sink;
+    this.#maxBodyBytes = maxMessageSize < 0 ? constants.MAX_LENGTH : maxMessageSize;
+  }
+
+  /** True while frames wait in the decoder because the sink called {@link halt}. */
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  /**
+   * Takes the next chunk of the stream and gives every frame it completes to the sink. While halted, chunks must not
+   * be handed in: the stream is paused then.
+   *
+   * @throws ProtocolError for reserved flags, a size above 2^53 - 1, or `EMSGSIZE` for one above the limit, before a
+   *   byte of that body is kept; and whatever the sink threw. The decoder is stopped then.
+   */
+  decode(chunk: Buffer): void {
+    if (this.#stopped) return;
+    const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#rest = undefined;
+    this.#run(bytes);
+  }
+
+  /** Called by the sink from `onFrame`: no further frame is given until {@link resume}. */
+  halt(): void {
+    this.#halted = true;
+  }
+
+  /** Goes on after {@link halt} with what was left of the last chunk. Throws as {@link decode} does. */
+  resume(): void {
+    if (!this.#halted) return;
+    this.#halted = false;
+    const rest = this.#rest;
+    if (rest === undefined || this.#stopped) return;
+    this.#rest = undefined;
+    this.#run(rest);
+  }
+
+  /** Forgets everything; later chunks are ignored. */
+  stop(): void {
+    this.#stopped = true;
+    this.#rest = undefined;
+    this.#body = undefined;
+  }
+
+  #run(chunk: Buffer): void {
+    const end = chunk.length;
+    let offset = 0;
+    try {
+      while (offset < end) {
+        if (this.#halted || this.#stopped) {
+          if (!this.#stopped) this.#rest = chunk.subarray(offset);
+          return;
+        }
+        if (this.#state === FLAGS) offset = this.#header(chunk, offset, end);
+        else if (this.#state === BODY) offset = this.#fillBody(chunk, offset, end);
+        else if (this.#state === SHORT_SIZE) offset = this.#shortSize(chunk, offset);
+        else offset = this.#longSize(chunk, offset, end);
+        // A frame without a body is complete with its header, even when the chunk ends there.
+        if (this.#state === BODY && this.#size === 0) this.#emit(chunk.subarray(offset, offset));
+      }
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** At a frame's first byte. Takes header and body in one step where both lie in this chunk. */
+  #header(chunk: Buffer, start: number, end: number): number {
+    const flags = chunk[start] as number; // start < end
+    if ((flags & FLAGS_RESERVED) !== 0) {
+      throw new ProtocolError(
+        'ERR_ZMTP_UNSPECIFIED',
+        `A frame starts with flags 0x00 to 0x07; got 0x${flags.toString(16).padStart(2, '0')}. The peer does not speak ZMTP 3, or its stream is damaged.`,
+      );
+    }
+    this.#flags = flags;
+    if ((flags & FLAG_LONG) === 0) {
+      if (start + SHORT_HEADER_BYTES > end) {
+        this.#state = SHORT_SIZE;
+        return start + 1;
+      }
+      this.#startBody(chunk[start + 1] as number); // start + 1 < end
+      return this.#bodyInChunk(chunk, start + SHORT_HEADER_BYTES, end);
+    }
+    if (start + LONG_HEADER_BYTES > end) {
+      this.#state = LONG_SIZE;
+      this.#filled = 0;
+      return start + 1;
+    }
+    this.#startBody(readSize(chunk, start + 1));
+    return this.#bodyInChunk(chunk, start + LONG_HEADER_BYTES, end);
+  }
+
+  #bodyInChunk(chunk: Buffer, start: number, end: number): number {
+    const stop = start + this.#size;
+    if (this.#size === 0 || stop > end) return start;
+    this.#emit(chunk.subarray(start, stop));
+    return stop;
+  }
+
+  #shortSize(chunk: Buffer, offset: number): number {
+    this.#startBody(chunk[offset] as number); // offset < end
+    return offset + 1;
+  }
+
+  #longSize(chunk: Buffer, offset: number, end: number): number {
+    const count = Math.min(LONG_SIZE_BYTES - this.#filled, end - offset);
+    chunk.copy(this.#sizeField, this.#filled, offset, offset + count);
+    this.#filled += count;
+    if (this.#filled === LONG_SIZE_BYTES) this.#startBody(readSize(this.#sizeField, 0));
+    return offset + count;
+  }
+
+  #startBody(size: number): void {
+    if (size > this.#maxBodyBytes) {
+      throw new ProtocolError(
+        'EMSGSIZE',
+        `A frame may have ${this.#maxBodyBytes} bytes; the peer announced ${size}. Raise maxMessageSize if this is a real message.`,
+      );
+    }
+    this.#size = size;
+    this.#filled = 0;
+    this.#state = BODY;
+  }
+
+  #fillBody(chunk: Buffer, offset: number, end: number): number {
+    if (this.#filled === 0 && end - offset >= this.#size)
+      return this.#bodyInChunk(chunk, offset, end);
+    const count = Math.min(this.#size - this.#filled, end - offset);
+    const body = this.#room(this.#filled + count);
+    chunk.copy(body, this.#filled, offset, offset + count);
+    this.#filled += count;
+    if (this.#filled === this.#size) this.#emit(body);
+    return offset + count;
+  }
+
+  /** The spanning body's buffer, with room for `needed` bytes and never more than twice what has come. */
+  #room(needed: number): Buffer {
+    const body = this.#body;
+    if (body !== undefined && body.length >= needed) return body;
+    const grown = Buffer.allocUnsafeSlow(
+      Math.min(this.#size, Math.max(FIRST_ALLOCATION_BYTES, needed, (body?.length ?? 0) * 2)),
+    );
+    if (body !== undefined) body.copy(grown, 0, 0, this.#filled);
+    this.#body = grown;
+    return grown;
+  }
+
+  #emit(body: Buffer): void {
+    const flags = this.#flags;
+    this.#state = FLAGS;
+    this.#body = undefined;
+    this.#sink.onFrame(flags, body);
+  }
+}
+
+function readSize(bytes: Buffer, offset: number): number {
+  const high = bytes.readUInt32BE(offset);
+  if (high >= SAFE_HIGH_WORD) {
+    throw new ProtocolError(
+      'EMSGSIZE',
+      'A frame size above 2^53 - 1 bytes was announced; no such message can be received.',
+    );
+  }
+  return high * 0x1_0000_0000 + bytes.readUInt32BE(offset + 4);
+}

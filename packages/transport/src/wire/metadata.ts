@@ -1,0 +1,51 @@
+/**
+ * The properties inside READY and INITIATE (RFC 37, "The NULL mechanism"), back to back:
+ *
+ *   name-length(1, 1..255) name   value-length(4, big-endian) value
+ */
+
+import { ProtocolError } from '../errors.ts';
+
+const VALUE_LENGTH_BYTES = 4;
+const VALUE_LENGTH_MAX = 0x7fff_ffff;
+
+export function encodeMetadata(properties: Iterable<readonly [string, Buffer]>): Buffer {
+  const chunks: Buffer[] = [];
+  for (const [name, value] of properties) {
+    const head = Buffer.alloc(1 + name.length + VALUE_LENGTH_BYTES);
+    head[0] = name.length;
+    head.write(name, 1, 'latin1');
+    head.writeUInt32BE(value.length, 1 + name.length);
+    chunks.push(head, value);
+  }
+  return Buffer.concat(chunks);
+}
+
+/**
+ * Reads properties by their exact names; values are copies, since they are kept for the life of the connection. Of two
+ * properties with one name the last counts.
+ *
+ * @throws ProtocolError `ERR_ZMTP_INVALID_METADATA` when lengths do not add up to the end of the data.
+ */
+export function decodeMetadata(data: Buffer): Map<string, Buffer> {
+  const properties = new Map<string, Buffer>();
+  let offset = 0;
+  while (offset < data.length) {
+    const nameEnd = offset + 1 + (data[offset] as number); // offset < length
+    const valueStart = nameEnd + VALUE_LENGTH_BYTES;
+    if (valueStart > data.length) refuse(offset, data.length);
+    const length = data.readUInt32BE(nameEnd);
+    if (length > VALUE_LENGTH_MAX || valueStart + length > data.length) refuse(offset, data.length);
+    const name = data.toString('latin1', offset + 1, nameEnd);
+    properties.set(name, Buffer.from(data.subarray(valueStart, valueStart + length)));
+    offset = valueStart + length;
+  }
+  return properties;
+}
+
+function refuse(offset: number, length: number): never {
+  throw new ProtocolError(
+    'ERR_ZMTP_INVALID_METADATA',
+    `A property is a name and a value with their lengths; the one at byte ${offset} runs past the end of ${length} bytes of metadata.`,
+  );
+}
