@@ -268,10 +268,10 @@ export class Connection
     if (!(failure instanceof ProtocolError)) throw failure; // not the peer's doing but a bug: let it be seen
   }
 
-  /** A command in traffic. Unknown ones and those of the handshake are dropped, as in libzmq. */
+  /** A command in traffic. Malformed and unknown ones and those of the handshake are dropped, as in libzmq. */
   #command(body: Buffer): void {
-    const { name, data } = decodeCommand(body);
-    if (name === 'PING') this.#heartbeat?.receivePing(data);
+    const command = decodeCommand(body);
+    if (command?.name === 'PING') this.#heartbeat?.receivePing(command.data);
   }
 
   #countBytes(length: number): void {

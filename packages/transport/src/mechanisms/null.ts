@@ -26,13 +26,14 @@ export class NullMechanism implements Mechanism {
   }
 
   receiveCommand(body: Buffer): void {
-    const { name, data } = decodeCommand(body);
-    if (name === 'READY') this.#output.ready(decodeMetadata(data));
-    else if (name === 'ERROR') this.#output.fail(decodeErrorReason(data));
+    const command = decodeCommand(body);
+    if (command?.name === 'READY') this.#output.ready(decodeMetadata(command.data));
+    else if (command?.name === 'ERROR') this.#output.fail(decodeErrorReason(command.data));
     else {
+      const got = command === undefined ? 'no command' : JSON.stringify(command.name);
       throw new ProtocolError(
         'ERR_ZMTP_UNEXPECTED_COMMAND',
-        `Expected READY or ERROR as the first command of the NULL handshake; got ${JSON.stringify(name)}.`,
+        `Expected READY or ERROR as the first command of the NULL handshake; got ${got}.`,
       );
     }
   }

@@ -34,7 +34,7 @@ export interface PipeLink {
 
 /** Above the pipe. Calls come from the event loop, never from inside `write` or `read`. */
 export interface PipeSink {
-  /** Messages came after `read` had given undefined. Once per chunk at most, not per message. */
+  /** Messages came after the last one was read. Once per chunk at most, not per message. */
   pipeReadable(pipe: Pipe): void;
   /** There is room again after the pipe was full. */
   pipeWritable(pipe: Pipe): void;
@@ -114,9 +114,8 @@ export class Pipe {
   /** The oldest message from the peer; undefined when there is none, and then the sink will be told of the next. */
   read(): Message | undefined {
     const message = this.#in.shift();
-    if (message === undefined) {
-      this.#readableTold = false;
-    } else if (this.#paused && this.#in.length <= lowWaterMark(this.#receiveMark)) {
+    if (this.#in.length === 0) this.#readableTold = false;
+    if (this.#paused && this.#in.length <= lowWaterMark(this.#receiveMark)) {
       this.#paused = false;
       this.#link?.resume();
     }
@@ -124,17 +123,22 @@ export class Pipe {
   }
 
   /**
-   * The socket is done: nothing more is written or read. Idempotent.
+   * The socket is done with this peer: nothing more is written, and what is unread is dropped. Idempotent.
    *
    * @param linger how long the link may go on sending what is queued, ms; 0 drops it; -1 no limit (`ZMQ_LINGER`).
    */
   close(linger: number): void {
+    this.#in.clear();
+    this.retire(linger);
+  }
+
+  /** As {@link close}, but what was received can still be read. */
+  retire(linger: number): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#in.clear();
     if (linger === 0) this.#out.clear();
-    const link = this.#link;
-    if (link !== undefined) link.close(linger);
+    this.#link?.close(linger);
+    this.#sink.pipeClosed(this);
   }
 
   /** New marks for a live pipe (`ZMQ_SNDHWM` and `ZMQ_RCVHWM` work at once). */

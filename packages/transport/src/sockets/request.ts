@@ -42,6 +42,8 @@ export class Request extends Dealer {
   /** The peer whose reply is awaited; undefined in IDLE, or when that peer's pipe is gone. */
   #asked: Pipe | undefined = undefined;
   #waiting = false;
+  /** The reply, once it is there and until it is received. */
+  #reply: Message | undefined = undefined;
 
   constructor(options: RequestOptions = {}) {
     super(options, TRAITS);
@@ -60,7 +62,8 @@ export class Request extends Dealer {
         'A REQ socket receives the reply before it sends again. Set relaxed: true to give the request up.',
       );
     }
-    this.#discardUnasked();
+    this.#sift(); // what came before this request is no reply to it
+    this.#reply = undefined;
     const bodyFrames = message.length;
     message.unshift(EMPTY_FRAME);
     if (correlate) message.unshift(this.#nextId());
@@ -79,20 +82,18 @@ export class Request extends Dealer {
     if (!this.#waiting) {
       fail('EFSM', 'A REQ socket sends a request before it receives; nothing was asked.');
     }
-    for (let message = super.tryReceive(); message !== undefined; message = super.tryReceive()) {
-      const from = this.lastPipe;
-      const body = this.#open(message, from);
-      if (body === undefined || from !== this.#asked) continue; // not the reply that is awaited
-      this.#waiting = false;
-      this.#asked = undefined;
-      return body;
-    }
-    return undefined;
+    this.#sift();
+    const reply = this.#reply;
+    if (reply === undefined) return undefined;
+    this.#reply = undefined;
+    this.#waiting = false;
+    this.#asked = undefined;
+    return reply;
   }
 
   override pipeReadable(pipe: Pipe): void {
     super.pipeReadable(pipe);
-    if (!this.#waiting) this.#discardUnasked();
+    this.#sift(); // at once: a peer that breaks the rules is disconnected also when nobody receives
   }
 
   /** The reply's body, or undefined for what is no reply to the request that waits. */
@@ -101,7 +102,7 @@ export class Request extends Dealer {
     const delimiter = hasId ? 1 : 0;
     if (message.length < delimiter + 2 || message[delimiter]?.length !== 0) {
       // A peer that does not speak REQ/REP: libzmq disconnects it for good, and so do we.
-      if (from !== undefined && !from.isClosed) this.dropPipe(from);
+      if (from !== undefined && !from.isClosed) from.close(0);
       return undefined;
     }
     if (hasId !== this.options.correlate) return undefined;
@@ -110,10 +111,12 @@ export class Request extends Dealer {
     return message;
   }
 
-  /** What came without being asked for: dropped, so that it neither piles up nor passes for a later reply. */
-  #discardUnasked(): void {
+  /** Reads everything there is: keeps the reply that is awaited and drops the rest, so that nothing piles up. */
+  #sift(): void {
     for (let message = super.tryReceive(); message !== undefined; message = super.tryReceive()) {
-      this.#open(message, this.lastPipe);
+      const from = this.lastPipe;
+      const body = this.#open(message, from);
+      if (this.#waiting && this.#reply === undefined && from === this.#asked) this.#reply = body;
     }
   }
 

@@ -158,7 +158,7 @@ export class Router extends Socket {
     const holder = this.#table.find(routingId);
     if (holder !== undefined && holder !== pipe) {
       if (!this.options.handover) return false;
-      this.dropPipe(holder);
+      holder.close(0);
     }
     this.#table.remove(pipe);
     this.#table.add(routingId, pipe);

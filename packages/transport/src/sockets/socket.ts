@@ -57,6 +57,8 @@ export abstract class Socket implements PipeHost {
   /** Every pipe that is open, for marks that change. */
   readonly #pipes = new Set<Pipe>();
   #options: ResolvedSocketOptions;
+  #closed = false;
+  /** When a closed socket has let go of everything. */
   #ended: Promise<void> | undefined = undefined;
 
   /** @throws TransportError `EINVAL` for an option that is unknown, foreign to the pattern or out of range. */
@@ -101,7 +103,7 @@ export abstract class Socket implements PipeHost {
   }
 
   get closed(): boolean {
-    return this.#ended !== undefined;
+    return this.#closed;
   }
 
   /** The real address of the last bind, or the endpoint of the last connect; null before any (`ZMQ_LAST_ENDPOINT`). */
@@ -232,9 +234,8 @@ export abstract class Socket implements PipeHost {
    * turned away with EAGAIN. Idempotent; see `ended`.
    */
   close(): void {
-    if (this.#ended !== undefined) return;
-    const { linger } = this.#options;
-    this.#ended = this.#endpoints.close(linger).then(() => this.report({ type: 'end' }));
+    if (this.#closed) return;
+    this.#closed = true;
     const error = new TransportError(
       'EAGAIN',
       'Operation was not possible or timed out: the socket was closed.',
@@ -242,6 +243,9 @@ export abstract class Socket implements PipeHost {
     this.#senders.refuseAll(error);
     this.#receivers.refuseAll(error);
     this.#keepAlive.stop();
+    this.#ended = this.#endpoints
+      .close(this.#options.linger)
+      .then(() => this.report({ type: 'end' }));
   }
 
   /** Closes, and resolves when everything is let go of. */
@@ -263,12 +267,6 @@ export abstract class Socket implements PipeHost {
   /** For patterns: a pipe is gone. Call it from `pipeClosed`. */
   protected pipeDetached(pipe: Pipe): void {
     this.#pipes.delete(pipe);
-  }
-
-  /** For patterns: closes the connection of a peer that this socket will not talk to, and forgets its pipe. */
-  protected dropPipe(pipe: Pipe): void {
-    pipe.close(0);
-    this.pipeClosed(pipe);
   }
 
   /** For patterns: there may be messages for those who wait. */
@@ -309,7 +307,7 @@ export abstract class Socket implements PipeHost {
   }
 
   #refuseClosed(): void {
-    if (this.#ended !== undefined) fail('EBADF', 'Socket is closed');
+    if (this.#closed) fail('EBADF', 'Socket is closed');
   }
 }
 

@@ -5,9 +5,9 @@
  * nobody answers at: a live listener's address is EADDRINUSE, and a file is left alone.
  */
 
-import { lstat, mkdtemp, rm, unlink } from 'node:fs/promises';
+import { lstat, mkdtemp, rm, stat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fail } from '../errors.ts';
 import { checkIpcPath, parseEndpoint } from './endpoint.ts';
 import { StreamDialer } from './stream-dialer.ts';
@@ -22,6 +22,7 @@ export const ipcTransport: Transport = {
     const path = checkIpcPath(folder === undefined ? given : join(folder, 'socket'), endpoint);
     refuseAbstract(path, endpoint);
     await removeStale(path, endpoint);
+    await refuseMissingFolder(path, endpoint);
     return listenStream(
       endpoint,
       {
@@ -81,6 +82,24 @@ async function removeStale(path: string, endpoint: string): Promise<void> {
   }
   if (await somebodyAnswers(path)) return; // listen() fails with EADDRINUSE
   await unlink(path).catch(() => undefined); // gone already, or not ours to remove: listen() will tell
+}
+
+/** The system's ENOENT; libuv makes EACCES of it. */
+async function refuseMissingFolder(path: string, endpoint: string): Promise<void> {
+  const folder = dirname(path);
+  try {
+    await stat(folder);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') return; // listen() will tell
+    fail(
+      'ENOENT',
+      `Cannot listen on ${endpoint}: the folder ${folder} does not exist. Create it first.`,
+      {
+        endpoint,
+        cause,
+      },
+    );
+  }
 }
 
 function somebodyAnswers(path: string): Promise<boolean> {

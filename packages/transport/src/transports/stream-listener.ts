@@ -127,7 +127,7 @@ class StreamListener implements Listener, ConnectionOwner {
     });
     for (const [connection, { pipe }] of [...this.#accepted]) {
       if (pipe === undefined) connection.destroy();
-      else pipe.close(linger);
+      else pipe.retire(linger);
     }
     await ended;
     await closed;

@@ -6,8 +6,6 @@
  *   PING  ttl(2, tenths of a second) context(0..16)        PONG  context
  */
 
-import { ProtocolError } from '../errors.ts';
-
 /** A command taken apart. `data` is a view of the frame. */
 export interface Command {
   readonly name: string;
@@ -20,6 +18,7 @@ const PING_TTL_BYTES = 2;
 /** libzmq multiplies the time to live in 16 bits: anything above would wrap there and end the connection. */
 const PING_TTL_MAX_DECISECONDS = 655;
 
+/** A command body. `name` is ASCII, 1 to 255 bytes; `data` is copied. */
 export function encodeCommand(name: string, data: Buffer): Buffer {
   const body = Buffer.allocUnsafe(1 + name.length + data.length);
   body[0] = name.length;
@@ -28,15 +27,10 @@ export function encodeCommand(name: string, data: Buffer): Buffer {
   return body;
 }
 
-/** @throws ProtocolError `ERR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED` for an empty body or a name that runs past its end. */
-export function decodeCommand(body: Buffer): Command {
+/** Takes a command apart; undefined for an empty body, an empty name or one that runs past the end. */
+export function decodeCommand(body: Buffer): Command | undefined {
   const length = body[0];
-  if (length === undefined || length === 0 || 1 + length > body.length) {
-    throw new ProtocolError(
-      'ERR_ZMTP_MALFORMED_COMMAND_UNSPECIFIED',
-      `A command body is a name length, the name and its data; got ${body.length} bytes that claim a name of ${length ?? 'no'} bytes.`,
-    );
-  }
+  if (length === undefined || length === 0 || 1 + length > body.length) return undefined;
   return { name: body.toString('latin1', 1, 1 + length), data: body.subarray(1 + length) };
 }
 
@@ -54,6 +48,7 @@ export function decodePing(data: Buffer): { timeToLive: number; context: Buffer 
   return { timeToLive: data.readUInt16BE(0) * 100, context };
 }
 
+/** The answer to a PING, with its context of 0 to 16 bytes. */
 export function encodePong(context: Buffer): Buffer {
   return encodeCommand('PONG', context);
 }

@@ -18,5 +18,7 @@ export const FLAGS_RESERVED = 0xf8;
 
 /** The largest body in the short form. */
 export const SHORT_BODY_MAX = 255;
+/** Flags and size of the short form. */
 export const SHORT_HEADER_BYTES = 2;
+/** Flags and size of the long form. */
 export const LONG_HEADER_BYTES = 9;

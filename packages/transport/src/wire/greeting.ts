@@ -12,7 +12,9 @@
 
 import { ProtocolError } from '../errors.ts';
 
+/** A whole 3.x greeting. */
 export const GREETING_BYTES = 64;
+/** What every version since 2.0 starts with. */
 export const SIGNATURE_BYTES = 10;
 /** Signature and major version. */
 export const REVISION_BYTES = 11;

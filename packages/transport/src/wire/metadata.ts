@@ -9,6 +9,7 @@ import { ProtocolError } from '../errors.ts';
 const VALUE_LENGTH_BYTES = 4;
 const VALUE_LENGTH_MAX = 0x7fff_ffff;
 
+/** Properties in the given order. Names are ASCII, 1 to 255 bytes; values are copied. */
 export function encodeMetadata(properties: Iterable<readonly [string, Buffer]>): Buffer {
   const chunks: Buffer[] = [];
   for (const [name, value] of properties) {

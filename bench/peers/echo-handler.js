@@ -1,0 +1,2 @@
+/** Returns what it gets. */
+export default (request) => request;

@@ -1,0 +1,316 @@
+/**
+ * What the command line means: argv in, one Invocation out, or a UsageError.
+ *
+ * Owns every flag, its help and its examples, and is the only importer of commander. Nothing here
+ * acts, prints or ends the process: main.ts does what the Invocation says.
+ */
+import { CODEC_NAMES, type CodecName, type LogLevel, type ScaleOptions } from '@zscale/core';
+import { Command, CommanderError, Option } from 'commander';
+import { UsageError } from './failure.ts';
+import {
+  parseAssignment,
+  parseChoice,
+  parseCount,
+  parseDuration,
+  parseEndpoint,
+  parseLimit,
+  parseRestartLimit,
+  parseSize,
+  parseWorkers,
+} from './flag-values.ts';
+import type { Invocation, LogFormat } from './invocation.ts';
+
+const LOG_LEVELS: readonly LogLevel[] = [
+  'trace',
+  'debug',
+  'info',
+  'warn',
+  'error',
+  'fatal',
+  'silent',
+];
+const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
+const COMMANDS: readonly string[] = ['run', 'call', 'help'];
+
+/** How long `zscale call` waits for its reply unless told otherwise. */
+const CALL_TIMEOUT_MS = 5_000;
+
+/**
+ * Reads a command line.
+ *
+ * @param argv - the arguments after the program's name, `process.argv.slice(2)`
+ * @param version - what `--version` prints
+ * @throws UsageError, in one line, when it makes no sense
+ */
+export function parseArguments(argv: readonly string[], version: string): Invocation {
+  refuseMistypedCommand(argv[0]);
+  let invocation: Invocation | undefined;
+  let printed = '';
+  const program = createProgram(version, {
+    print: (text) => {
+      printed += text;
+    },
+    invoke: (given) => {
+      invocation = given;
+    },
+  });
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander leaves by an error after help and version too; those two are no refusal.
+    if (error.exitCode !== 0) throw new UsageError(explain(error, argv));
+  }
+  return invocation ?? { command: 'print', text: printed };
+}
+
+/** Where the parts of the program leave what they found. */
+interface Sink {
+  print(text: string): void;
+  invoke(invocation: Invocation): void;
+}
+
+function createProgram(version: string, sink: Sink): Command {
+  const program = new Command('zscale')
+    .description('Make a server that was written as one process use every core.')
+    .usage('<entry> [options]\n       zscale <command> [options]')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureHelp({ sortSubcommands: false })
+    .configureOutput({ writeOut: (text) => sink.print(text), writeErr: () => {} })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale server.ts
+  zscale run server.ts --workers 4 --bind tcp://*:5555
+  zscale call tcp://127.0.0.1:5555 '{"name":"you"}'
+
+"zscale run --help" and "zscale call --help" list all options.`,
+    );
+  addRun(program, sink);
+  addCall(program, sink);
+  return program;
+}
+
+/** The flags of `run` as commander names them: as ScaleOptions does, wherever it has one. */
+interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName'> {
+  export?: string;
+  maxRestarts?: ReturnType<typeof parseRestartLimit>;
+  logLevel?: LogLevel;
+  logFormat?: LogFormat;
+}
+
+function addRun(program: Command, sink: Sink): void {
+  program
+    .command('run', { isDefault: true })
+    .summary('run a server on every core (the default)')
+    .description(
+      'Run the handler that <entry> exports in several processes behind one endpoint.\n' +
+        'Stays in the foreground; Ctrl-C finishes the open requests and ends it.',
+    )
+    .argument('<entry>', 'the file that exports your handler')
+    .optionsGroup('Where it listens:')
+    .addOption(
+      repeatable(
+        '-b, --bind <endpoint>',
+        'for clients (default: tcp://127.0.0.1:5555)',
+        parseEndpoint,
+      ),
+    )
+    .addOption(
+      repeatable('--backend <endpoint>', 'for further REP workers, in any language', parseEndpoint),
+    )
+    .optionsGroup('Workers:')
+    .addOption(flag('-w, --workers <n|auto>', 'how many processes (default: auto)', parseWorkers))
+    .addOption(
+      flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
+    )
+    .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
+    .addOption(
+      flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
+        gatherAssignment,
+      ),
+    )
+    .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
+    .addOption(
+      flag(
+        '--graceful-timeout <time>',
+        'for open requests at the end (default: 30s)',
+        (name, text) => parseDuration(name, text, { least: 0 }),
+      ),
+    )
+    .addOption(
+      flag(
+        '--max-restarts <n/time>',
+        'crashes before giving up (default: 5/60s)',
+        parseRestartLimit,
+      ),
+    )
+    .optionsGroup('Requests:')
+    .addOption(codecFlag())
+    .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))
+    .addOption(flag('--max-queue <n>', 'how many may wait (default: 10000)', parseLimit))
+    .addOption(flag('--max-queue-bytes <size>', 'how large together (default: 256mb)', parseSize))
+    .addOption(
+      flag('--max-queue-wait <time>', 'how long one may wait (default: off)', parseDuration),
+    )
+    .addOption(flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize))
+    .optionsGroup('Logs:')
+    .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
+    .addOption(
+      flag('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`, (name, text) =>
+        parseChoice(name, text, LOG_LEVELS),
+      ),
+    )
+    .addOption(
+      flag(
+        '--log-format <format>',
+        'json or pretty (default: pretty on a terminal)',
+        (name, text) => parseChoice(name, text, LOG_FORMATS),
+      ),
+    )
+    .optionsGroup('Help:')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Times are written 250ms, 5s, 2m, 1h; sizes 512kb, 16mb, 1gb; off means no limit.
+--bind, --backend and --env may be repeated; --log-level debug shows stacks.
+
+Examples:
+  zscale run server.ts
+  zscale run server.ts --workers 8 --bind tcp://*:5555
+  zscale run server.ts --bind tcp://*:5555 --bind ipc:///run/app.sock
+  zscale run server.ts --codec json --backend tcp://*:5556
+  zscale run server.ts --timeout 5s --max-queue 500 --max-queue-wait 1s
+
+Exit codes:
+  0 stopped           1 error                 2 wrong usage
+  3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
+    )
+    .action((entry: string, flags: RunFlags) => {
+      const { export: exportName, maxRestarts, logLevel, logFormat, ...same } = flags;
+      sink.invoke({
+        command: 'run',
+        entry,
+        options: { ...same, ...maxRestarts, ...(exportName !== undefined && { exportName }) },
+        logLevel,
+        logFormat: logFormat ?? 'auto',
+      });
+    });
+}
+
+interface CallFlags {
+  codec?: CodecName;
+  timeout?: number;
+  rawOutput?: boolean;
+}
+
+function addCall(program: Command, sink: Sink): void {
+  program
+    .command('call')
+    .summary('send one request and print the reply')
+    .description('Send one request to a running service and print its reply on stdout.')
+    .argument('<endpoint>', 'where the service listens')
+    .argument('[value]', 'the request as JSON; "-" or none reads stdin')
+    .addOption(codecFlag())
+    .addOption(flag('-t, --timeout <time>', 'for the reply to come (default: 5s)', parseDuration))
+    .addOption(flag('-r, --raw-output', 'print a text or bytes as they are, not as JSON'))
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+The reply is printed as one line of JSON: bytes as base64, integers beyond 2^53
+as text. With --codec raw the request is the text itself, and the reply is
+written byte for byte.
+
+Examples:
+  zscale call tcp://127.0.0.1:5555 '{"name":"you"}'
+  zscale call tcp://127.0.0.1:5555 '"a text"'
+  echo '{"name":"you"}' | zscale call tcp://127.0.0.1:5555
+  zscale call tcp://127.0.0.1:5555 PING --codec raw
+
+Exit codes:
+  0 replied   1 answered with an error, or not in time   2 wrong usage`,
+    )
+    .action((endpoint: string, value: string | undefined, flags: CallFlags) => {
+      sink.invoke({
+        command: 'call',
+        endpoint: parseEndpoint('call', endpoint),
+        value: value === '-' ? undefined : value,
+        codec: flags.codec ?? 'msgpack',
+        timeout: flags.timeout ?? CALL_TIMEOUT_MS,
+        rawOutput: flags.rawOutput ?? false,
+      });
+    });
+}
+
+/** One flag; `parse` gets its long name, for the error message, and the text that was given. */
+function flag(
+  flags: string,
+  description: string,
+  parse?: (name: string, text: string) => unknown,
+): Option {
+  const option = new Option(flags, description);
+  return parse ? option.argParser((text) => parse(`--${option.name()}`, text)) : option;
+}
+
+/** A flag whose values are gathered in a list. */
+function repeatable<T>(
+  flags: string,
+  description: string,
+  parse: (name: string, text: string) => T,
+): Option {
+  const option = new Option(flags, description);
+  return option.argParser((text, gathered: T[] = []) => [
+    ...gathered,
+    parse(`--${option.name()}`, text),
+  ]);
+}
+
+function codecFlag(): Option {
+  return flag('--codec <name>', 'msgpack, json or raw (default: msgpack)', (name, text) =>
+    parseChoice(name, text, CODEC_NAMES),
+  );
+}
+
+function gatherAssignment(
+  text: string,
+  gathered: Record<string, string> = {},
+): Record<string, string> {
+  const [key, value] = parseAssignment('--env', text);
+  return { ...gathered, [key]: value };
+}
+
+/**
+ * Whatever is no command is the entry of `run`, the default one. But `zscale cal tcp://...` was
+ * hardly meant as a file, and "no such file" would be a poor answer.
+ */
+function refuseMistypedCommand(first: string | undefined): void {
+  if (first === undefined || COMMANDS.includes(first) || /^-|[./\\]/.test(first)) return;
+  throw new UsageError(
+    `"${first}" is no command (${COMMANDS.join(', ')}) and does not look like a file. ` +
+      `To run a file of that name write: zscale run ./${first}`,
+  );
+}
+
+/** Commander's refusals, in one line, with where to read on. */
+function explain(error: CommanderError, argv: readonly string[]): string {
+  const command = argv[0] === 'call' ? 'call' : 'run';
+  const readOn = `See "zscale ${command} --help".`;
+  switch (error.code) {
+    case 'commander.missingArgument':
+      return command === 'call'
+        ? `the endpoint to call is missing. ${readOn}`
+        : 'the file to run is missing, as in: zscale server.ts. See "zscale --help".';
+    case 'commander.help':
+      return `there is no help for "${argv.slice(1).join(' ')}". See "zscale --help".`;
+    default: {
+      const words = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+      return `${words.replace(/\.$/, '')}. ${readOn}`;
+    }
+  }
+}

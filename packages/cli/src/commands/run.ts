@@ -1,0 +1,48 @@
+/**
+ * `zscale run`: hosts a handler module in several workers, in the foreground, until it is told to
+ * stop.
+ *
+ * The server itself is core's `scale()`, which also answers SIGINT and SIGTERM; what is added here
+ * is a logger, the notice for the person who started it, and the exit code.
+ */
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createLogger, type Server, scale, type ZscaleError } from '@zscale/core';
+import { EXIT_CODES } from '../failure.ts';
+import type { RunInvocation } from '../invocation.ts';
+import { describeServer, type Output } from '../output.ts';
+
+/**
+ * Runs the server. Resolves with the exit code once it was stopped in order.
+ *
+ * @throws what `scale()` throws when it cannot start, and ZscaleError ZSCALE_ERR_CRASH_LOOP when it
+ *   gave up because its workers keep crashing
+ */
+export async function run(invocation: RunInvocation, output: Output): Promise<number> {
+  const { entry, options, logLevel, logFormat } = invocation;
+  const logger = createLogger({ level: logLevel, format: logFormat });
+  const server = await scale(pathToFileURL(resolve(entry)), { ...options, logger });
+  output.print(
+    describeServer({
+      entry,
+      codec: options.codec ?? 'msgpack',
+      endpoints: server.endpoints,
+      backendEndpoints: server.backendEndpoints,
+      workerCountReason: server.workerCountReason,
+    }),
+  );
+  const failure = await ended(server);
+  if (failure !== undefined) throw failure;
+  return EXIT_CODES.ok;
+}
+
+/** Resolves when the server is closed: with nothing if it was asked to, else with why it gave up. */
+function ended(server: Server): Promise<ZscaleError | undefined> {
+  return new Promise((settle) => {
+    let failure: ZscaleError | undefined;
+    server.once('failed', (error) => {
+      failure = error;
+    });
+    server.once('closed', () => settle(failure));
+  });
+}

@@ -1,0 +1,153 @@
+/**
+ * What the text behind one flag means: durations, sizes, counts, endpoints, K=V.
+ *
+ * Pure functions from text to value. Each throws a UsageError of one line that names the flag, says
+ * what it takes, what came, and where possible what was probably meant.
+ */
+import { UsageError } from './failure.ts';
+
+/** The longest a timer of Node can wait, 2^31 - 1 ms (596 h). Above that it fires at once. */
+const LONGEST_DURATION_MS = 2_147_483_647;
+
+const MS_PER_UNIT: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
+
+const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['b', 1],
+  ['kb', 1024],
+  ['mb', 1024 ** 2],
+  ['gb', 1024 ** 3],
+]);
+
+/** Transports a front end can listen on and a client can call. */
+const TRANSPORTS: readonly string[] = ['tcp', 'ipc'];
+
+/**
+ * `250ms`, `5s`, `2m`, `1h` in milliseconds; `off` is Infinity. 30 is refused: 30 of what?
+ *
+ * @param options.least - the shortest that makes sense, ms; default 1
+ */
+export function parseDuration(
+  flag: string,
+  text: string,
+  { least = 1 }: { least?: number } = {},
+): number {
+  if (text === 'off') return Number.POSITIVE_INFINITY;
+  const expected = 'a duration such as 250ms, 5s, 2m, or off';
+  const [amount, unit] = splitQuantity(text);
+  if (amount !== undefined && unit === '')
+    refuse(flag, expected, text, `Write ${text}s or ${text}ms.`);
+
+  const msPerUnit = MS_PER_UNIT.get(unit);
+  if (amount === undefined || msPerUnit === undefined) refuse(flag, expected, text);
+  const ms = Math.round(amount * msPerUnit);
+  if (ms < least) refuse(flag, expected, text, `The shortest is ${least}ms; off means no limit.`);
+  if (ms > LONGEST_DURATION_MS)
+    refuse(flag, expected, text, 'The longest is 596h; off means no limit.');
+  return ms;
+}
+
+/** `800`, `800b`, `512kb`, `16mb`, `1gb` in bytes (1 kb is 1024 bytes); `off` is Infinity. */
+export function parseSize(flag: string, text: string): number {
+  if (text === 'off') return Number.POSITIVE_INFINITY;
+  const expected = 'a size such as 512kb, 16mb, or off';
+  const [amount, unit] = splitQuantity(text.toLowerCase());
+  const bytesPerUnit = BYTES_PER_UNIT.get(unit);
+  if (amount === undefined || bytesPerUnit === undefined) refuse(flag, expected, text);
+  const bytes = Math.round(amount * bytesPerUnit);
+  if (bytes < 1) refuse(flag, expected, text, 'The smallest is 1b; off means no limit.');
+  return bytes;
+}
+
+/** A whole number from 1. */
+export function parseCount(flag: string, text: string): number {
+  return wholeNumber(text, 1) ?? refuse(flag, 'a whole number from 1', text);
+}
+
+/** A whole number from 0; `off` is Infinity. */
+export function parseLimit(flag: string, text: string): number {
+  if (text === 'off') return Number.POSITIVE_INFINITY;
+  return wholeNumber(text, 0) ?? refuse(flag, 'a whole number from 0, or off', text);
+}
+
+/** A whole number from 1, or `auto`. */
+export function parseWorkers(flag: string, text: string): number | 'auto' {
+  if (text === 'auto') return 'auto';
+  return wholeNumber(text, 1) ?? refuse(flag, 'a whole number from 1, or auto', text);
+}
+
+/** `5/60s`: five restarts within sixty seconds. `5` keeps the window as it is by default. */
+export function parseRestartLimit(
+  flag: string,
+  text: string,
+): { maxRestarts: number; restartWindow?: number } {
+  const [countText = '', windowText, ...rest] = text.split('/');
+  const maxRestarts = wholeNumber(countText, 0);
+  if (maxRestarts === undefined || rest.length > 0) {
+    refuse(flag, 'restarts per duration, such as 5/60s', text);
+  }
+  if (windowText === undefined) return { maxRestarts };
+  return { maxRestarts, restartWindow: parseDuration(flag, windowText) };
+}
+
+/**
+ * An endpoint, as far as its looks go: a transport we know, and something behind it. Whether the
+ * address makes sense is for the transport to say.
+ */
+export function parseEndpoint(flag: string, text: string): string {
+  const expected = 'an endpoint such as tcp://127.0.0.1:5555 or ipc:///tmp/app.sock';
+  const [, transport, address] = /^([^:/]*):\/\/(.*)$/.exec(text) ?? [];
+  if (transport === undefined || address === undefined) {
+    refuse(flag, expected, text, guessEndpoint(text));
+  }
+  if (!TRANSPORTS.includes(transport)) {
+    refuse(flag, expected, text, `The transport "${transport}" is not supported; use tcp or ipc.`);
+  }
+  if (address === '') refuse(flag, expected, text);
+  return text;
+}
+
+/** `KEY=value`; the value may be empty and may hold further equals signs. */
+export function parseAssignment(flag: string, text: string): readonly [key: string, value: string] {
+  const equals = text.indexOf('=');
+  if (equals < 1) refuse(flag, 'KEY=value', text);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+/** One word of a short list. */
+export function parseChoice<T extends string>(
+  flag: string,
+  text: string,
+  choices: readonly T[],
+): T {
+  const choice = choices.find((candidate) => candidate === text);
+  return choice ?? refuse(flag, `one of ${choices.join(', ')}`, text);
+}
+
+function guessEndpoint(text: string): string {
+  if (/^\d+$/.test(text)) return `Did you mean tcp://127.0.0.1:${text}?`;
+  if (/^[^/]+:(\d+|\*)$/.test(text)) return `Did you mean tcp://${text}?`;
+  if (text.startsWith('/')) return `Did you mean ipc://${text}?`;
+  return '';
+}
+
+/** "1.5s" gives [1.5, 's'], "x" gives [undefined, 'x']. */
+function splitQuantity(text: string): [amount: number | undefined, unit: string] {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)([a-z]*)$/.exec(text) ?? [];
+  return digits === undefined ? [undefined, text] : [Number(digits), unit ?? ''];
+}
+
+function wholeNumber(text: string, least: number): number | undefined {
+  if (!/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) && value >= least ? value : undefined;
+}
+
+function refuse(flag: string, expected: string, text: string, advice = ''): never {
+  throw new UsageError(`${flag} takes ${expected}; got "${text}".${advice && ` ${advice}`}`);
+}

@@ -1,0 +1,46 @@
+/**
+ * What a person asked for on the command line, understood and checked.
+ *
+ * The seam between args.ts, which makes an Invocation from text, and the commands, which carry one
+ * out. Types only.
+ */
+import type { CodecName, LogLevel, ScaleOptions } from '@zscale/core';
+
+/** Everything that can be asked for. */
+export type Invocation = PrintInvocation | RunInvocation | CallInvocation;
+
+/** `--help` and `--version`: print this text and be done. */
+export interface PrintInvocation {
+  readonly command: 'print';
+  readonly text: string;
+}
+
+/** `zscale run`, or `zscale <entry>`. */
+export interface RunInvocation {
+  readonly command: 'run';
+  /** The file to run, as it was typed. */
+  readonly entry: string;
+  /** What goes to `scale()`: only what was given, so defaults live where they are used. */
+  readonly options: ScaleOptions;
+  /** Undefined: the logger's own default. At `debug` expected errors show their stacks too. */
+  readonly logLevel: LogLevel | undefined;
+  /** Default `auto`: pretty on a terminal, JSON lines elsewhere. */
+  readonly logFormat: LogFormat | 'auto';
+}
+
+/** `zscale call`. */
+export interface CallInvocation {
+  readonly command: 'call';
+  readonly endpoint: string;
+  /** JSON (with codec raw: any text); undefined means: read it from stdin. */
+  readonly value: string | undefined;
+  /** Default `msgpack`. */
+  readonly codec: CodecName;
+  /** Milliseconds from sending to the reply; default 5000, Infinity for none. */
+  readonly timeout: number;
+  /** Print a text or bytes as they are, without JSON around them; default false. */
+  readonly rawOutput: boolean;
+}
+
+/** How log lines look. */
+export type LogFormat = 'json' | 'pretty';

@@ -1,0 +1,113 @@
+/**
+ * What the command prints: data on stdout, words about what went wrong on stderr.
+ *
+ * Owns the two streams and the form of what goes there: the notice of a server that is ready, and a
+ * reply as JSON. Logs are not its business: core writes them, to stderr too.
+ */
+import type { CodecName } from '@zscale/core';
+
+/** As much of a stream as printing needs. */
+export interface OutputStream {
+  write(data: string | Uint8Array): unknown;
+  readonly isTTY?: boolean;
+}
+
+/** Where the command prints. */
+export class Output {
+  /** Whether a person reads stdout, and not a file or another program. */
+  readonly isTerminal: boolean;
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+
+  constructor(stdout: OutputStream, stderr: OutputStream) {
+    this.isTerminal = stdout.isTTY === true;
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+  }
+
+  /**
+   * The output of this process. A reader that goes away (`zscale run server.ts | head -1`) ends the
+   * reading, not the server.
+   */
+  static ofProcess(): Output {
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
+    return new Output(process.stdout, process.stderr);
+  }
+
+  /** Data, as it is, on stdout. */
+  write(data: string | Uint8Array): void {
+    this.#stdout.write(data);
+  }
+
+  /** Text on stdout, with the line ended. */
+  print(text: string): void {
+    this.#stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** What went wrong, on stderr. */
+  complain(text: string): void {
+    this.#stderr.write(`${text}\n`);
+  }
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+/** What there is to tell about a server that is ready. */
+export interface ReadyServer {
+  readonly entry: string;
+  readonly codec: CodecName;
+  readonly endpoints: readonly string[];
+  readonly backendEndpoints: readonly string[];
+  /** How many workers and why, in a few words. */
+  readonly workerCountReason: string;
+}
+
+/** The notice of a server that is ready: where it listens, how many workers, how to call it. */
+export function describeServer(server: ReadyServer): string {
+  const rows: [label: string, text: string][] = [
+    ...server.endpoints.map((endpoint): [string, string] => ['clients', endpoint]),
+    ...server.backendEndpoints.map((endpoint): [string, string] => [
+      'back end',
+      `${endpoint}  (for REP workers in any language)`,
+    ]),
+    ['running', server.workerCountReason],
+    ['codec', server.codec],
+  ];
+  const [endpoint] = server.endpoints;
+  if (endpoint !== undefined) rows.push(['try it', describeCall(endpoint, server.codec)]);
+  rows.push(['stop it', 'Ctrl-C']);
+
+  const lines = rows.map(([label, text]) => `  ${label.padEnd(10)}${text}`);
+  return `\nzscale runs ${server.entry}\n\n${lines.join('\n')}\n\n`;
+}
+
+/** The command line that sends one request to `endpoint`, from this machine, ready to be pasted. */
+export function describeCall(endpoint: string, codec: CodecName): string {
+  const reachable = endpoint
+    .replace(/^tcp:\/\/0\.0\.0\.0:/, 'tcp://127.0.0.1:')
+    .replace(/^tcp:\/\/\[::\]:/, 'tcp://[::1]:');
+  const value = codec === 'raw' ? 'hello' : '{"name":"you"}';
+  const flags = codec === 'msgpack' ? '' : ` --codec ${codec}`;
+  return `zscale call ${shellWord(reachable)} ${shellWord(value)}${flags}`;
+}
+
+/**
+ * A reply as one line of JSON. What JSON has no form for is shown readably: bytes as base64,
+ * integers beyond 2^53 as text, no value as null.
+ */
+export function formatReply(reply: unknown): string {
+  return JSON.stringify(reply, showUnlikelyValues) ?? 'null';
+}
+
+function showUnlikelyValues(this: unknown, key: string, shown: unknown): unknown {
+  // A Buffer was turned into { type, data } by its toJSON already; the holder still has the bytes.
+  const actual: unknown = Reflect.get(Object(this), key);
+  if (actual instanceof Uint8Array) return Buffer.from(actual).toString('base64');
+  return typeof actual === 'bigint' ? actual.toString() : shown;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

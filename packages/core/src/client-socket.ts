@@ -1,0 +1,90 @@
+/**
+ * The client's socket: DEALER on the wire; each request goes to the connected server that has the fewest of this client's
+ * requests, and each reply is told apart by its connection.
+ */
+
+import { type Message, type Pipe, Socket, type SocketOptions } from '@zscale/transport';
+import { ZscaleError } from './errors.ts';
+
+/** A connected server. */
+export interface ServerPeer {
+  readonly pipe: Pipe;
+  /** Requests sent to it and not yet answered. */
+  held: number;
+}
+
+/** The client above. Called from the event loop. */
+export interface ClientSocketSink {
+  /** A connection has room: requests that wait may go. */
+  serverWritable(): void;
+  serverReply(server: ServerPeer, message: Message): void;
+  /** A connection is gone; replies to what was sent on it will not come. */
+  serverLost(server: ServerPeer): void;
+}
+
+/** A DEALER that tells its peers apart. */
+export class ClientSocket extends Socket {
+  readonly #sink: ClientSocketSink;
+  readonly #servers = new Map<Pipe, ServerPeer>();
+
+  constructor(sink: ClientSocketSink, options: SocketOptions) {
+    super({ socketType: 'DEALER', patternOptions: [], connectsOnce: true }, options);
+    this.#sink = sink;
+  }
+
+  /** The connected server with the fewest requests of ours that has room; undefined when there is none. */
+  nextServer(): ServerPeer | undefined {
+    let chosen: ServerPeer | undefined;
+    for (const server of this.#servers.values()) {
+      if (server.pipe.writable && (chosen === undefined || server.held < chosen.held))
+        chosen = server;
+    }
+    return chosen;
+  }
+
+  override get writable(): boolean {
+    return this.nextServer() !== undefined;
+  }
+
+  override trySend(_message: Message): boolean {
+    throw new ZscaleError('ENOTSUP', 'A client sends with request().');
+  }
+
+  /** Never: replies go to the sink. */
+  override tryReceive(): Message | undefined {
+    return undefined;
+  }
+
+  override attach(pipe: Pipe): void {
+    this.pipeAttached(pipe);
+  }
+
+  override pipeConnected(pipe: Pipe): void {
+    this.#servers.set(pipe, { pipe, held: 0 });
+    this.#sink.serverWritable();
+  }
+
+  override pipeReadable(pipe: Pipe): void {
+    const server = this.#servers.get(pipe);
+    if (server === undefined) return;
+    for (let message = pipe.read(); message !== undefined; message = pipe.read()) {
+      this.#sink.serverReply(server, message);
+    }
+    this.#sink.serverWritable();
+  }
+
+  override pipeWritable(_pipe: Pipe): void {
+    this.#sink.serverWritable();
+  }
+
+  override pipeClosed(pipe: Pipe): void {
+    this.pipeDetached(pipe);
+    const server = this.#servers.get(pipe);
+    if (server === undefined) return;
+    this.#servers.delete(pipe);
+    for (let message = pipe.read(); message !== undefined; message = pipe.read()) {
+      this.#sink.serverReply(server, message);
+    }
+    this.#sink.serverLost(server);
+  }
+}

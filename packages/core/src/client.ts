@@ -1,0 +1,365 @@
+/**
+ * `connect()`: the client of a service, in TypeScript.
+ *
+ *   request  [id(8)][empty][body...]          any number in flight over one connection
+ *   reply    [id(8)][empty or control][body...]
+ *
+ * It owns each request until its one end: a reply, an error reply, a timeout, an abort, a lost connection or close(). A request
+ * that was not sent yet waits for a connection as long as its timeout allows; one whose connection is lost fails at once, since
+ * its reply cannot come any more and nobody but the caller knows whether it may be asked again.
+ */
+
+import { EMPTY_FRAME, Fifo, type Message } from '@zscale/transport';
+import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
+import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
+import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
+import { announce, maxMessageSizeOf, speaksZscale } from './messages/announcement.ts';
+import { decodeControl } from './messages/control.ts';
+import { bytesOf } from './messages/frames.ts';
+import { type Codec, type CodecName, createCodec } from './messages/payload.ts';
+
+/** What `connect()` takes. Durations are ms, sizes bytes. */
+export interface ClientOptions {
+  /** As the service has it: `'msgpack'`, `'json'` or `'raw'`. Default `'msgpack'`. */
+  readonly codec?: CodecName | undefined;
+  /** How long a request may take, in ms, from 1; `Infinity` for no limit. Default 30 000. */
+  readonly timeout?: number | undefined;
+  /** Largest reply taken, in bytes; a larger one ends the connection. `Infinity` for no limit. Default 64 MiB. */
+  readonly maxMessageSize?: number | undefined;
+  /** Requests that may be open at once; further ones fail with ZSCALE_ERR_BUSY. Default 100 000. */
+  readonly maxRequests?: number | undefined;
+}
+
+/** What `request()` takes beside the value. */
+export interface RequestOptions {
+  /** For this request only, in ms, from 1; `Infinity` for no limit. Default: the client's. */
+  readonly timeout?: number | undefined;
+  /** Gives the request up; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Counters of a client. */
+export interface ClientStats {
+  readonly requests: number;
+  readonly replies: number;
+  readonly timeouts: number;
+  /** Replies that nobody waited for any more. */
+  readonly lateReplies: number;
+  /** Requests that wait for a connection. */
+  readonly unsent: number;
+  /** Requests that wait for a reply or a connection. */
+  readonly open: number;
+}
+
+/** A client of the service whose handler is `H`. */
+export interface Client<H extends HandlerFunction> extends AsyncDisposable {
+  /**
+   * Asks, and resolves with the handler's reply.
+   *
+   * @throws (rejects) RemoteError with the code of the handler's error or of the service (`ZSCALE_ERR_BUSY`,
+   *   `ZSCALE_ERR_WORKER_LOST` ...); RequestTimeoutError `ZSCALE_ERR_TIMEOUT`; ZscaleError `ZSCALE_ERR_CONNECTION_LOST`,
+   *   `ZSCALE_ERR_CLOSED`, `ZSCALE_ERR_ENCODE`, `ZSCALE_ERR_DECODE`, `EMSGSIZE`; the reason of `signal`.
+   */
+  request(value: RequestOf<H>, options?: RequestOptions): Promise<ReplyOf<H>>;
+  stats(): ClientStats;
+  /** Ends the connections; open requests reject with ZSCALE_ERR_CLOSED. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to a service, at one endpoint or several; requests go to the least busy connection. Returns at once: the connection
+ * is made, and made again whenever it is lost, in the background. The process stays alive while requests are open.
+ *
+ * @throws TransportError `EINVAL`, `EPROTONOSUPPORT` for an endpoint that cannot be; ZscaleError `ZSCALE_ERR_OPTIONS`.
+ */
+export function connect<H extends HandlerFunction = (request: unknown) => unknown>(
+  endpoints: string | readonly string[],
+  options: ClientOptions = {},
+): Client<H> {
+  return new ServiceClient<H>(typeof endpoints === 'string' ? [endpoints] : endpoints, options);
+}
+
+interface OpenRequest {
+  readonly id: number;
+  readonly timeout: number;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+  readonly signal: AbortSignal | undefined;
+  onAbort: (() => void) | undefined;
+  timer: NodeJS.Timeout | undefined;
+  /** Until it is sent. */
+  message: Message | undefined;
+  bytes: number;
+  server: ServerPeer | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_REQUESTS = 100_000;
+/** Node's timers cannot wait longer, in ms. */
+const TIMER_MAX_MS = 0x7fff_ffff;
+const RECONNECT_MAX_MS = 2000;
+const ENVELOPE_BYTES = 64 * 1024;
+const ID_BYTES = 8;
+
+class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocketSink {
+  readonly #codec: Codec;
+  readonly #timeout: number;
+  readonly #maxRequests: number;
+  readonly #socket: ClientSocket;
+  readonly #endpoints: string;
+  readonly #open = new Map<number, OpenRequest>();
+  readonly #unsent = new Fifo<OpenRequest>();
+  #nextId = 1;
+  #requests = 0;
+  #replies = 0;
+  #timeouts = 0;
+  #lateReplies = 0;
+
+  constructor(endpoints: readonly string[], options: ClientOptions) {
+    const { maxMessageSize = DEFAULT_MAX_MESSAGE_BYTES } = options;
+    const unlimited = maxMessageSize === Infinity;
+    this.#codec = createCodec(checkCodec(options.codec));
+    this.#timeout = checkNumber('timeout', options.timeout ?? DEFAULT_TIMEOUT_MS);
+    this.#maxRequests = checkNumber('maxRequests', options.maxRequests ?? DEFAULT_MAX_REQUESTS);
+    checkNumber('maxMessageSize', maxMessageSize);
+    this.#endpoints = endpoints.join(', ');
+    if (endpoints.length === 0) {
+      throw new ZscaleError(
+        'ZSCALE_ERR_OPTIONS',
+        'connect() takes an endpoint, or a list of at least one; got an empty list.',
+      );
+    }
+    this.#socket = new ClientSocket(this, {
+      immediate: true, // what is not sent waits here, where its timeout counts
+      linger: 0,
+      reconnectMaxInterval: RECONNECT_MAX_MS,
+      maxMessageSize: unlimited ? -1 : maxMessageSize,
+      maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
+      metadata: announce({ maxMessageSize }),
+    });
+    try {
+      for (const endpoint of endpoints) this.#socket.connect(endpoint);
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
+  }
+
+  request(value: RequestOf<H>, options: RequestOptions = {}): Promise<ReplyOf<H>> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options;
+      const timeout = checkNumber('timeout', options.timeout ?? this.#timeout);
+      signal?.throwIfAborted();
+      if (this.#socket.closed) throw closed();
+      if (this.#open.size >= this.#maxRequests) throw tooMany(this.#maxRequests);
+      const body = this.#codec.encode(value);
+      const bytes = bytesOf(body);
+      const id = this.#nextId;
+      this.#nextId += 1;
+      body.unshift(idFrame(id), EMPTY_FRAME);
+      const request: OpenRequest = {
+        id,
+        timeout,
+        resolve,
+        reject,
+        signal,
+        onAbort: undefined,
+        timer: undefined,
+        message: body,
+        bytes,
+        server: undefined,
+      };
+      this.#begin(request);
+    });
+  }
+
+  stats(): ClientStats {
+    let sent = 0;
+    for (const request of this.#open.values()) if (request.server !== undefined) sent += 1;
+    return {
+      requests: this.#requests,
+      replies: this.#replies,
+      timeouts: this.#timeouts,
+      lateReplies: this.#lateReplies,
+      unsent: this.#open.size - sent,
+      open: this.#open.size,
+    };
+  }
+
+  async close(): Promise<void> {
+    if (!this.#socket.closed) {
+      this.#socket.close();
+      for (const request of [...this.#open.values()]) this.#fail(request, closed());
+      this.#unsent.clear();
+    }
+    await this.#socket.ended;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  // From the socket.
+
+  serverWritable(): void {
+    for (let request = this.#unsent.peek(); request !== undefined; request = this.#unsent.peek()) {
+      if (request.message !== undefined && !this.#send(request)) return;
+      this.#unsent.shift(); // sent, or ended while it waited
+    }
+  }
+
+  serverReply(server: ServerPeer, message: Message): void {
+    const id = message.shift();
+    const delimiter = message.shift();
+    const request = id?.length === ID_BYTES ? this.#open.get(idOf(id)) : undefined;
+    if (request === undefined || delimiter === undefined || request.server !== server) {
+      this.#lateReplies += 1;
+      return;
+    }
+    this.#replies += 1;
+    const marked = speaksZscale(server.pipe.peer?.metadata);
+    const failed = delimiter.length > 0 && marked && decodeControl(delimiter)?.error === true;
+    // Without a mark only MessagePack's own extension is an error for certain: JSON and raw bytes may be a reply that looks like one.
+    const error =
+      failed || this.#codec.name === 'msgpack' ? this.#codec.decodeError(message) : undefined;
+    if (error !== undefined) {
+      this.#fail(request, new RemoteError(error.code, error.message));
+      return;
+    }
+    try {
+      this.#succeed(request, this.#codec.decode(message));
+    } catch (cause) {
+      this.#fail(request, cause);
+    }
+  }
+
+  serverLost(server: ServerPeer): void {
+    for (const request of [...this.#open.values()]) {
+      if (request.server === server) this.#fail(request, lost(this.#endpoints));
+    }
+  }
+
+  #begin(request: OpenRequest): void {
+    this.#requests += 1;
+    this.#open.set(request.id, request);
+    // Ref'd: an open request keeps the process alive, also one that never times out.
+    request.timer = setTimeout(timeOut, Math.min(request.timeout, TIMER_MAX_MS), this, request);
+    if (request.signal !== undefined) {
+      request.onAbort = () => this.#fail(request, request.signal?.reason);
+      request.signal.addEventListener('abort', request.onAbort, { once: true });
+    }
+    if (this.#unsent.length > 0 || !this.#send(request)) this.#unsent.push(request);
+  }
+
+  /** False when no connection has room. True when the request was sent, or failed for good. */
+  #send(request: OpenRequest): boolean {
+    const server = this.#socket.nextServer();
+    const { message } = request;
+    if (server === undefined || message === undefined) return false;
+    const limit = maxMessageSizeOf(server.pipe.peer?.metadata);
+    if (request.bytes > limit) {
+      this.#fail(request, tooLarge(request.bytes, limit));
+      return true;
+    }
+    if (!server.pipe.write(message)) return false;
+    request.message = undefined;
+    request.server = server;
+    server.held += 1;
+    return true;
+  }
+
+  /** Its time is over. Called by its own timer only. */
+  timeOut(request: OpenRequest): void {
+    if (request.timeout > TIMER_MAX_MS) {
+      request.timer = setTimeout(timeOut, TIMER_MAX_MS, this, request);
+      return;
+    }
+    this.#timeouts += 1;
+    const what = request.server === undefined ? 'no connection' : 'no reply';
+    this.#fail(
+      request,
+      new RequestTimeoutError(
+        `There was ${what} within ${request.timeout} ms from ${this.#endpoints}. Is the service running there, and the timeout long enough?`,
+      ),
+    );
+  }
+
+  #succeed(request: OpenRequest, value: unknown): void {
+    this.#end(request);
+    request.resolve(value as never); // what H returns is the service's word; types end at the wire
+  }
+
+  #fail(request: OpenRequest, error: unknown): void {
+    this.#end(request);
+    request.reject(error);
+  }
+
+  #end(request: OpenRequest): void {
+    this.#open.delete(request.id);
+    clearTimeout(request.timer);
+    if (request.onAbort !== undefined)
+      request.signal?.removeEventListener('abort', request.onAbort);
+    request.message = undefined;
+    if (request.server !== undefined) request.server.held -= 1;
+  }
+}
+
+function timeOut(client: ServiceClient<HandlerFunction>, request: OpenRequest): void {
+  client.timeOut(request);
+}
+
+function idFrame(id: number): Buffer {
+  const frame = Buffer.allocUnsafe(ID_BYTES);
+  frame.writeUInt32BE(Math.floor(id / 0x1_0000_0000), 0);
+  frame.writeUInt32BE(id >>> 0, 4);
+  return frame;
+}
+
+function idOf(frame: Buffer): number {
+  return frame.readUInt32BE(0) * 0x1_0000_0000 + frame.readUInt32BE(4);
+}
+
+function checkNumber(name: string, value: number): number {
+  if (typeof value === 'number' && value >= 1) return value;
+  throw new ZscaleError(
+    'ZSCALE_ERR_OPTIONS',
+    `${name} must be a number from 1, or Infinity; got ${String(value)}.`,
+  );
+}
+
+function checkCodec(name: CodecName = 'msgpack'): CodecName {
+  if (name === 'msgpack' || name === 'json' || name === 'raw') return name;
+  throw new ZscaleError(
+    'ZSCALE_ERR_OPTIONS',
+    `codec must be 'msgpack', 'json' or 'raw'; got ${JSON.stringify(name)}.`,
+  );
+}
+
+function closed(): ZscaleError {
+  return new ZscaleError(
+    'ZSCALE_ERR_CLOSED',
+    'The client is closed. Make a new one with connect().',
+  );
+}
+
+function tooMany(limit: number): ZscaleError {
+  return new ZscaleError(
+    'ZSCALE_ERR_BUSY',
+    `${limit} requests are open already (maxRequests). Await some of them first.`,
+  );
+}
+
+function tooLarge(bytes: number, limit: number): ZscaleError {
+  return new ZscaleError(
+    'EMSGSIZE',
+    `The service takes messages of up to ${limit} bytes; this request has ${bytes}. Send less, or raise its maxMessageSize.`,
+  );
+}
+
+function lost(endpoints: string): ZscaleError {
+  return new ZscaleError(
+    'ZSCALE_ERR_CONNECTION_LOST',
+    `The connection to ${endpoints} was lost before the reply came. Whether the work was done is unknown; ask again if that is safe.`,
+  );
+}

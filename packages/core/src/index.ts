@@ -1,0 +1,33 @@
+/**
+ * The one door of @zscale/core.
+ */
+
+export {
+  type Client,
+  type ClientOptions,
+  type ClientStats,
+  connect,
+  type RequestOptions,
+} from './client.ts';
+export {
+  RemoteError,
+  RequestTimeoutError,
+  WorkerBootError,
+  ZscaleError,
+  type ZscaleErrorCode,
+} from './errors.ts';
+export type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
+export {
+  createLogger,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  type LogMethod,
+} from './logger.ts';
+export { type Codec, createCodec } from './messages/payload.ts';
+export { CODEC_NAMES, type CodecName, type ScaleOptions } from './options.ts';
+export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
+export { scale } from './scale.ts';
+export type { Server, ServerEvents, ServerStats } from './server.ts';
+export type { WorkerInfo } from './supervisor/supervisor.ts';
+export type { WorkerState } from './supervisor/worker-process.ts';

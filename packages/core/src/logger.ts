@@ -1,0 +1,84 @@
+/**
+ * The log: JSON lines on standard error, or readable lines when that is a terminal.
+ *
+ * Owns the only use of pino. What is injected everywhere else is `Logger`, the part of pino's shape
+ * that zscale uses, so a program hands in the logger it has. Workers write no log of their own:
+ * their supervisor speaks for them.
+ */
+
+import { createRequire } from 'node:module';
+import { ZscaleError } from './errors.ts';
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** Standard error. Standard output belongs to the program's data. */
+const STDERR = 2;
+
+/** How much is told; `'silent'` tells nothing. */
+export type LogLevel = (typeof LEVELS)[number];
+
+/** Writes one line: the facts first, the text second, as pino does. */
+export interface LogMethod {
+  (facts: object, text?: string): void;
+  (text: string): void;
+}
+
+/** What zscale needs of a logger. A pino logger is one; anything with these methods will do. */
+export interface Logger {
+  error: LogMethod;
+  warn: LogMethod;
+  info: LogMethod;
+  debug: LogMethod;
+  /** Makes a logger that adds `facts` to each of its lines. */
+  child(facts: Record<string, unknown>): Logger;
+}
+
+/** How `createLogger` writes. Every field may be left out. */
+export interface LoggerOptions {
+  /**
+   * The least level that is written. Default: the environment's `ZSCALE_LOG_LEVEL`, else `'info'`.
+   */
+  readonly level?: LogLevel | undefined;
+  /** `'json'`, `'pretty'`, or `'auto'` (default): pretty when standard error is a terminal. */
+  readonly format?: 'json' | 'pretty' | 'auto' | undefined;
+}
+
+/**
+ * Makes a logger that writes to standard error, each line before the call returns, so that a line
+ * written just before the process ends is not lost.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_OPTIONS` when the level, given or in the environment, is none of
+ * pino's.
+ */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const level = options.level ?? process.env.ZSCALE_LOG_LEVEL ?? 'info';
+  if (!isLevel(level)) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_OPTIONS',
+      `the log level must be one of ${LEVELS.join(', ')}; got '${level}'`,
+    );
+  }
+  const format = options.format ?? 'auto';
+  const pretty = format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true);
+
+  // pino and pino-pretty take 60 ms to load, and every worker that re-runs its program imports this
+  // file without ever logging: so they are loaded here and not above.
+  const load = createRequire(import.meta.url);
+  const { pino }: typeof import('pino') = load('pino');
+  const settings = { level, base: { pid: process.pid } };
+  if (!pretty) return pino(settings, pino.destination({ dest: STDERR, sync: true }));
+  const prettyStream: typeof import('pino-pretty') = load('pino-pretty');
+  const stream = prettyStream({
+    colorize: process.stderr.isTTY === true && process.env.NO_COLOR === undefined,
+    destination: STDERR,
+    ignore: 'pid,hostname',
+    singleLine: true,
+    sync: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+  });
+  return pino(settings, stream);
+}
+
+function isLevel(level: string): level is LogLevel {
+  return (LEVELS as readonly string[]).includes(level);
+}

@@ -1,0 +1,179 @@
+/**
+ * What a supervisor and its worker processes tell each other.
+ *
+ * How a worker is to start travels as JSON in the environment variable `ZSCALE_WORKER`; the rest
+ * goes over Node's IPC channel, as one small object each. Requests never do. Everything is checked
+ * on arrival, for a user's program shares the channel and may send anything it likes.
+ */
+import { ZscaleError } from '../errors.ts';
+import { CODEC_NAMES, type CodecName } from '../options.ts';
+
+/** The environment variable that makes a process a worker; {@link parseWorkerStart} reads it. */
+export const WORKER_START_VARIABLE = 'ZSCALE_WORKER';
+
+/** All that a new worker must know. JSON as `JSON.stringify` makes it. */
+export interface WorkerStart {
+  /** Which call of `scale()` in the program this worker belongs to, from 0. */
+  readonly service: number;
+  /** The service's name, for logs. */
+  readonly serviceName: string;
+  /** Its place among the workers of the service, from 0; a replacement takes it over. */
+  readonly workerId: number;
+  /** Endpoints of back ends to connect to. */
+  readonly backends: readonly string[];
+  readonly codec: CodecName;
+  /** Requests it may hold at once. */
+  readonly concurrency: number;
+  /** The module with the handler, as a file URL; undefined when the program itself is run again. */
+  readonly module: string | undefined;
+  /** The export that is the handler; undefined for the usual ones. */
+  readonly exportName: string | undefined;
+  /** Bytes per message; Infinity, for which JSON has no form, travels as null. */
+  readonly maxMessageSize: number;
+  /**
+   * Front ends of the services before this one in the program, whose `scale()` it passes on its
+   * way.
+   */
+  readonly earlierEndpoints: readonly (readonly string[])[];
+}
+
+/** Worker to supervisor. */
+export type FromWorker =
+  /** The handler is loaded and the back end reached: requests may come. */
+  | { readonly type: 'ready' }
+  /**
+   * A signal told it to end: it goes on answering until it is drained, and wants to be replaced.
+   */
+  | { readonly type: 'leaving' }
+  /** Everything it held is answered; it takes nothing more. */
+  | { readonly type: 'drained' }
+  /** It cannot start, why, and that it is about to exit. */
+  | {
+      readonly type: 'boot-failed';
+      readonly code: string;
+      readonly message: string;
+      readonly stack?: string;
+    };
+
+/** Supervisor to worker. */
+export type ToWorker =
+  /** Finish what you hold, take nothing more, say `drained`. */
+  | { readonly type: 'drain' }
+  /** Exit now. */
+  | { readonly type: 'stop' };
+
+/** @throws ZscaleError `ZSCALE_ERR_DECODE` for anything that no worker of this version says */
+export function parseFromWorker(value: unknown): FromWorker {
+  const fields = recordOf(value, 'a message from a worker');
+  switch (fields.type) {
+    case 'ready':
+    case 'leaving':
+    case 'drained':
+      return { type: fields.type };
+    case 'boot-failed': {
+      const { code, message, stack } = fields;
+      if (!isString(code)) refuse('code of boot-failed', 'a string', code);
+      if (!isString(message)) refuse('message of boot-failed', 'a string', message);
+      if (stack === undefined) return { type: 'boot-failed', code, message };
+      if (!isString(stack)) refuse('stack of boot-failed', 'a string', stack);
+      return { type: 'boot-failed', code, message, stack };
+    }
+    default:
+      refuse(
+        'the type of a message from a worker',
+        "'ready', 'leaving', 'drained' or 'boot-failed'",
+        fields.type,
+      );
+  }
+}
+
+/** @throws ZscaleError `ZSCALE_ERR_DECODE` for anything that no supervisor of this version says */
+export function parseToWorker(value: unknown): ToWorker {
+  const { type } = recordOf(value, 'a message from the supervisor');
+  if (type === 'drain' || type === 'stop') return { type };
+  refuse('the type of a message from the supervisor', "'drain' or 'stop'", type);
+}
+
+/**
+ * Reads what the supervisor put into `ZSCALE_WORKER`.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_DECODE` when it is not that; the variable is zscale's own and
+ *   should not be set by hand
+ */
+export function parseWorkerStart(text: string): WorkerStart {
+  const fields = recordOf(parseJson(text), WORKER_START_VARIABLE);
+  const { serviceName, backends, codec, module, exportName, maxMessageSize, earlierEndpoints } =
+    fields;
+  if (!isString(serviceName)) refuse('serviceName', 'a string', serviceName);
+  if (!isListOf(isString, backends)) refuse('backends', 'a list of strings', backends);
+  if (!isCodecName(codec)) refuse('codec', `one of ${CODEC_NAMES.join(', ')}`, codec);
+  if (!isOptionalString(module)) refuse('module', 'a string or absent', module);
+  if (!isOptionalString(exportName)) refuse('exportName', 'a string or absent', exportName);
+  if (!isListOf(isStringList, earlierEndpoints)) {
+    refuse('earlierEndpoints', 'a list of lists of strings', earlierEndpoints);
+  }
+  return {
+    service: integer('service', fields.service, 0),
+    serviceName,
+    workerId: integer('workerId', fields.workerId, 0),
+    backends,
+    codec,
+    concurrency: integer('concurrency', fields.concurrency, 1),
+    module,
+    exportName,
+    maxMessageSize:
+      maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
+    earlierEndpoints,
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_DECODE',
+      `${WORKER_START_VARIABLE} must be JSON, as the supervisor writes it; unset it.`,
+      { cause: error },
+    );
+  }
+}
+
+function recordOf(value: unknown, name: string): Record<string, unknown> {
+  if (isRecord(value)) return value;
+  refuse(name, 'an object', value);
+}
+
+function integer(name: string, value: unknown, least: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
+  refuse(name, `a whole number from ${least}`, value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isOptionalString(value: unknown): value is string | undefined {
+  return value === undefined || isString(value);
+}
+
+function isStringList(value: unknown): value is string[] {
+  return isListOf(isString, value);
+}
+
+function isListOf<T>(isItem: (item: unknown) => item is T, value: unknown): value is T[] {
+  return Array.isArray(value) && value.every(isItem);
+}
+
+function isCodecName(value: unknown): value is CodecName {
+  return CODEC_NAMES.some((name) => name === value);
+}
+
+function refuse(name: string, expected: string, value: unknown): never {
+  const got = isString(value) ? JSON.stringify(value.slice(0, 60)) : typeof value;
+  throw new ZscaleError('ZSCALE_ERR_DECODE', `${name} must be ${expected}; got ${got}.`);
+}

@@ -1,0 +1,34 @@
+/**
+ * Who gets the next request: the least busy worker that asked for more. Pure: numbers in, a choice out.
+ *
+ * Late binding is the other half: a request for which nobody is chosen waits in the queue, and is given to whoever has room
+ * first, never to a worker that is known to be busy.
+ */
+
+/** A worker as the choice sees it. */
+export interface Candidate {
+  /** Requests given to it and not yet answered. */
+  readonly held: number;
+  /** Requests it may hold now; 0 while it is not to be given any. */
+  readonly limit: number;
+}
+
+/**
+ * The place of the worker with the fewest requests among those below their limit; -1 when there is none.
+ *
+ * @param start where to begin looking, so that equals take turns.
+ */
+export function chooseWorker(workers: readonly Candidate[], start: number): number {
+  const count = workers.length;
+  let chosen = -1;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < count; i++) {
+    const place = start + i < count ? start + i : start + i - count;
+    const { held, limit } = workers[place] as Candidate; // 0 <= place < count
+    if (held >= limit || held >= fewest) continue;
+    if (held === 0) return place;
+    chosen = place;
+    fewest = held;
+  }
+  return chosen;
+}

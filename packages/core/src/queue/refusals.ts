@@ -1,0 +1,67 @@
+/** The words of the queue's error replies: what happened, and what to do. Codes are explained in docs/reference/errors.md. */
+
+import type { ZscaleErrorCode } from '../errors.ts';
+
+/** An error reply of the queue's own. */
+export interface Refusal {
+  readonly code: ZscaleErrorCode;
+  readonly text: string;
+}
+
+/** For requests that come or still wait when the service ends. */
+export const STOPPING: Refusal = {
+  code: 'ZSCALE_ERR_STOPPING',
+  text: 'The service is stopping and takes no new requests. Try again at another one, or later.',
+};
+
+/** For requests whose worker's connection ended. */
+export const WORKER_LOST: Refusal = {
+  code: 'ZSCALE_ERR_WORKER_LOST',
+  text: 'The worker that had this request is gone. Whether it did the work is unknown.',
+};
+
+/** For messages that are no requests. */
+export const NO_DELIMITER: Refusal = {
+  code: 'ZSCALE_ERR_ENVELOPE',
+  text: 'Expected an empty frame between envelope and body. Send from a REQ socket, or from a DEALER [empty][body].',
+};
+
+/** @param maxQueue in requests. */
+export function tooManyWaiting(maxQueue: number): Refusal {
+  return {
+    code: 'ZSCALE_ERR_BUSY',
+    text: `${maxQueue} requests wait already (maxQueue). Try again later, add workers, or raise maxQueue.`,
+  };
+}
+
+/** @param maxQueueBytes in bytes. */
+export function tooMuchWaiting(maxQueueBytes: number): Refusal {
+  return {
+    code: 'ZSCALE_ERR_BUSY',
+    text: `With this request more than ${maxQueueBytes} bytes would wait (maxQueueBytes). Try again later, add workers, or raise maxQueueBytes.`,
+  };
+}
+
+/** @param maxQueueWait in ms. */
+export function waitedTooLong(maxQueueWait: number): Refusal {
+  return {
+    code: 'ZSCALE_ERR_QUEUE_WAIT',
+    text: `No worker was free within ${maxQueueWait} ms (maxQueueWait). Try again later, or add workers.`,
+  };
+}
+
+/** @param timeout in ms. */
+export function tookTooLong(timeout: number): Refusal {
+  return {
+    code: 'ZSCALE_ERR_TIMEOUT',
+    text: `There was no reply within ${timeout} ms (timeout). Whether the work was done is unknown.`,
+  };
+}
+
+/** @param bytes of the request. @param limit in bytes. */
+export function tooLarge(bytes: number, limit: number): Refusal {
+  return {
+    code: 'EMSGSIZE',
+    text: `A request may have ${limit} bytes (maxMessageSize); this one has ${bytes}. Send less, or raise maxMessageSize.`,
+  };
+}

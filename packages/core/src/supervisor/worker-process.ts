@@ -1,0 +1,294 @@
+/**
+ * One worker process, from its start to its end, as the supervisor sees it.
+ *
+ *     starting --> ready --> draining --> stopping --> exited
+ *         |          |           |            ^          ^
+ *         +----------+-----------+------------+----------+
+ *
+ * Owns the child process, its IPC channel and the timer of the present state. Does not own who
+ * replaces it. However it ends, `#exit` runs once and tells the sink last.
+ */
+
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { WorkerBootError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { type FromWorker, parseFromWorker, type ToWorker } from '../messages/process-message.ts';
+import { type Moment, moment } from '../waiting.ts';
+
+/** What a worker may take to end by itself once it has no more to do with us. */
+const FAREWELL_MS = 1000;
+
+/** Node's exit code for a main module that awaits what nothing is left to settle. */
+const UNSETTLED_AWAIT = 13;
+
+/** Where in its life a worker process is. `draining` is ready, but given no more requests. */
+export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'exited';
+
+const TRANSITIONS: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
+  starting: ['ready', 'stopping', 'exited'],
+  ready: ['draining', 'stopping', 'exited'],
+  draining: ['stopping', 'exited'],
+  stopping: ['exited'],
+  exited: [],
+};
+
+/** How a worker ended. */
+export interface WorkerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Whether we told it to end; everything else is a crash. */
+  readonly expected: boolean;
+  /** Milliseconds from ready to the end; 0 when it never was ready. */
+  readonly served: number;
+  /** Why, in words, when it was not expected. */
+  readonly error: WorkerBootError | undefined;
+}
+
+/** Whom a worker process tells, after its own state is settled and never from the constructor. */
+export interface WorkerProcessSink {
+  workerReady(worker: WorkerProcess): void;
+  /** It got a SIGTERM of its own and asks to be drained and stopped. */
+  workerLeaving(worker: WorkerProcess): void;
+  /** The last call. */
+  workerExited(worker: WorkerProcess, exit: WorkerExit): void;
+}
+
+/** What a worker process is made from. */
+export interface WorkerProcessOptions {
+  readonly id: number;
+  /** Starts the process; may throw what `child_process.fork` throws. */
+  readonly fork: () => ChildProcess;
+  /** Milliseconds until it must be ready; `Infinity` for no limit. */
+  readonly startTimeout: number;
+  /** What it runs, for error texts; completes the sentence "It ran ...". */
+  readonly subject: string;
+  readonly logger: Logger;
+  readonly sink: WorkerProcessSink;
+}
+
+/** A worker process; the constructor starts it. */
+export class WorkerProcess {
+  readonly id: number;
+  readonly startedAt: Date;
+  /** The same on the clock of `performance.now()`, which nobody sets. */
+  readonly #startedAt: number;
+  readonly #subject: string;
+  readonly #logger: Logger;
+  readonly #sink: WorkerProcessSink;
+  readonly #drained: Moment;
+  readonly #exited: Moment;
+  readonly #child: ChildProcess | undefined;
+  #state: WorkerState;
+  #timer: NodeJS.Timeout | undefined;
+  /** When it is killed, on the clock of `performance.now()`. */
+  #deadline: number;
+  #readyAt: number | undefined;
+  #toldToEnd: boolean;
+  #failure: WorkerBootError | undefined;
+  #noiseWasLogged: boolean;
+
+  constructor(options: WorkerProcessOptions) {
+    this.id = options.id;
+    this.startedAt = new Date();
+    this.#startedAt = performance.now();
+    this.#subject = options.subject;
+    this.#logger = options.logger;
+    this.#sink = options.sink;
+    this.#drained = moment();
+    this.#exited = moment();
+    this.#state = 'starting';
+    this.#timer = undefined;
+    this.#deadline = Number.POSITIVE_INFINITY;
+    this.#readyAt = undefined;
+    this.#toldToEnd = false;
+    this.#failure = undefined;
+    this.#noiseWasLogged = false;
+    this.#child = this.#start(options.fork);
+    const { startTimeout } = options;
+    this.#arm(startTimeout, () => {
+      this.#abandon(this.#errorOf(`was not ready after ${startTimeout} ms (startTimeout)`), 0);
+    });
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** The process id; undefined when no process could be started. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when the process is gone; never rejects. */
+  get exited(): Promise<void> {
+    return this.#exited.promise;
+  }
+
+  /** Whole milliseconds since it was started. */
+  get age(): number {
+    return Math.round(performance.now() - this.#startedAt);
+  }
+
+  /**
+   * Tells it to take nothing more. Resolves when it has answered all it held, or is gone; at once
+   * when it is not ready.
+   */
+  async drain(): Promise<void> {
+    if (this.#state !== 'ready') return;
+    this.#enter('draining');
+    this.#send({ type: 'drain' });
+    await Promise.race([this.#drained.promise, this.exited]);
+  }
+
+  /**
+   * Tells it to finish what it holds and end, and kills it if it has not within `ms`; within a
+   * second when it never was ready. Resolves when it is gone. When called several times the
+   * earliest end counts.
+   */
+  async stop(ms: number): Promise<void> {
+    if (this.#state === 'exited') return;
+    this.#toldToEnd = true;
+    if (this.#state !== 'stopping') {
+      this.#enter('stopping');
+      this.#send({ type: 'stop' });
+      // It does not listen to messages before it is ready.
+      if (this.#readyAt === undefined) this.#child?.kill('SIGTERM');
+    }
+    this.#killAfter(this.#readyAt === undefined ? Math.min(ms, FAREWELL_MS) : ms);
+    await this.exited;
+  }
+
+  /** Ends it at once, by SIGKILL. */
+  kill(): void {
+    if (this.#state === 'exited') return;
+    this.#toldToEnd = true;
+    this.#child?.kill('SIGKILL');
+  }
+
+  #start(fork: () => ChildProcess): ChildProcess | undefined {
+    let child: ChildProcess;
+    try {
+      child = fork();
+    } catch (error) {
+      queueMicrotask(() => this.#notStarted(error));
+      return undefined;
+    }
+    child.on('message', (value) => this.#onMessage(value));
+    child.on('disconnect', () => this.#onDisconnect());
+    child.on('error', (error) => {
+      // With a process id this is a signal or message that found nobody: its exit tells the rest.
+      if (child.pid === undefined) this.#notStarted(error);
+    });
+    child.on('exit', (code, signal) => {
+      // What a worker said before it failed to boot may still be in the channel; 'close' comes
+      // after.
+      const speaks = this.#readyAt === undefined && child.connected;
+      if (!speaks) this.#exit(code, signal);
+    });
+    child.on('close', (code, signal) => this.#exit(code, signal));
+    return child;
+  }
+
+  #onMessage(value: unknown): void {
+    let message: FromWorker;
+    try {
+      message = parseFromWorker(value);
+    } catch (error) {
+      // The user's code, or a tool in the worker, uses process.send() for something of its own.
+      if (this.#noiseWasLogged) return;
+      this.#noiseWasLogged = true;
+      const facts = { worker: this.id, pid: this.pid, err: error };
+      this.#logger.warn(facts, 'a worker sent messages that are not ours; they are ignored');
+      return;
+    }
+    switch (message.type) {
+      case 'ready':
+        if (this.#state !== 'starting') return;
+        this.#readyAt = performance.now();
+        this.#enter('ready');
+        this.#sink.workerReady(this);
+        return;
+      case 'leaving':
+        if (this.#state === 'ready') this.#sink.workerLeaving(this);
+        return;
+      case 'drained':
+        this.#drained.resolve();
+        return;
+      case 'boot-failed':
+        this.#abandon(new WorkerBootError(message.code, message.message), FAREWELL_MS);
+        return;
+    }
+  }
+
+  /** Without its channel a worker ends itself; it is helped if it does not. */
+  #onDisconnect(): void {
+    if (this.#state === 'exited' || this.#state === 'stopping') return;
+    this.#enter('stopping');
+    this.#killAfter(FAREWELL_MS);
+  }
+
+  /** Gives up on a worker that will not become ready; what it says later changes nothing. */
+  #abandon(error: WorkerBootError, farewell: number): void {
+    if (this.#state !== 'starting') return;
+    this.#failure = error;
+    this.#enter('stopping');
+    this.#killAfter(farewell);
+  }
+
+  #notStarted(error: unknown): void {
+    const reason = `could not be started: ${error instanceof Error ? error.message : error}`;
+    this.#failure = this.#errorOf(reason, error);
+    this.#exit(null, null);
+  }
+
+  #exit(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#state === 'exited') return;
+    this.#enter('exited');
+    const expected = this.#toldToEnd;
+    const served = this.#readyAt === undefined ? 0 : performance.now() - this.#readyAt;
+    const when = this.#readyAt === undefined ? ' before it was ready' : '';
+    const error = this.#failure ?? this.#errorOf(howItEnded(code, signal) + when);
+    const exit = { code, signal, expected, served, error: expected ? undefined : error };
+    this.#sink.workerExited(this, exit);
+    this.#exited.resolve();
+  }
+
+  #errorOf(reason: string, cause?: unknown): WorkerBootError {
+    const who =
+      this.pid === undefined ? `worker ${this.id}` : `worker ${this.id} (pid ${this.pid})`;
+    const text = `${who} ${reason}. It ran ${this.#subject}.`;
+    return new WorkerBootError('ZSCALE_ERR_BOOT', text, cause === undefined ? {} : { cause });
+  }
+
+  #send(message: ToWorker): void {
+    // A worker whose channel is closed is on its way out; the timer of `stopping` sees to the rest.
+    if (this.#child?.connected) this.#child.send(message, () => {});
+  }
+
+  /** Kills it unless it ends before. Of several deadlines the earliest counts. */
+  #killAfter(ms: number): void {
+    const deadline = performance.now() + ms;
+    if (deadline >= this.#deadline) return;
+    this.#deadline = deadline;
+    this.#arm(ms, () => this.#child?.kill('SIGKILL'));
+  }
+
+  #arm(ms: number, act: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(act, ms);
+  }
+
+  #enter(next: WorkerState): void {
+    assert(TRANSITIONS[this.#state].includes(next), `worker process: ${this.#state} -> ${next}`);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#state = next;
+  }
+}
+
+function howItEnded(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal !== null) return `was ended by ${signal}`;
+  const hint = code === UNSETTLED_AWAIT ? ' (a top-level await that can never settle)' : '';
+  return `ended with exit code ${code}${hint}`;
+}

@@ -1,0 +1,46 @@
+/**
+ * How many requests a worker asks for: those it is waiting on plus one, and a few in stock while each takes next to nothing.
+ *
+ * A handler that computes gets one request at a time, since nothing it was given beside could start anyway and might run on an
+ * idle worker. A handler that awaits overlaps, so it gets one more than it waits on. Where a request keeps the worker busy for
+ * microseconds, the way to the queue and back would cost more than the work: then so many are held in stock that they amount to
+ * a fraction of a millisecond (bench: queue). Busy time is the event loop's own (`performance.eventLoopUtilization`), so what
+ * a handler computes after an await counts too. Pure: measurements in, a number out.
+ */
+
+/** Requests held in stock amount to at most this much work, in ms. */
+const STOCK_MS = 0.25;
+/** At most so many requests in stock. */
+const STOCK_MAX = 256;
+/**
+ * The cost of a request is a mean over about so many of the last ones: long enough that a pause of the whole process (garbage
+ * collection, another process on the CPU) does not pass for work, short enough that one slow request ends the stock at once.
+ */
+const WINDOW_REQUESTS = 128;
+
+/** The appetite of one worker. */
+export class Appetite {
+  readonly #concurrency: number;
+  /** Busy time and number of the requests in the window, older ones counting less and less. */
+  #busyMs = 0;
+  #requests = 0;
+
+  /** @param concurrency the most it may hold. */
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
+  }
+
+  /** The event loop was busy for `busyMs` since the last measurement, in which `requests` (1 or more) were started. */
+  measure(requests: number, busyMs: number): void {
+    const kept = Math.max(0, 1 - requests / WINDOW_REQUESTS);
+    this.#busyMs = this.#busyMs * kept + busyMs;
+    this.#requests = this.#requests * kept + requests;
+  }
+
+  /** How many requests to hold in all, when `waiting` of them are waiting for something else. */
+  credit(waiting: number): number {
+    const cost = this.#busyMs / this.#requests; // NaN before anything was measured
+    const stock = cost > 0 ? Math.min(Math.floor(STOCK_MS / cost), STOCK_MAX) : 0;
+    return Math.min(waiting + 1 + stock, this.#concurrency);
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Ties the life of a worker process to that of its supervisor, however the supervisor ends.
+ *
+ * - The IPC channel closes: the event loop notices, and the process exits.
+ * - The event loop is blocked by the handler: a watchdog thread notices that the parent is gone,
+ *   and kills the process.
+ *
+ * Either way the folder of the socket to the queue goes too: nobody else is left to remove it.
+ */
+
+import { Worker as Thread } from 'node:worker_threads';
+import { backendFolderOf, removeBackendFolder } from '../backend-folder.ts';
+import type { WorkerStart } from '../messages/process-message.ts';
+import type { WatchdogData } from './watchdog.ts';
+
+/**
+ * The watchdog only compares two numbers. It cannot start with a heap of 4 MB, and can with 8; room
+ * that it does not use costs nothing. As a thread of V8 it takes about 9 MB of memory all the same.
+ */
+const WATCHDOG_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
+
+/**
+ * Makes this process end soon after its supervisor, at the latest after about 1.5 seconds. Keeps
+ * nothing alive itself: a program that ends early still ends.
+ */
+export function tieToSupervisor(start: WorkerStart): void {
+  process.once('disconnect', () => {
+    for (const endpoint of start.backends) removeBackendFolder(endpoint);
+    process.exit();
+  });
+  process.channel?.unref();
+  // A Ctrl-C in the terminal goes to every process of the group: the supervisor decides what it
+  // means.
+  process.on('SIGINT', () => {});
+
+  const folders = start.backends.map(backendFolderOf).filter((folder) => folder !== undefined);
+  const workerData: WatchdogData = { parent: process.ppid, folders };
+  const watchdog = new Thread(new URL('./watchdog.js', import.meta.url), {
+    workerData,
+    resourceLimits: WATCHDOG_LIMITS,
+    // Nothing of the program's: no loaders, no preloads, no environment.
+    execArgv: [],
+    env: {},
+  });
+  watchdog.unref();
+  watchdog.on('error', (error) => {
+    process.emitWarning(`zscale: a stuck worker may outlive its supervisor: ${error.message}`);
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * From a file to the handler in it: JavaScript or TypeScript, ESM or CommonJS.
+ *
+ * The handler is the export `default` or else `handler`, or the one that is asked for by name. What
+ * CommonJS exports (`module.exports = fn`, `module.exports.handler`) and what compilers make of
+ * `export default` in CommonJS (`default.default`) count as the same names.
+ */
+
+import { statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ZscaleError } from '../errors.ts';
+import type { HandlerFunction } from '../handlers/handler.ts';
+import { isTypeScript, registerTypeScript } from '../typescript.ts';
+import { firstLines } from './report.ts';
+import { locateSyntaxError } from './syntax-error.ts';
+
+/** Tried in this order when no export is asked for. */
+const EXPORT_NAMES = ['default', 'handler'];
+
+/** More exports than this are not listed when none of them is a handler. */
+const MAX_LISTED = 10;
+
+/**
+ * Imports a module and finds its handler.
+ *
+ * @param url - the module's file URL
+ * @param exportName - the export that is the handler; `default`, then `handler`, when undefined
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` when there is no such file, when it cannot be imported (the
+ * text has file and line) and when no such export is a function (the text says what was looked for,
+ * and what there is)
+ */
+export async function loadHandler(
+  url: string,
+  exportName: string | undefined,
+): Promise<HandlerFunction> {
+  const file = fileURLToPath(url);
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats === undefined) refuse(`there is no file ${file}`);
+  if (!stats.isFile()) refuse(`${file} is not a file; name the module in it`);
+
+  const exported = await importModule(url, file);
+  const names = exportName === undefined ? EXPORT_NAMES : [exportName];
+  for (const name of names) {
+    const found = exportOf(exported, name);
+    if (isHandler(found)) return found;
+  }
+  const wanted = names.map((name) => `'${name}'`).join(' or ');
+  return refuse(
+    `no handler in ${file}: looked for an export ${wanted} that is a function; ` +
+      `the module exports ${listExports(exported)}`,
+  );
+}
+
+async function importModule(url: string, file: string): Promise<object> {
+  try {
+    if (isTypeScript(file)) await registerTypeScript();
+    const exported: object = await import(url);
+    return exported;
+  } catch (error) {
+    const place = error instanceof SyntaxError ? await locateSyntaxError(error, file) : undefined;
+    return refuse(`${file} could not be loaded:\n${place ?? firstLines(error)}`, error);
+  }
+}
+
+/** The export of this name; of a CommonJS module also the property of `module.exports`. */
+function exportOf(exported: object, name: string): unknown {
+  const own = propertyOf(exported, name);
+  return isHandler(own) ? own : propertyOf(propertyOf(exported, 'default'), name);
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return isObject ? Reflect.get(value, name) : undefined;
+}
+
+function isHandler(value: unknown): value is HandlerFunction {
+  return typeof value === 'function';
+}
+
+/** `answer (number), helper (function)`: what there is instead of a handler. */
+function listExports(exported: object): string {
+  const names = Object.keys(exported);
+  if (names.length === 0) return 'nothing';
+  const listed = names.slice(0, MAX_LISTED).map((name) => {
+    const value = propertyOf(exported, name);
+    return `${name} (${value === null ? 'null' : typeof value})`;
+  });
+  return listed.join(', ') + (names.length > MAX_LISTED ? ' and more' : '');
+}
+
+function refuse(message: string, cause?: unknown): never {
+  throw new ZscaleError('ZSCALE_ERR_LOAD', message, cause === undefined ? {} : { cause });
+}

@@ -1,0 +1,276 @@
+/**
+ * The worker's socket: REP on the wire, several requests at once.
+ *
+ *   request  [envelope...][empty][body...]                from the queue the envelope is one ticket
+ *   reply    [envelope...][empty or control][body...]     control only to a queue that announced X-Zscale
+ *
+ * It keeps each request's envelope while the handler works and sends each reply the way its request came. Towards a queue that
+ * speaks zscale it says how many requests it wants (`appetite.ts`); behind a plain DEALER, such as libzmq's own proxy, it
+ * simply takes no more than `concurrency` and leaves the rest to TCP. It does not know processes or user modules.
+ */
+
+import { type Message, type Pipe, Socket } from '@zscale/transport';
+import { errorReplyOf, ZscaleError } from '../errors.ts';
+import type { RequestHandler } from '../handlers/handler.ts';
+import { announce, speaksZscale } from '../messages/announcement.ts';
+import { decodeControl, encodeControl } from '../messages/control.ts';
+import { bytesOf, findDelimiter } from '../messages/frames.ts';
+import type { Codec } from '../messages/payload.ts';
+import { Appetite } from './appetite.ts';
+
+/** What a worker's socket is made from. */
+export interface WorkerSocketOptions {
+  /** Its number within the service, told to the queue. */
+  readonly workerId: number;
+  /** Requests held at once, at most. */
+  readonly concurrency: number;
+  /** For error replies. */
+  readonly codec: Codec;
+  readonly handler: RequestHandler;
+  /** Largest message taken or sent, in bytes; Infinity for no limit. */
+  readonly maxMessageSize: number;
+  /** Called each time the handshake with a queue is done. */
+  readonly onConnected: () => void;
+}
+
+/** A queue that this worker is connected to. */
+interface Queue {
+  readonly pipe: Pipe;
+  readonly speaksZscale: boolean;
+  /** The credit it was last told. */
+  told: number;
+  /** It said that nothing more comes. */
+  drained: boolean;
+}
+
+/** A turn that worked for longer than this, in ms, lets its replies leave before it goes on. */
+const TURN_MS = 1;
+const RECONNECT_MAX_MS = 2000;
+const ENVELOPE_BYTES = 64 * 1024;
+/** Ticket of a control frame that is about no request. */
+const NO_TICKET: Buffer = Buffer.alloc(8);
+const FAILED: Buffer = encodeControl({ error: true });
+
+/** A REP socket that hosts a handler. */
+export class WorkerSocket extends Socket {
+  readonly #options: WorkerSocketOptions;
+  readonly #appetite: Appetite;
+  readonly #queues = new Map<Pipe, Queue>();
+  readonly #drainWaiters: Array<() => void> = [];
+  /** Requests whose promise is not settled. */
+  #waiting = 0;
+  /** Busy time of the event loop at the last measurement, in ms since it started. */
+  #busyMs = 0;
+  #draining = false;
+  #turnScheduled = false;
+
+  constructor(options: WorkerSocketOptions) {
+    const { workerId, maxMessageSize } = options;
+    const unlimited = maxMessageSize === Infinity;
+    super(
+      { socketType: 'REP', patternOptions: [], connectsOnce: true },
+      {
+        immediate: true, // a reply belongs to the connection that its request came by
+        linger: 1000,
+        sendHighWaterMark: 0, // never more than `concurrency` replies
+        reconnectMaxInterval: RECONNECT_MAX_MS,
+        maxMessageSize: unlimited ? -1 : maxMessageSize,
+        maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
+        metadata: announce({ workerId, maxMessageSize }),
+      },
+    );
+    this.#options = options;
+    this.#appetite = new Appetite(options.concurrency);
+  }
+
+  /** Requests that the handler is waiting on. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /**
+   * Takes nothing more from the queues and resolves when everything that was given is answered; close()
+   * then sends what is still on its way. A queue that speaks zscale is asked first, so that requests
+   * that are just coming are answered too.
+   */
+  drain(): Promise<void> {
+    if (!this.#draining) {
+      this.#draining = true;
+      for (const queue of this.#queues.values()) this.#askToDrain(queue);
+    }
+    return new Promise((resolve) => {
+      this.#drainWaiters.push(resolve);
+      this.#settle();
+    });
+  }
+
+  /** Never: a reply goes out when its handler is done. */
+  override get writable(): boolean {
+    return false;
+  }
+
+  override trySend(_message: Message): boolean {
+    throw new ZscaleError(
+      'ENOTSUP',
+      'A worker socket sends the replies of its handler and nothing else.',
+    );
+  }
+
+  /** Never: requests go to the handler. */
+  override tryReceive(): Message | undefined {
+    return undefined;
+  }
+
+  override attach(pipe: Pipe): void {
+    this.pipeAttached(pipe);
+  }
+
+  override pipeConnected(pipe: Pipe): void {
+    const queue = {
+      pipe,
+      speaksZscale: speaksZscale(pipe.peer?.metadata),
+      told: 1,
+      drained: false,
+    };
+    this.#queues.set(pipe, queue);
+    this.#busyMs = performance.eventLoopUtilization().active; // what came before was loading
+    if (this.#draining) this.#askToDrain(queue);
+    this.#options.onConnected();
+  }
+
+  override pipeReadable(_pipe: Pipe): void {
+    this.#scheduleTurn();
+  }
+
+  override pipeWritable(_pipe: Pipe): void {}
+
+  override pipeClosed(pipe: Pipe): void {
+    this.pipeDetached(pipe);
+    this.#queues.delete(pipe);
+    this.#settle();
+  }
+
+  #askToDrain(queue: Queue): void {
+    if (queue.speaksZscale) queue.pipe.write([NO_TICKET, encodeControl({ drain: true })]);
+    else queue.drained = true;
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    setImmediate(turn, this);
+  }
+
+  /** Starts what came, as much as fits. Called by its own schedule only. */
+  turn(): void {
+    this.#turnScheduled = false;
+    const started = performance.now();
+    let requests = 0;
+    let now = started;
+    for (const queue of this.#queues.values()) {
+      if (this.#draining && queue.drained && !queue.speaksZscale) continue;
+      while (this.#waiting < this.#options.concurrency && now - started < TURN_MS) {
+        const message = queue.pipe.read();
+        if (message === undefined) break;
+        if (this.#begin(queue, message)) requests += 1;
+        now = performance.now();
+      }
+      if (queue.pipe.unread > 0 && this.#waiting < this.#options.concurrency) this.#scheduleTurn();
+    }
+    if (requests > 0) this.#measure(requests);
+    this.#tellCredit();
+    this.#settle();
+  }
+
+  #measure(requests: number): void {
+    const { active } = performance.eventLoopUtilization();
+    this.#appetite.measure(requests, active - this.#busyMs);
+    this.#busyMs = active;
+  }
+
+  /** One message of a queue. True when it was a request. */
+  #begin(queue: Queue, message: Message): boolean {
+    const delimiter = queue.speaksZscale ? 1 : findDelimiter(message, 0);
+    const mark = message[delimiter];
+    if (delimiter < 0 || mark === undefined) return false;
+    if (mark.length > 0) {
+      if (decodeControl(mark)?.drain === true) queue.drained = true;
+      return false;
+    }
+    const body = message.splice(delimiter + 1);
+    try {
+      const result = this.#options.handler.handle(body);
+      if (Array.isArray(result)) this.#reply(queue, message, result);
+      else this.#await(queue, message, result);
+    } catch (error) {
+      this.#replyError(queue, message, error);
+    }
+    return true;
+  }
+
+  #await(queue: Queue, envelope: Message, result: Promise<Message>): void {
+    this.#waiting += 1;
+    result.then(
+      (body) => {
+        this.#waiting -= 1;
+        this.#reply(queue, envelope, body);
+        this.#afterWait();
+      },
+      (error: unknown) => {
+        this.#waiting -= 1;
+        this.#replyError(queue, envelope, error);
+        this.#afterWait();
+      },
+    );
+  }
+
+  /** A place is free: what waits in the pipes may start, at the end of this turn. */
+  #afterWait(): void {
+    this.#scheduleTurn();
+  }
+
+  #reply(queue: Queue, envelope: Message, body: Message): void {
+    const bytes = bytesOf(body);
+    if (bytes > this.#options.maxMessageSize) {
+      const text = `A reply may have ${this.#options.maxMessageSize} bytes (maxMessageSize); the handler's has ${bytes}. Return less, or raise maxMessageSize.`;
+      this.#replyError(queue, envelope, new ZscaleError('EMSGSIZE', text));
+      return;
+    }
+    for (let i = 0; i < body.length; i++) envelope.push(body[i] as Buffer); // i < length
+    queue.pipe.write(envelope); // refused only by a connection that is gone, and the queue has answered then
+  }
+
+  #replyError(queue: Queue, envelope: Message, error: unknown): void {
+    const { code, message } = errorReplyOf(error);
+    if (queue.speaksZscale) envelope[envelope.length - 1] = FAILED;
+    envelope.push(...this.#options.codec.encodeError(code, message));
+    queue.pipe.write(envelope);
+  }
+
+  /** Tells the queues how much is wanted, where that changed by enough to be worth a message. */
+  #tellCredit(): void {
+    if (this.#draining) return;
+    const wanted = this.#appetite.credit(this.#waiting);
+    for (const queue of this.#queues.values()) {
+      const { told } = queue;
+      if (!queue.speaksZscale || wanted === told) continue;
+      // More is told at once. Less only when it is much less: a little too much in stock costs less than the messages.
+      if (wanted < told && wanted > told >> 1 && wanted > 1) continue;
+      queue.told = wanted;
+      queue.pipe.write([NO_TICKET, encodeControl({ credit: wanted })]);
+    }
+  }
+
+  /** Called whenever something that a drain waits for may have happened. */
+  #settle(): void {
+    if (this.#drainWaiters.length === 0 || this.#waiting > 0) return;
+    for (const queue of this.#queues.values()) {
+      if (!queue.drained || (queue.speaksZscale && queue.pipe.unread > 0)) return;
+    }
+    for (const resolve of this.#drainWaiters.splice(0)) resolve();
+  }
+}
+
+function turn(socket: WorkerSocket): void {
+  socket.turn();
+}

@@ -1,0 +1,83 @@
+/**
+ * One worker process at work: a REP socket connected to the queue, the user's handler behind it,
+ * and the conversation with the supervisor.
+ *
+ *     connecting --> serving --> stopping --> (the process exits)
+ *          |                         ^
+ *          +-------------------------+
+ *
+ * Ends when it is told to, with 0. A SIGTERM of its own is passed on as a wish: the supervisor
+ * knows whether the whole service is ending, and takes the worker out of the queue first if it is
+ * not. That a worker ends with its supervisor is the business of `lifeline.ts`; an error that
+ * nobody catches is Node's, which prints it and exits with 1.
+ */
+
+import type { HandlerFunction } from '../handlers/handler.ts';
+import { MessageHandler } from '../handlers/message-handler.ts';
+import { createCodec } from '../messages/payload.ts';
+import { parseToWorker, type WorkerStart } from '../messages/process-message.ts';
+import { report } from './report.ts';
+import { WorkerSocket } from './worker-socket.ts';
+
+/** Hosts one handler in this process. There is one per process. */
+export class Worker {
+  readonly #backends: readonly string[];
+  readonly #socket: WorkerSocket;
+  #state: 'connecting' | 'serving' | 'stopping';
+
+  constructor(start: WorkerStart, handler: HandlerFunction) {
+    const codec = createCodec(start.codec);
+    this.#backends = start.backends;
+    this.#socket = new WorkerSocket({
+      workerId: start.workerId,
+      concurrency: start.concurrency,
+      codec,
+      handler: new MessageHandler(handler, codec),
+      maxMessageSize: start.maxMessageSize,
+      onConnected: () => this.#onConnected(),
+    });
+    this.#state = 'connecting';
+  }
+
+  /**
+   * Connects to the queue and serves until the process ends, which this keeps from ending before.
+   */
+  start(): void {
+    process.channel?.ref();
+    process.on('message', (value) => this.#onMessage(value));
+    process.on('SIGTERM', () => void report({ type: 'leaving' }));
+    for (const endpoint of this.#backends) this.#socket.connect(endpoint);
+  }
+
+  #onConnected(): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'serving';
+    void report({ type: 'ready' });
+  }
+
+  #onMessage(value: unknown): void {
+    const { type } = parseToWorker(value);
+    switch (type) {
+      case 'drain':
+        void this.#drain();
+        return;
+      case 'stop':
+        void this.#stop();
+        return;
+    }
+  }
+
+  async #drain(): Promise<void> {
+    await this.#socket.drain();
+    await report({ type: 'drained' });
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#state === 'stopping') return;
+    this.#state = 'stopping';
+    await this.#socket.drain();
+    this.#socket.close();
+    await this.#socket.ended;
+    process.exit(0);
+  }
+}

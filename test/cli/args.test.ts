@@ -1,0 +1,347 @@
+import { describe, expect, it } from 'vitest';
+import { parseArguments } from '../../packages/cli/src/args.ts';
+import { UsageError } from '../../packages/cli/src/failure.ts';
+import type { CallInvocation, RunInvocation } from '../../packages/cli/src/invocation.ts';
+import { DEFAULTS, resolveScaleOptions } from '../../packages/core/src/options.ts';
+
+const VERSION = '1.2.3';
+
+function run(...argv: string[]): RunInvocation {
+  const invocation = parseArguments(argv, VERSION);
+  if (invocation.command !== 'run') throw new Error(`expected run; got ${invocation.command}`);
+  return invocation;
+}
+
+/** What `zscale run server.ts <argv>` hands to scale(). */
+function options(...argv: string[]): RunInvocation['options'] {
+  return run('run', 'server.ts', ...argv).options;
+}
+
+function call(...argv: string[]): CallInvocation {
+  const invocation = parseArguments(['call', ...argv], VERSION);
+  if (invocation.command !== 'call') throw new Error(`expected call; got ${invocation.command}`);
+  return invocation;
+}
+
+function text(...argv: string[]): string {
+  const invocation = parseArguments(argv, VERSION);
+  if (invocation.command !== 'print') throw new Error(`expected text; got ${invocation.command}`);
+  return invocation.text;
+}
+
+/** The one line with which a command line is refused. */
+function refusal(...argv: string[]): string {
+  try {
+    parseArguments(argv, VERSION);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    expect(error.message, 'a refusal is one line').not.toContain('\n');
+    return error.message;
+  }
+  throw new Error(`not refused: zscale ${argv.join(' ')}`);
+}
+
+describe('zscale run', () => {
+  it('is the default command', () => {
+    expect(run('server.ts')).toEqual(run('run', 'server.ts'));
+    expect(run('-w', '4', './server')).toEqual(run('run', './server', '-w', '4'));
+  });
+
+  it('passes on only what was given, so that core keeps the defaults', () => {
+    expect(run('run', 'server.ts')).toEqual({
+      command: 'run',
+      entry: 'server.ts',
+      options: {},
+      logLevel: undefined,
+      logFormat: 'auto',
+    });
+  });
+
+  it('hands every flag to scale() under the name of its option', () => {
+    const argv =
+      '--workers 8 --bind tcp://*:5555 --backend tcp://*:5556 --codec json --concurrency 7 ' +
+      '--max-queue 500 --max-queue-bytes 1mb --max-queue-wait 1s --timeout 5s --start-timeout 2m ' +
+      '--graceful-timeout 250ms --max-message-size 512kb --max-restarts 3/10s ' +
+      '--export main --name greeter --env A=1';
+    expect(options(...argv.split(' '))).toEqual({
+      workers: 8,
+      bind: ['tcp://*:5555'],
+      backend: ['tcp://*:5556'],
+      codec: 'json',
+      concurrency: 7,
+      maxQueue: 500,
+      maxQueueBytes: 1_048_576,
+      maxQueueWait: 1_000,
+      timeout: 5_000,
+      startTimeout: 120_000,
+      gracefulTimeout: 250,
+      maxMessageSize: 524_288,
+      maxRestarts: 3,
+      restartWindow: 10_000,
+      exportName: 'main',
+      name: 'greeter',
+      env: { A: '1' },
+    });
+  });
+
+  it('has the short flags -w -b -t -n -e', () => {
+    const argv = ['-w', '2', '-b', 'tcp://*:1', '-t', '1s', '-n', 'x', '-e', 'A=1'];
+    expect(options(...argv)).toEqual({
+      workers: 2,
+      bind: ['tcp://*:1'],
+      timeout: 1_000,
+      name: 'x',
+      env: { A: '1' },
+    });
+  });
+
+  it('gathers --bind, --backend and --env in the order given', () => {
+    expect(options('-b', 'tcp://*:1', '-b', 'ipc:///run/a.sock').bind).toEqual([
+      'tcp://*:1',
+      'ipc:///run/a.sock',
+    ]);
+    expect(options('--backend', 'tcp://*:1', '--backend', 'tcp://*:2').backend).toHaveLength(2);
+    expect(options('-e', 'A=1', '-e', 'B=two=2', '-e', 'C=').env).toEqual({
+      A: '1',
+      B: 'two=2',
+      C: '',
+    });
+  });
+
+  it('takes the log level and format', () => {
+    const { logLevel, logFormat } = run('a.ts', '--log-level', 'debug', '--log-format', 'json');
+    expect([logLevel, logFormat]).toEqual(['debug', 'json']);
+  });
+});
+
+describe('a duration', () => {
+  it.each([
+    ['1ms', 1],
+    ['250ms', 250],
+    ['5s', 5_000],
+    ['1.5s', 1_500],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['596h', 2_145_600_000],
+    ['off', Number.POSITIVE_INFINITY],
+  ])('%s is %d ms', (given, ms) => {
+    expect(options('--timeout', given).timeout).toBe(ms);
+  });
+
+  it.each(['', 's', '5x', '-5s', '5 s', '5S', '1e3ms', 'never', '0s', '0.1ms', '597h'])(
+    '"%s" is refused with examples of good ones',
+    (given) => {
+      expect(refusal('a.ts', `--timeout=${given}`)).toMatch(
+        `--timeout takes a duration such as 250ms, 5s, 2m, or off; got "${given}".`,
+      );
+    },
+  );
+
+  it('may be 0 for --graceful-timeout, which then waits for nothing', () => {
+    expect(options('--graceful-timeout', '0s').gracefulTimeout).toBe(0);
+  });
+
+  it('without a unit is refused with both things it may have meant', () => {
+    expect(refusal('a.ts', '--timeout', '30')).toContain('Write 30s or 30ms.');
+  });
+});
+
+describe('a size', () => {
+  it.each([
+    ['800', 800],
+    ['800b', 800],
+    ['512kb', 524_288],
+    ['16mb', 16_777_216],
+    ['16MB', 16_777_216],
+    ['0.5mb', 524_288],
+    ['1gb', 1_073_741_824],
+    ['off', Number.POSITIVE_INFINITY],
+  ])('%s is %d bytes', (given, bytes) => {
+    expect(options('--max-message-size', given).maxMessageSize).toBe(bytes);
+  });
+
+  it.each(['', 'mb', '5q', '-1', '0', '1 kb', 'big'])(
+    '"%s" is refused with examples of good ones',
+    (given) => {
+      expect(refusal('a.ts', `--max-message-size=${given}`)).toMatch(
+        `--max-message-size takes a size such as 512kb, 16mb, or off; got "${given}".`,
+      );
+    },
+  );
+});
+
+describe('a count', () => {
+  it.each(['0', 'x', '-1', '1.5', '', '99999999999999999999'])(
+    '--workers "%s" is refused',
+    (given) => {
+      expect(refusal('a.ts', `--workers=${given}`)).toBe(
+        `--workers takes a whole number from 1, or auto; got "${given}".`,
+      );
+    },
+  );
+
+  it('--workers takes auto', () => {
+    expect(options('--workers', 'auto').workers).toBe('auto');
+  });
+
+  it('--concurrency starts at 1', () => {
+    expect(refusal('a.ts', '--concurrency', '0')).toBe(
+      '--concurrency takes a whole number from 1; got "0".',
+    );
+  });
+
+  it('--max-queue may be 0, for no waiting at all, or off', () => {
+    expect(options('--max-queue', '0').maxQueue).toBe(0);
+    expect(options('--max-queue', 'off').maxQueue).toBe(Number.POSITIVE_INFINITY);
+    expect(refusal('a.ts', '--max-queue', 'x')).toContain('a whole number from 0, or off');
+  });
+
+  it('--max-restarts is a count, with or without a time', () => {
+    expect(options('--max-restarts', '0')).toEqual({ maxRestarts: 0 });
+    expect(options('--max-restarts', '9/1m')).toEqual({ maxRestarts: 9, restartWindow: 60_000 });
+    for (const given of ['x', '5/', '5/60', '/60s', '5/6s/7s']) {
+      expect(refusal('a.ts', `--max-restarts=${given}`)).toContain('--max-restarts takes');
+    }
+  });
+});
+
+describe('an endpoint', () => {
+  it('is left to the transport once its transport is known', () => {
+    for (const endpoint of ['tcp://*:*', 'tcp://[::1]:5555', 'ipc://@name', 'ipc://a/b.sock']) {
+      expect(options('--bind', endpoint).bind).toEqual([endpoint]);
+    }
+  });
+
+  it.each([
+    ['5555', 'Did you mean tcp://127.0.0.1:5555?'],
+    ['localhost:5555', 'Did you mean tcp://localhost:5555?'],
+    ['*:5555', 'Did you mean tcp://*:5555?'],
+    ['/run/app.sock', 'Did you mean ipc:///run/app.sock?'],
+    ['http://127.0.0.1:80', 'The transport "http" is not supported; use tcp or ipc.'],
+    ['TCP://127.0.0.1:80', 'The transport "TCP" is not supported; use tcp or ipc.'],
+    ['tcp:/x', 'an endpoint such as tcp://127.0.0.1:5555'],
+    ['tcp://', 'an endpoint such as tcp://127.0.0.1:5555'],
+    ['', 'an endpoint such as tcp://127.0.0.1:5555'],
+  ])('"%s" is refused: %s', (given, advice) => {
+    for (const line of [
+      refusal('a.ts', `--bind=${given}`),
+      refusal('a.ts', `--backend=${given}`),
+      refusal('call', given, '{}'),
+    ]) {
+      expect(line).toContain(`got "${given}"`);
+      expect(line).toContain(advice);
+    }
+  });
+});
+
+describe('zscale call', () => {
+  it('takes an endpoint and a value, and waits five seconds for a MessagePack reply', () => {
+    expect(call('tcp://127.0.0.1:5555', '{"a":1}')).toEqual({
+      command: 'call',
+      endpoint: 'tcp://127.0.0.1:5555',
+      value: '{"a":1}',
+      codec: 'msgpack',
+      timeout: 5_000,
+      rawOutput: false,
+    });
+  });
+
+  it('reads stdin for "-" and for no value', () => {
+    expect(call('tcp://127.0.0.1:5555', '-').value).toBeUndefined();
+    expect(call('tcp://127.0.0.1:5555').value).toBeUndefined();
+  });
+
+  it('takes a negative number for a value, not for a flag', () => {
+    expect(call('tcp://127.0.0.1:5555', '-5').value).toBe('-5');
+  });
+
+  it('takes codec, timeout and raw output', () => {
+    const flags = ['--codec', 'raw', '-t', 'off', '-r'];
+    expect(call('ipc:///run/a.sock', 'PING', ...flags)).toMatchObject({
+      codec: 'raw',
+      timeout: Number.POSITIVE_INFINITY,
+      rawOutput: true,
+    });
+  });
+});
+
+describe('a wrong command line', () => {
+  it('without an entry says that the file is missing', () => {
+    for (const argv of [[], ['run'], ['--workers', '2']]) {
+      expect(refusal(...argv)).toContain('the file to run is missing');
+    }
+  });
+
+  it('without an endpoint says that the endpoint is missing', () => {
+    expect(refusal('call')).toBe('the endpoint to call is missing. See "zscale call --help".');
+  });
+
+  it('with a mistyped flag names the one that was meant', () => {
+    expect(refusal('a.ts', '--wrokers', '4')).toBe(
+      `unknown option '--wrokers' (Did you mean --workers?). See "zscale run --help".`,
+    );
+    expect(refusal('call', 'tcp://h:1', '{}', '--codek', 'raw')).toContain('zscale call --help');
+  });
+
+  it('with a mistyped command says which there are', () => {
+    expect(refusal('cal', 'tcp://h:1', '{}')).toContain('"cal" is no command (run, call, help)');
+    expect(refusal('status')).toContain('zscale run ./status');
+    expect(run('run', 'status').entry).toBe('status');
+  });
+
+  it('with too many arguments says how many were expected', () => {
+    expect(refusal('run', 'a.ts', 'b.ts')).toContain('Expected 1 argument but got 2');
+    expect(refusal('call', 'tcp://h:1', '{"a":', '1}')).toContain('Expected 2 arguments');
+  });
+
+  it('with a flag that lacks its value says so', () => {
+    expect(refusal('a.ts', '--workers')).toContain("'-w, --workers <n|auto>' argument missing");
+  });
+
+  it.each([
+    ['--codec', 'xml', '--codec takes one of msgpack, json, raw; got "xml".'],
+    ['--log-level', 'loud', 'one of trace, debug, info, warn, error, fatal, silent; got "loud".'],
+    ['--log-format', 'xml', '--log-format takes one of json, pretty; got "xml".'],
+    ['--env', 'NAME', '--env takes KEY=value; got "NAME".'],
+    ['--env', '=x', '--env takes KEY=value; got "=x".'],
+  ])('with %s %s says what it takes', (flag, given, words) => {
+    expect(refusal('a.ts', flag, given)).toContain(words);
+  });
+});
+
+describe('help', () => {
+  it('is there for the program and for each command, with examples', () => {
+    for (const argv of [['--help'], ['-h'], ['help'], ['run', '--help'], ['call', '-h']]) {
+      expect(text(...argv)).toMatch(/^Usage: zscale .*Examples:\n {2}(zscale|echo) /s);
+    }
+    expect(text('help', 'run')).toBe(text('run', '--help'));
+  });
+
+  it('fits a terminal of 80 columns', () => {
+    for (const argv of [['--help'], ['run', '--help'], ['call', '--help']]) {
+      for (const line of text(...argv).split('\n')) expect(line.length, line).toBeLessThan(81);
+    }
+  });
+
+  it('names the defaults that core has', () => {
+    const words = text('run', '--help').replace(/\s+/g, ' ');
+    const shown = words.matchAll(/(--[a-z-]+) <[^>]+> (?:(?! -)[^(])*\(default: ([^)]+)\)/g);
+    const named: unknown[] = [];
+    for (const [, flag = '', value = ''] of shown) {
+      if (['--export', '--log-level', '--log-format'].includes(flag)) continue;
+      const option = resolveScaleOptions(options(flag, value));
+      expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
+      named.push(flag);
+    }
+    expect(named).toHaveLength(13);
+  });
+
+  it('for a command that is not there is refused', () => {
+    expect(refusal('help', 'fly')).toBe('there is no help for "fly". See "zscale --help".');
+  });
+
+  it('--version prints the version and nothing else', () => {
+    expect(text('--version').trim()).toBe(VERSION);
+    expect(text('-V').trim()).toBe(VERSION);
+  });
+});

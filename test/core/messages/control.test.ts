@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Control,
+  decodeControl,
+  encodeControl,
+} from '../../../packages/core/src/messages/control.ts';
+
+const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
+
+describe('a control frame', () => {
+  it.each<[Control, string]>([
+    [{}, '80'],
+    [{ credit: 3 }, '81a6637265646974 03'],
+    [{ credit: 65_535 }, '81a6637265646974 cdffff'],
+    [{ error: true }, '81a56572726f72 c3'],
+    [{ drain: true }, '81a5647261696e c3'],
+  ])('that says %o is %s', (control, expected) => {
+    expect(encodeControl(control)).toEqual(hex(expected));
+  });
+
+  it('arrives as it was sent, and is never an empty frame', () => {
+    const control = fc.record(
+      {
+        credit: fc.integer({ min: 0, max: 65_535 }),
+        error: fc.boolean(),
+        drain: fc.boolean(),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(control, (control) => {
+        const frame = encodeControl(control);
+        expect(frame.length).toBeGreaterThan(0);
+        expect(decodeControl(frame)).toEqual(control);
+      }),
+    );
+  });
+
+  it.each([
+    ['an empty frame', ''],
+    ['no map', '01'],
+    ['a list', '91 01'],
+    ['nil', 'c0'],
+    ['a map that is cut off', '81 a6 6372656469'],
+    ['a credit that is no number', '81 a6637265646974 a133'],
+    ['a negative credit', '81 a6637265646974 ff'],
+    ['a credit with a fraction', '81 a6637265646974 cb3ff8000000000000'],
+    ['a credit beyond any concurrency', '81 a6637265646974 ce00010000'],
+    ['a credit of 2^64 - 1', '81 a6637265646974 cfffffffffffffffff'],
+    ['an error that is no boolean', '81 a56572726f72 01'],
+    ['a key of another version', '81 a46d6f7265 c3'],
+    ['a key of another version beside a known one', '82 a6637265646974 01 a46d6f7265 c3'],
+    ['a key __proto__', '81 a95f5f70726f746f5f5f 80'],
+    ['a text longer than any control frame', `d9ff ${'61'.repeat(255)}`],
+  ])('is not: %s', (_, frame) => {
+    expect(decodeControl(hex(frame))).toBeUndefined();
+  });
+
+  it('is refused without a throw, whatever the bytes are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 80 }), (frame) => {
+        decodeControl(Buffer.from(frame));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
