@@ -157,7 +157,7 @@ describe.each(transports)('over $name', ({ anywhere, fresh }) => {
   it('a peer that drips an endless READY byte by byte has no longer than the others', async () => {
     const { endpoint, events, roundTrip } = await serving({ handshakeInterval: 200 });
     const peer = await RawPeer.connect(endpoint);
-    peer.write(GREETING, '06 0000000000100000 05 5245414459');
+    peer.write(GREETING, '06 000000000000f000 05 5245414459');
     while (!peer.closed) {
       peer.write('61');
       await peer.flushed();

@@ -28,7 +28,10 @@ export class ClientSocket extends Socket {
   readonly #servers = new Map<Pipe, ServerPeer>();
 
   constructor(sink: ClientSocketSink, options: SocketOptions) {
-    super({ socketType: 'DEALER', patternOptions: [], connectsOnce: true }, options);
+    super(
+      { socketType: 'DEALER', patternOptions: [], connectsOnce: true, redialsAfterFaults: true },
+      options,
+    );
     this.#sink = sink;
   }
 

@@ -9,13 +9,13 @@
  * its reply cannot come any more and nobody but the caller knows whether it may be asked again.
  */
 
-import { EMPTY_FRAME, Fifo, type Message } from '@zscale/transport';
+import { EMPTY_FRAME, type Message } from '@zscale/transport';
 import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
 import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
 import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
 import { announce, maxMessageSizeOf, speaksZscale } from './messages/announcement.ts';
 import { decodeControl } from './messages/control.ts';
-import { bytesOf } from './messages/frames.ts';
+import { sizeOf } from './messages/frames.ts';
 import { type Codec, type CodecName, createCodec } from './messages/payload.ts';
 
 /** What `connect()` takes. Durations are ms, sizes bytes. */
@@ -100,6 +100,8 @@ const DEFAULT_MAX_REQUESTS = 100_000;
 const TIMER_MAX_MS = 0x7fff_ffff;
 const RECONNECT_MAX_MS = 2000;
 const ENVELOPE_BYTES = 64 * 1024;
+/** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
+const FRAME_MIN_BYTES = 8 * 1024;
 const ID_BYTES = 8;
 
 class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocketSink {
@@ -109,7 +111,8 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
   readonly #socket: ClientSocket;
   readonly #endpoints: string;
   readonly #open = new Map<number, OpenRequest>();
-  readonly #unsent = new Fifo<OpenRequest>();
+  /** In the order they came. */
+  readonly #unsent = new Set<OpenRequest>();
   #nextId = 1;
   #requests = 0;
   #replies = 0;
@@ -134,7 +137,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       immediate: true, // what is not sent waits here, where its timeout counts
       linger: 0,
       reconnectMaxInterval: RECONNECT_MAX_MS,
-      maxMessageSize: unlimited ? -1 : maxMessageSize,
+      maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
       maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
       metadata: announce({ maxMessageSize }),
     });
@@ -154,7 +157,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       if (this.#socket.closed) throw closed();
       if (this.#open.size >= this.#maxRequests) throw tooMany(this.#maxRequests);
       const body = this.#codec.encode(value);
-      const bytes = bytesOf(body);
+      const bytes = sizeOf(body);
       const id = this.#nextId;
       this.#nextId += 1;
       body.unshift(idFrame(id), EMPTY_FRAME);
@@ -189,8 +192,8 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
 
   async close(): Promise<void> {
     if (!this.#socket.closed) {
-      this.#socket.close();
       for (const request of [...this.#open.values()]) this.#fail(request, closed());
+      this.#socket.close();
       this.#unsent.clear();
     }
     await this.#socket.ended;
@@ -203,9 +206,9 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
   // From the socket.
 
   serverWritable(): void {
-    for (let request = this.#unsent.peek(); request !== undefined; request = this.#unsent.peek()) {
-      if (request.message !== undefined && !this.#send(request)) return;
-      this.#unsent.shift(); // sent, or ended while it waited
+    for (const request of this.#unsent) {
+      if (!this.#send(request)) return;
+      this.#unsent.delete(request);
     }
   }
 
@@ -223,8 +226,9 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
     // Without a mark only MessagePack's own extension is an error for certain: JSON and raw bytes may be a reply that looks like one.
     const error =
       failed || this.#codec.name === 'msgpack' ? this.#codec.decodeError(message) : undefined;
-    if (error !== undefined) {
-      this.#fail(request, new RemoteError(error.code, error.message));
+    if (error !== undefined || failed) {
+      const { code, message: text } = error ?? UNREADABLE_ERROR;
+      this.#fail(request, new RemoteError(code, text));
       return;
     }
     try {
@@ -249,7 +253,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       request.onAbort = () => this.#fail(request, request.signal?.reason);
       request.signal.addEventListener('abort', request.onAbort, { once: true });
     }
-    if (this.#unsent.length > 0 || !this.#send(request)) this.#unsent.push(request);
+    if (this.#unsent.size > 0 || !this.#send(request)) this.#unsent.add(request);
   }
 
   /** False when no connection has room. True when the request was sent, or failed for good. */
@@ -297,6 +301,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
 
   #end(request: OpenRequest): void {
     this.#open.delete(request.id);
+    this.#unsent.delete(request);
     clearTimeout(request.timer);
     if (request.onAbort !== undefined)
       request.signal?.removeEventListener('abort', request.onAbort);
@@ -304,6 +309,13 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
     if (request.server !== undefined) request.server.held -= 1;
   }
 }
+
+/** For a reply that is marked as an error and has another form than the client's codec gives errors. */
+const UNREADABLE_ERROR = {
+  code: 'ZSCALE_ERR_DECODE',
+  message:
+    'The service answered with an error in another codec than this client has. Give connect() the codec of the service.',
+} as const;
 
 function timeOut(client: ServiceClient<HandlerFunction>, request: OpenRequest): void {
   client.timeOut(request);

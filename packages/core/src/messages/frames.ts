@@ -7,6 +7,22 @@ export function bytesOf(frames: readonly Buffer[]): number {
   return bytes;
 }
 
+/** What a frame counts beside its bytes, so that a message of endless empty frames is bounded too (`maxMultipartSize`). */
+export const FRAME_OVERHEAD_BYTES = 64;
+
+/**
+ * The size of a body as `maxMessageSize` limits it: its bytes, and {@link FRAME_OVERHEAD_BYTES} for each frame after the first.
+ *
+ * @param start place of the body's first frame. Default 0.
+ */
+export function sizeOf(frames: readonly Buffer[], start = 0): number {
+  let size = 0;
+  for (let i = start; i < frames.length; i++) {
+    size += (frames[i] as Buffer).length + (i > start ? FRAME_OVERHEAD_BYTES : 0); // i < length
+  }
+  return size;
+}
+
 /**
  * Where the envelope ends: the place of the first empty frame from `start` on that has a body behind it (RFC 28); -1 when
  * there is none.

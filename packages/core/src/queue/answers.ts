@@ -6,11 +6,12 @@
  */
 
 import { EMPTY_FRAME, type Message } from '@zscale/transport';
-import { speaksZscale } from '../messages/announcement.ts';
+import { maxMessageSizeOf, speaksZscale } from '../messages/announcement.ts';
 import { encodeControl } from '../messages/control.ts';
+import { sizeOf } from '../messages/frames.ts';
 import type { Codec } from '../messages/payload.ts';
 import type { FrontEnd } from './front-end.ts';
-import type { Refusal } from './refusals.ts';
+import { type Refusal, replyTooLarge } from './refusals.ts';
 
 const FAILED: Buffer = encodeControl({ error: true });
 
@@ -45,12 +46,17 @@ export class Answers {
    */
   reply(envelope: Message, reply: Message, failed: boolean): void {
     this.#replies += 1;
+    const limit = maxMessageSizeOf(this.#frontEnd.peerInfo(envelope[0] ?? EMPTY_FRAME)?.metadata);
+    if (limit < Infinity && sizeOf(reply, 2) > limit) {
+      this.refuse(envelope, replyTooLarge(sizeOf(reply, 2), limit));
+      return;
+    }
     if (failed) {
       this.#count('handler');
       this.#markFailed(envelope);
     }
     for (let i = 2; i < reply.length; i++) envelope.push(reply[i] as Buffer); // i < length
-    this.#frontEnd.trySend(envelope);
+    this.#frontEnd.answer(envelope);
   }
 
   /** Answers with an error of the queue's own. `envelope` as in {@link reply}. */
@@ -63,7 +69,7 @@ export class Answers {
   refuseBare(envelope: Message, { code, text }: Refusal): void {
     this.#count(code);
     envelope.push(...this.#codec.encodeError(code, text));
-    this.#frontEnd.trySend(envelope);
+    this.#frontEnd.answer(envelope);
   }
 
   #markFailed(envelope: Message): void {

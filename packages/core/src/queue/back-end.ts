@@ -44,6 +44,8 @@ export class WorkerPeer implements Candidate {
 /** The queue behind a back end. Called from the event loop, never from inside `give`. */
 export interface BackEndSink {
   workerConnected(worker: WorkerPeer): void;
+  /** A DEALER connected, which is a client at the wrong address and no worker; it is disconnected. */
+  workerRefused(address: string, socketType: string): void;
   /** Messages of a worker wait; they are read with `worker.pipe.read()`. */
   workerReadable(worker: WorkerPeer): void;
   /** A worker whose pipe was full has room again. */
@@ -91,6 +93,12 @@ export class BackEnd extends Socket {
   }
 
   override pipeConnected(pipe: Pipe): void {
+    const type = pipe.peer?.socketType ?? '';
+    if (type === 'DEALER') {
+      this.#sink.workerRefused(pipe.peer?.address ?? '', type);
+      pipe.close(0);
+      return;
+    }
     const worker = new WorkerPeer(pipe);
     this.#workers.set(pipe, worker);
     this.#sink.workerConnected(worker);

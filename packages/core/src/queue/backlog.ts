@@ -24,7 +24,7 @@ export class Backlog {
     return this.#line.length;
   }
 
-  /** Of the bodies. */
+  /** What those that wait take up. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -33,9 +33,9 @@ export class Backlog {
   push(request: QueuedRequest): Refusal | undefined {
     const { maxQueue, maxQueueBytes } = this.#limits;
     if (this.#line.length >= maxQueue) return tooManyWaiting(maxQueue);
-    if (this.#bytes + request.bytes > maxQueueBytes) return tooMuchWaiting(maxQueueBytes);
+    if (this.#bytes + request.memory > maxQueueBytes) return tooMuchWaiting(maxQueueBytes);
     this.#line.push(request);
-    this.#bytes += request.bytes;
+    this.#bytes += request.memory;
     return undefined;
   }
 
@@ -47,7 +47,7 @@ export class Backlog {
   /** Takes it out. */
   shift(): QueuedRequest | undefined {
     const request = this.#line.shift();
-    if (request !== undefined) this.#bytes -= request.bytes;
+    if (request !== undefined) this.#bytes -= request.memory;
     return request;
   }
 }

@@ -23,7 +23,7 @@ export function chooseWorker(workers: readonly Candidate[], start: number): numb
   let chosen = -1;
   let fewest = Number.POSITIVE_INFINITY;
   for (let i = 0; i < count; i++) {
-    const place = start + i < count ? start + i : start + i - count;
+    const place = (start + i) % count;
     const { held, limit } = workers[place] as Candidate; // 0 <= place < count
     if (held >= limit || held >= fewest) continue;
     if (held === 0) return place;

@@ -22,6 +22,8 @@ export interface QueuedRequest {
   readonly body: Message;
   /** Of the body. */
   readonly bytes: number;
+  /** What it takes up while it waits, in bytes: envelope, body, and something for each frame. */
+  readonly memory: number;
   /** When it came, in ms of `performance.now()`. */
   readonly arrived: number;
   worker: WorkerPeer | undefined;

@@ -65,3 +65,11 @@ export function tooLarge(bytes: number, limit: number): Refusal {
     text: `A request may have ${limit} bytes (maxMessageSize); this one has ${bytes}. Send less, or raise maxMessageSize.`,
   };
 }
+
+/** @param bytes of the reply. @param limit of the client, in bytes. */
+export function replyTooLarge(bytes: number, limit: number): Refusal {
+  return {
+    code: 'EMSGSIZE',
+    text: `The client takes replies of up to ${limit} bytes (maxMessageSize); this one has ${bytes}. Return less, or raise the client's maxMessageSize.`,
+  };
+}

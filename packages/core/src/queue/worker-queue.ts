@@ -10,16 +10,17 @@
  * may take. Each limit answers with its own code and has its own counter; nothing is dropped silently.
  */
 
-import { EMPTY_FRAME, type Message } from '@zscale/transport';
+import { EMPTY_FRAME, type Message, type Socket } from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
-import { bytesOf, findDelimiter } from '../messages/frames.ts';
+import { bytesOf, FRAME_OVERHEAD_BYTES, findDelimiter, sizeOf } from '../messages/frames.ts';
 import type { Codec } from '../messages/payload.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
 import { Backlog } from './backlog.ts';
 import { chooseWorker } from './dispatch.ts';
+import { FaultLog } from './fault-log.ts';
 import { FrontEnd } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
 import type { QueueStats } from './queue-stats.ts';
@@ -55,6 +56,8 @@ const SWEEP_MAX_MS = 250;
 const SWEEPS_PER_LIMIT = 20;
 /** What an envelope may add to a message of the largest size, in bytes. */
 const ENVELOPE_BYTES = 64 * 1024;
+/** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
+const FRAME_MIN_BYTES = 8 * 1024;
 /** How long answers may take to leave when the queue closes, in ms. */
 const LINGER_MS = 1000;
 /** A client has this long for its handshake, in ms: a real one needs a round trip. */
@@ -72,6 +75,7 @@ export class WorkerQueue implements BackEndSink {
   readonly #frontEnd: FrontEnd;
   readonly #backEnd: BackEnd;
   readonly #answers: Answers;
+  readonly #faults: FaultLog;
   readonly #endpoints: string[] = [];
   readonly #backendEndpoints: string[] = [];
   readonly #workers: WorkerPeer[] = [];
@@ -96,25 +100,16 @@ export class WorkerQueue implements BackEndSink {
     const limits = {
       linger: LINGER_MS,
       handshakeInterval: HANDSHAKE_MS,
-      maxMessageSize: unlimited ? -1 : maxMessageSize,
+      maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
       maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
       metadata: announce({ maxMessageSize }),
     };
     this.#frontEnd = new FrontEnd(() => this.#schedulePump(), limits);
     this.#backEnd = new BackEnd(this, limits);
     this.#answers = new Answers(this.#frontEnd, options.codec);
-    this.#frontEnd.events.on('handshake:error:protocol', (event) =>
-      this.#logger.warn(
-        { endpoint: event.address, client: event.remoteAddress, code: event.error.code },
-        `a client was disconnected: ${event.error.message}`,
-      ),
-    );
-    this.#backEnd.events.on('handshake:error:protocol', (event) =>
-      this.#logger.warn(
-        { endpoint: event.address, worker: event.remoteAddress, code: event.error.code },
-        `a worker was disconnected: ${event.error.message}`,
-      ),
-    );
+    this.#faults = new FaultLog(options.logger);
+    this.#tellFaultsOf(this.#frontEnd, 'client');
+    this.#tellFaultsOf(this.#backEnd, 'worker');
   }
 
   /**
@@ -155,7 +150,7 @@ export class WorkerQueue implements BackEndSink {
       replies: this.#answers.replies,
       errors: this.#answers.errors,
       lateReplies: this.#lateReplies,
-      undelivered: this.#frontEnd.dropped,
+      undelivered: this.#frontEnd.undelivered,
       queued: this.#backlog.length,
       queuedBytes: this.#backlog.bytes,
       inFlight: this.#open,
@@ -219,6 +214,13 @@ export class WorkerQueue implements BackEndSink {
     this.#dispatch();
   }
 
+  workerRefused(address: string, socketType: string): void {
+    this.#faults.tell(
+      { address, socketType },
+      'disconnected a client from the back end: workers are REP sockets, clients connect to the front end',
+    );
+  }
+
   workerReadable(worker: WorkerPeer): void {
     for (let message = worker.pipe.read(); message !== undefined; message = worker.pipe.read()) {
       this.#fromWorker(worker, message);
@@ -233,6 +235,7 @@ export class WorkerQueue implements BackEndSink {
   workerDisconnected(worker: WorkerPeer): void {
     const place = this.#workers.indexOf(worker);
     if (place >= 0) this.#workers.splice(place, 1);
+    if (this.#turn >= this.#workers.length) this.#turn = 0;
     let lost = 0;
     for (const request of this.#inFlight.entries()) {
       if (request.worker !== worker) continue;
@@ -249,6 +252,13 @@ export class WorkerQueue implements BackEndSink {
       'a worker disconnected',
     );
     this.#settle();
+  }
+
+  #tellFaultsOf(socket: Socket, peer: string): void {
+    socket.events.on('handshake:error:protocol', ({ address, remoteAddress, error }) => {
+      const facts = { endpoint: address, remoteAddress, code: error.code };
+      this.#faults.tell(facts, `disconnected a ${peer}: ${error.message}`);
+    });
   }
 
   #workersWithId(workerId: number): WorkerPeer[] {
@@ -288,7 +298,9 @@ export class WorkerQueue implements BackEndSink {
       state: 'queued',
       envelope: message,
       body,
-      bytes: bytesOf(body),
+      bytes: sizeOf(body),
+      memory:
+        bytesOf(message) + bytesOf(body) + FRAME_OVERHEAD_BYTES * (message.length + body.length),
       arrived: now,
       worker: undefined,
       ticket: NO_TICKET,
@@ -348,8 +360,16 @@ export class WorkerQueue implements BackEndSink {
       this.#lateReplies += 1;
       return;
     }
-    const control =
-      delimiter.length > 0 && worker.speaksZscale ? decodeControl(delimiter) : undefined;
+    const isControl = delimiter.length > 0 && worker.speaksZscale;
+    const control = isControl ? decodeControl(delimiter) : undefined;
+    if (isControl && control === undefined) {
+      this.#faults.tell(
+        { worker: worker.id, address: worker.address },
+        'disconnected a worker: it sent a control frame that cannot be read',
+      );
+      this.#backEnd.drop(worker);
+      return;
+    }
     if (control?.credit !== undefined) worker.credit = control.credit;
     if (control?.drain === true) this.#retire(worker);
     if (message.length === 2 && ticket.equals(NO_TICKET)) return;
@@ -373,7 +393,7 @@ export class WorkerQueue implements BackEndSink {
   /** The worker wants to go: it gets nothing more, and is told when it has seen everything. */
   #retire(worker: WorkerPeer): void {
     worker.retired = true;
-    this.#backEnd.give(worker, [NO_TICKET, DRAINED]);
+    worker.pipe.writeBeyondMark([NO_TICKET, DRAINED]);
   }
 
   // Answers in place of a worker: exactly one for each request.

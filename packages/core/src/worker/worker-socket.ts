@@ -14,7 +14,7 @@ import { errorReplyOf, ZscaleError } from '../errors.ts';
 import type { RequestHandler } from '../handlers/handler.ts';
 import { announce, speaksZscale } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
-import { bytesOf, findDelimiter } from '../messages/frames.ts';
+import { findDelimiter, sizeOf } from '../messages/frames.ts';
 import type { Codec } from '../messages/payload.ts';
 import { Appetite } from './appetite.ts';
 
@@ -47,6 +47,8 @@ interface Queue {
 const TURN_MS = 1;
 const RECONNECT_MAX_MS = 2000;
 const ENVELOPE_BYTES = 64 * 1024;
+/** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
+const FRAME_MIN_BYTES = 8 * 1024;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const FAILED: Buffer = encodeControl({ error: true });
@@ -68,13 +70,13 @@ export class WorkerSocket extends Socket {
     const { workerId, maxMessageSize } = options;
     const unlimited = maxMessageSize === Infinity;
     super(
-      { socketType: 'REP', patternOptions: [], connectsOnce: true },
+      { socketType: 'REP', patternOptions: [], connectsOnce: true, redialsAfterFaults: true },
       {
         immediate: true, // a reply belongs to the connection that its request came by
         linger: 1000,
         sendHighWaterMark: 0, // never more than `concurrency` replies
         reconnectMaxInterval: RECONNECT_MAX_MS,
-        maxMessageSize: unlimited ? -1 : maxMessageSize,
+        maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
         maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
         metadata: announce({ workerId, maxMessageSize }),
       },
@@ -177,9 +179,20 @@ export class WorkerSocket extends Socket {
       }
       if (queue.pipe.unread > 0 && this.#waiting < this.#options.concurrency) this.#scheduleTurn();
     }
+    this.#rotate();
     if (requests > 0) this.#measure(requests);
     this.#tellCredit();
     this.#settle();
+  }
+
+  /** Another queue is the first of the next turn: one turn may be over before all had theirs. */
+  #rotate(): void {
+    if (this.#queues.size < 2) return;
+    for (const [pipe, queue] of this.#queues) {
+      this.#queues.delete(pipe);
+      this.#queues.set(pipe, queue);
+      return;
+    }
   }
 
   #measure(requests: number): void {
@@ -209,7 +222,6 @@ export class WorkerSocket extends Socket {
   }
 
   #await(queue: Queue, envelope: Message, result: Promise<Message>): void {
-    this.#waiting += 1;
     result.then(
       (body) => {
         this.#waiting -= 1;
@@ -222,6 +234,7 @@ export class WorkerSocket extends Socket {
         this.#afterWait();
       },
     );
+    this.#waiting += 1;
   }
 
   /** A place is free: what waits in the pipes may start, at the end of this turn. */
@@ -230,7 +243,7 @@ export class WorkerSocket extends Socket {
   }
 
   #reply(queue: Queue, envelope: Message, body: Message): void {
-    const bytes = bytesOf(body);
+    const bytes = sizeOf(body);
     if (bytes > this.#options.maxMessageSize) {
       const text = `A reply may have ${this.#options.maxMessageSize} bytes (maxMessageSize); the handler's has ${bytes}. Return less, or raise maxMessageSize.`;
       this.#replyError(queue, envelope, new ZscaleError('EMSGSIZE', text));

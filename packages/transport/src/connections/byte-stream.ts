@@ -10,8 +10,8 @@ export interface ByteStream {
   uncork(): void;
   pause(): void;
   resume(): void;
-  /** No more will be written; what was written still goes. */
-  end(): void;
+  /** No more will be written; what was written still goes. `done` is called when it is gone, or the stream is destroyed. */
+  end(done: () => void): unknown;
   /** Ends at once in both directions. */
   destroy(): void;
 }

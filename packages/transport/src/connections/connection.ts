@@ -49,6 +49,8 @@ const TRAFFIC = 2;
 const CLOSING = 3;
 const CLOSED = 4;
 
+/** Largest frame of a handshake: nobody whom we do not know yet makes us take megabytes of properties apart. */
+const HANDSHAKE_FRAME_BYTES = 64 * 1024;
 /** What a frame costs beside its bytes, for `maxMultipartSize`: messages of endless empty frames are bounded too. */
 const FRAME_OVERHEAD_BYTES = 64;
 /** After the last byte was written, the peer has this long to read it and close before we do. */
@@ -73,13 +75,15 @@ export class Connection
   #message: Message | undefined = undefined;
   #messageBytes = 0;
   #paused = false;
+  /** Everything was handed to the stream, and it was told so. */
+  #ending = false;
 
   /** @param address the peer's address, for `PeerInfo`. */
   constructor(stream: ByteStream, owner: ConnectionOwner, address: string) {
     const options = owner.options;
     this.#stream = stream;
     this.#owner = owner;
-    this.#decoder = new FrameDecoder(this, options.maxMessageSize);
+    this.#decoder = new FrameDecoder(this, handshakeLimit(options.maxMessageSize));
     this.#writer = new Writer(stream, this);
     this.#handshake = new Handshake(this, owner.socketType, options, address);
     this.#maxMultipartSize = options.maxMultipartSize;
@@ -115,6 +119,7 @@ export class Connection
 
   /** The stream is closed, by the peer or by an error of the system. */
   streamClosed(error: Error | undefined): void {
+    if (this.#state === TRAFFIC) this.#deliverRest();
     if (this.#state === GREETING || this.#state === HANDSHAKE) {
       this.#finish(error ?? lost('The peer closed the connection during the handshake.'));
     } else {
@@ -173,6 +178,7 @@ export class Connection
     this.#decoder.stop();
     this.#heartbeat?.stop();
     if (linger > 0) this.#timer = setTimeout(lingerTimeout, linger, this);
+    else if (linger === 0) this.#timer = setTimeout(lingerTimeout, FAREWELL_MS, this).unref();
     this.#stream.resume(); // what still comes is read and dropped, so that the peer's close is seen
     this.#writer.flush();
   }
@@ -197,6 +203,7 @@ export class Connection
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#state = TRAFFIC;
+    this.#decoder.limit(this.#owner.options.maxMessageSize);
     this.#heartbeat = new Heartbeat(this, this.#owner.options, peer.version === '3.1');
     const pipe = this.#owner.connectionReady(this, peer);
     if (this.#state !== TRAFFIC) return; // the owner closed us
@@ -243,6 +250,17 @@ export class Connection
     this.#settle(failure);
   }
 
+  /** What the decoder kept back during a pause: the stream ended behind it, so it came as whole as the rest. */
+  #deliverRest(): void {
+    let failure: unknown;
+    try {
+      this.#decoder.resume(); // the pipe is at its mark and has asked for a pause: it does not ask again
+    } catch (error) {
+      failure = error;
+    }
+    this.#settle(failure);
+  }
+
   #shakeHands(chunk: Buffer): void {
     this.#stream.cork();
     try {
@@ -285,10 +303,16 @@ export class Connection
 
   /** Everything was handed to the stream: says goodbye. */
   #endWhenSent(): void {
-    if ((this.#pipe?.unsent ?? 0) > 0) return;
+    if (this.#ending || (this.#pipe?.unsent ?? 0) > 0) return;
+    this.#ending = true;
+    this.#stream.end(() => this.#sayFarewell());
+  }
+
+  /** Everything was handed to the system. */
+  #sayFarewell(): void {
+    if (this.#state !== CLOSING) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(lingerTimeout, FAREWELL_MS, this).unref();
-    this.#stream.end();
   }
 
   #finish(error: Error | undefined): void {
@@ -305,6 +329,12 @@ export class Connection
     const permanent = error instanceof ProtocolError || error instanceof AuthError;
     this.#owner.connectionClosed(this, { error, permanent, duringHandshake });
   }
+}
+
+function handshakeLimit(maxMessageSize: number): number {
+  return maxMessageSize < 0
+    ? HANDSHAKE_FRAME_BYTES
+    : Math.min(maxMessageSize, HANDSHAKE_FRAME_BYTES);
 }
 
 function lost(text: string): TransportError {

@@ -57,6 +57,7 @@ export class Writer {
 
   /** A command frame, at once. */
   writeCommand(body: Buffer): void {
+    if (this.#stream.writableLength > STREAM_BYTES) return; // who does not read needs no answer, and could ask for ever
     this.writeBytes(encodeCommandFrame(body));
   }
 

@@ -20,6 +20,11 @@ export class FairQueue {
     this.#rotation.activate(pipe);
   }
 
+  /** Reads nothing from the pipe until it is activated again. */
+  deactivate(pipe: Pipe): void {
+    this.#rotation.deactivate(pipe);
+  }
+
   /** Takes a pipe out, with whatever it still had. */
   detach(pipe: Pipe): void {
     this.#rotation.detach(pipe);

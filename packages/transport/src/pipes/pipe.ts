@@ -101,7 +101,12 @@ export class Pipe {
 
   /** Queues a message. False when the pipe is full or closed: the message stays the caller's. */
   write(message: Message): boolean {
-    if (this.#full || this.#closed) return false;
+    return !this.#full && this.writeBeyondMark(message);
+  }
+
+  /** As {@link write}, but also when the pipe is full: for those who bound what they write in another way. False when closed. */
+  writeBeyondMark(message: Message): boolean {
+    if (this.#closed) return false;
     this.#out.push(message);
     this.#full = this.#sendMark > 0 && this.#out.length >= this.#sendMark;
     if (!this.#linkAwake && this.#link !== undefined) {

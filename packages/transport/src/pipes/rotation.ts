@@ -38,6 +38,12 @@ export class Rotation {
     this.#active += 1;
   }
 
+  /** An active pipe becomes idle. Nothing happens for one that is idle or not in the set. */
+  deactivate(pipe: Pipe): void {
+    const place = this.#places.get(pipe);
+    if (place !== undefined && place < this.#active) this.#deactivate(place);
+  }
+
   /** The next active pipe's turn. */
   advance(): void {
     this.#current += 1;

@@ -61,11 +61,10 @@ export class EndpointSet {
    */
   connect(endpoint: string, once: boolean): void {
     const transport = transportOf(endpoint);
-    const dialers = this.#dialers.get(endpoint);
-    if (dialers !== undefined && once) return;
-    const dialer = transport.connect(endpoint, this.#host);
-    if (dialers === undefined) this.#dialers.set(endpoint, [dialer]);
-    else dialers.push(dialer);
+    const dialers = this.#dialers.get(endpoint)?.filter((dialer) => !dialer.isDone) ?? [];
+    if (dialers.length > 0 && once) return;
+    dialers.push(transport.connect(endpoint, this.#host));
+    this.#dialers.set(endpoint, dialers);
     this.lastEndpoint = endpoint;
   }
 

@@ -83,6 +83,16 @@ export class Router extends Socket {
     return this.#table.find(routingId)?.peer;
   }
 
+  /** For devices: the pipe behind a routing id. */
+  protected pipeOf(routingId: Buffer): Pipe | undefined {
+    return this.#table.find(routingId);
+  }
+
+  /** For devices: reads nothing from this peer until its `pipeReadable` is passed on again. */
+  protected stopReading(pipe: Pipe): void {
+    this.#fairQueue.deactivate(pipe);
+  }
+
   /** @throws TransportError `EHOSTUNREACH` for an unknown routing id, with `mandatory`. */
   override trySend(message: Message): boolean {
     const routingId = message[0];

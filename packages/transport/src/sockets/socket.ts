@@ -39,6 +39,8 @@ export interface SocketTraits {
   readonly patternOptions: readonly PatternOptionName[];
   /** A second connect to the same endpoint does nothing, as libzmq has it for REQ, DEALER, PUB and SUB. */
   readonly connectsOnce: boolean;
+  /** A connection that ended by the peer's fault is tried again like any other; libzmq gives the endpoint up. Default false. */
+  readonly redialsAfterFaults?: boolean;
 }
 
 /** Every option is a property too. Most work for later binds and connects; linger, timeouts and high-water marks at once. */
@@ -49,6 +51,8 @@ export abstract class Socket implements PipeHost {
   /** As it is announced to peers. */
   readonly socketType: SocketType;
   readonly #connectsOnce: boolean;
+  /** See {@link SocketTraits}. */
+  readonly redialsAfterFaults: boolean;
   readonly #endpoints: EndpointSet;
   readonly #observer = new Observer();
   readonly #keepAlive = new KeepAlive();
@@ -65,6 +69,7 @@ export abstract class Socket implements PipeHost {
   protected constructor(traits: SocketTraits, options: SocketOptions & PatternOptions) {
     this.socketType = traits.socketType;
     this.#connectsOnce = traits.connectsOnce;
+    this.redialsAfterFaults = traits.redialsAfterFaults ?? false;
     this.#options = resolveSocketOptions(options, traits.patternOptions);
     this.#endpoints = new EndpointSet(this);
     this.#senders = new Waiters(this.#keepAlive);

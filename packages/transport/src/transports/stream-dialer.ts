@@ -62,6 +62,10 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     return this.#host.options;
   }
 
+  get isDone(): boolean {
+    return this.#done;
+  }
+
   /** Also called by the pipe, as its link, when a pattern closes it. */
   close(linger: number): Promise<void> {
     if (this.#closing || this.#done) return this.#ended;
@@ -104,7 +108,7 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     const remoteAddress =
       this.#socket === undefined ? this.endpoint : remoteAddressOf(this.#socket, this.endpoint);
     reportEnd(this.#host, this.endpoint, remoteAddress, end);
-    this.#disconnected(end.permanent);
+    this.#disconnected(end.permanent && !this.#host.redialsAfterFaults);
   }
 
   /** Tries now. */

@@ -34,9 +34,22 @@ export const tcpTransport: Transport = {
 
   connect(endpoint: string, host: PipeHost): Dialer {
     const address = parseConnectAddress(parseEndpoint(endpoint).address, endpoint);
+    checkSource(address, host.options.ipv6, endpoint);
     return new StreamDialer(endpoint, host, () => open(address, host.options.ipv6));
   },
 };
+
+/** net.connect() throws for a source that is neither an address nor an interface, and at each try. */
+function checkSource({ source }: ConnectAddress, ipv6: boolean, endpoint: string): void {
+  if (source === undefined || isIP(interfaceAddress(source.host, ipv6) ?? source.host) > 0) return;
+  fail(
+    'EINVAL',
+    `The source in ${endpoint} is neither an address nor an interface of this machine.`,
+    {
+      endpoint,
+    },
+  );
+}
 
 /** Names are looked up again at each try. */
 function open(address: ConnectAddress, ipv6: boolean): NetSocket {

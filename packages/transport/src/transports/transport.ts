@@ -13,6 +13,8 @@ import type { SocketType } from '../socket-type.ts';
 /** A socket, as its transports see it. */
 export interface PipeHost extends PipeSink {
   readonly socketType: SocketType;
+  /** A dialer tries again after a fault of the peer, too. */
+  readonly redialsAfterFaults: boolean;
   /** As they are now: each bind, connect and new connection reads them once. */
   readonly options: ResolvedSocketOptions;
   /** A new pipe; messages may be written to it from here on. */
@@ -38,6 +40,8 @@ export interface Listener {
 export interface Dialer {
   /** As it was given to connect(). */
   readonly endpoint: string;
+  /** It will never connect again: closed, or the peer broke the protocol. */
+  readonly isDone: boolean;
   /** Ends the connection and tries no more; see {@link Listener.close}. */
   close(linger: number): Promise<void>;
 }

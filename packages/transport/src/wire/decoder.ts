@@ -56,6 +56,11 @@ export class FrameDecoder {
     this.#maxBodyBytes = maxMessageSize < 0 ? constants.MAX_LENGTH : maxMessageSize;
   }
 
+  /** Another limit, from the next frame on. */
+  limit(maxMessageSize: number): void {
+    this.#maxBodyBytes = maxMessageSize < 0 ? constants.MAX_LENGTH : maxMessageSize;
+  }
+
   /** True while frames wait in the decoder because the sink called {@link halt}. */
   get halted(): boolean {
     return this.#halted;
