@@ -278,7 +278,7 @@ export class Supervisor {
   }
 
   #tellStarted({ id, pid }: WorkerProcess): void {
-    this.#logger.debug({ worker: id, pid }, 'worker started');
+    this.#logger.debug({ worker: id, workerPid: pid }, 'worker started');
     if (pid !== undefined) this.#sink.workerStarted(id, pid);
   }
 
@@ -286,8 +286,9 @@ export class Supervisor {
     const seat = this.#seatOf(worker);
     const { id, pid, age } = worker;
     seat.isProven = true;
-    if (seat.restarts > 0) this.#logger.info({ worker: id, pid, ms: age }, 'worker is ready again');
-    else this.#logger.debug({ worker: id, pid, ms: age }, 'worker is ready');
+    if (seat.restarts > 0)
+      this.#logger.info({ worker: id, workerPid: pid, ms: age }, 'worker is ready again');
+    else this.#logger.debug({ worker: id, workerPid: pid, ms: age }, 'worker is ready');
     if (pid !== undefined) this.#sink.workerReady(id, pid, age);
     for (const waiter of this.#waiters) {
       if (!waiter.seats.every((other) => other.worker.state === 'ready')) continue;
@@ -298,7 +299,10 @@ export class Supervisor {
 
   async #workerLeaving(worker: WorkerProcess): Promise<void> {
     if (this.#state === 'ending') return;
-    this.#logger.info({ worker: worker.id, pid: worker.pid }, 'worker got SIGTERM, replacing it');
+    this.#logger.info(
+      { worker: worker.id, workerPid: worker.pid },
+      'worker got SIGTERM, replacing it',
+    );
     await this.#retire(worker);
   }
 
@@ -306,7 +310,10 @@ export class Supervisor {
     const seat = this.#seatOf(worker);
     const { id, pid } = worker;
     this.#sink.workerExited(id, pid, exit);
-    this.#logger.debug({ worker: id, pid, code: exit.code, signal: exit.signal }, 'worker ended');
+    this.#logger.debug(
+      { worker: id, workerPid: pid, code: exit.code, signal: exit.signal },
+      'worker ended',
+    );
 
     const isStopping = this.#state === 'stopping' || this.#state === 'stopped';
     if (isStopping || seat.isLeaving) return;
@@ -319,7 +326,14 @@ export class Supervisor {
     const { policy, random = Math.random } = this.#options;
     const { id, worker } = seat;
     const reason = served === 0 ? { reason: error?.message } : {};
-    const facts = { worker: id, pid: worker.pid, code, signal, uptime: worker.age, ...reason };
+    const facts = {
+      worker: id,
+      workerPid: worker.pid,
+      code,
+      signal,
+      uptime: worker.age,
+      ...reason,
+    };
     const decision = decideRestart(seat.history, { at: performance.now(), served }, policy, random);
     seat.history = decision.history;
     if (decision.action === 'give-up') {

@@ -198,7 +198,7 @@ export class WorkerProcess {
       // The user's code, or a tool in the worker, uses process.send() for something of its own.
       if (this.#noiseWasLogged) return;
       this.#noiseWasLogged = true;
-      const facts = { worker: this.id, pid: this.pid, err: error };
+      const facts = { worker: this.id, workerPid: this.pid, err: error };
       this.#logger.warn(facts, 'a worker sent messages that are not ours; they are ignored');
       return;
     }
