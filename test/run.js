@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const binaries = join(root, 'node_modules', '.bin');
-/** Its tests are skipped where there is no Python with pyzmq, unless ZSCALE_REQUIRE_PYZMQ is 1. */
+/** Its tests are skipped where there is no Python with pyzmq, unless REQUIRE_PYZMQ is 1. */
 const INTEROP = 'test/interop/';
 const report = join(root, 'coverage', 'tests.json');
 

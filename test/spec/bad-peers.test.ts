@@ -122,6 +122,15 @@ describe.each(transports)('over $name', ({ anywhere, fresh }) => {
     await roundTrip();
   });
 
+  it('a handshake frame of more than 64 KiB ends the connection at its size field', async () => {
+    const { endpoint, events, roundTrip } = await serving();
+    const peer = await RawPeer.connect(endpoint);
+    peer.write(GREETING, '06 0000000000010001 05 5245414459');
+    await peer.expectClosed();
+    expect(await codeOf(events, 'handshake:error:protocol')).toBe('EMSGSIZE');
+    await roundTrip();
+  });
+
   it('a gigabyte that is announced and never sent costs no memory', async () => {
     const { endpoint, roundTrip } = await serving();
     const before = process.memoryUsage();

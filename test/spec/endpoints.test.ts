@@ -205,6 +205,12 @@ describe('tcp connect', () => {
     },
   );
 
+  it('with a source that is neither an address nor an interface is EINVAL', () => {
+    expect(() => closing(new Dealer()).connect('tcp://nosuchif:0;127.0.0.1:5555')).toThrow(
+      expect.objectContaining({ code: 'EINVAL' }),
+    );
+  });
+
   it('connects from the source port that was asked for', async () => {
     const listener = await RawListener.listen();
     const source = await freshTcp();

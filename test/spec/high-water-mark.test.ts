@@ -137,6 +137,19 @@ describe.each(transports)('high-water marks over $name', ({ anywhere, fresh }) =
     expect(peer.unsent).toBe(0);
   });
 
+  it('keep what a peer had sent before it left, however much waits at the mark', async () => {
+    const socket = closing(new Dealer({ receiveHighWaterMark: 2 }));
+    const events = recordEvents(socket);
+    const peer = await RawPeer.greeted(await boundTo(socket, anywhere()), 'DEALER');
+    peer.write(...Array.from({ length: 100 }, (_, i) => `0002 3${Math.floor(i / 10)} 3${i % 10}`));
+    await peer.flushed();
+    peer.end();
+    const got: string[] = [];
+    while (got.length < 100) got.push(...texts(await socket.receive()));
+    expect(got).toEqual(Array.from({ length: 100 }, (_, i) => String(i).padStart(2, '0')));
+    await until(() => countOf(events, 'disconnect') === 1, 'disconnect');
+  });
+
   it('of one slow peer do not hold up another', async () => {
     const socket = closing(new Dealer({ receiveHighWaterMark: 2 }));
     const endpoint = await boundTo(socket, anywhere());

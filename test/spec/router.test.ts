@@ -240,6 +240,19 @@ describe.each(transports)('ROUTER over $name', ({ anywhere, fresh }) => {
     expect(texts(await client.receive())).toEqual(['server', 'welcome']);
   });
 
+  it('may name a peer when it connects: known at once, whatever that peer announces', async () => {
+    const listener = await RawListener.listen(await fresh());
+    const socket = closing(new Router({ mandatory: true }));
+    socket.connect(listener.endpoint, { routingId: 'given' });
+    await socket.send(['given', 'early']);
+    const peer = await listener.accept();
+    await peer.greet(READY_DEALER_CLIENT_1);
+    await peer.expectBytes('0005 6561726c79');
+    peer.write('0001 61');
+    expect(texts(await socket.receive())).toEqual(['given', 'a']);
+    await expect(socket.send(['client-1', 'x'])).rejects.toMatchObject({ code: 'EHOSTUNREACH' });
+  });
+
   it('announces its routing id in READY', async () => {
     const { endpoint } = await bound({ routingId: 'client-1' });
     const peer = await RawPeer.connect(endpoint);

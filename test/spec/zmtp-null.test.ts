@@ -90,6 +90,24 @@ describe.each(transports)('NULL handshake over $name', ({ anywhere, fresh }) => 
     await peer.expectBytes(READY.REP);
   });
 
+  it('announces the X- properties it was given, behind its own', async () => {
+    const socket = closing(new Reply({ metadata: { 'X-a': 'hi' } }));
+    const peer = await RawPeer.connect(await boundTo(socket, anywhere()));
+    peer.write(GREETING);
+    await peer.take(64);
+    await peer.expectBytes(READY.REP.replace('04 19', '04 23'), '03 582d61 00000002 6869');
+  });
+
+  it('exposes the X- properties of a peer to the application', async () => {
+    const socket = closing(new Router());
+    const peer = await RawPeer.connect(await boundTo(socket, anywhere()));
+    await peer.greet(`${READY.REQ.replace('04 26', '04 30')} 03 582d61 00000002 6869`);
+    peer.write('0100 000178');
+    const [id = Buffer.alloc(0)] = await socket.receive();
+    const { socketType, metadata, version } = socket.peerInfo(id) ?? {};
+    expect([socketType, metadata?.get('X-a')?.toString(), version]).toEqual(['REQ', 'hi', '3.1']);
+  });
+
   it('tells of the handshake once READY went both ways', async () => {
     const { endpoint, events } = await boundDealer();
     await RawPeer.greeted(endpoint, 'DEALER');

@@ -1,11 +1,12 @@
 /*
- * Fresh addresses for tests: nothing has used them before, and files they leave are removed when
- * the test process ends.
+ * Fresh addresses for tests: nothing has used them before, and files they leave are removed after
+ * the last test of the file.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 
 /** Bound by a socket, this becomes a free port, to be read from its `lastEndpoint`. */
 export const TCP_WILDCARD = 'tcp://127.0.0.1:*';
@@ -13,12 +14,15 @@ export const TCP_WILDCARD = 'tcp://127.0.0.1:*';
 let folder: string | undefined;
 let count = 0;
 
-/** A path of no file yet, in a folder of this process that is removed at exit. */
+afterAll(() => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  folder = undefined;
+});
+
+/** A path of no file yet, in a folder of this test file's own. */
 export function freshPath(extension = 'sock'): string {
   if (folder === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'zscale-test-'));
-    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-    folder = made;
+    folder = mkdtempSync(join(tmpdir(), 'zscale-test-'));
   }
   count += 1;
   return join(folder, `${count}.${extension}`);

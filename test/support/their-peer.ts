@@ -36,7 +36,7 @@ function findPython(): string | undefined {
 export const python: string | undefined = findPython();
 
 /** Whether tests with pyzmq must fail, rather than be skipped, on a machine without it. */
-export const isPyzmqRequired: boolean = process.env.ZSCALE_REQUIRE_PYZMQ === '1';
+export const isPyzmqRequired: boolean = process.env.REQUIRE_PYZMQ === '1';
 
 interface Answer {
   readonly id: number;

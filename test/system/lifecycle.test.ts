@@ -92,7 +92,12 @@ describe('a worker that dies', () => {
     expect(log).toContainEqual([
       'warn',
       'worker ended unexpectedly, restarting it',
-      expect.objectContaining({ worker: 0, pid, signal: 'SIGKILL', restartIn: expect.any(Number) }),
+      expect.objectContaining({
+        worker: 0,
+        workerPid: pid,
+        signal: 'SIGKILL',
+        restartIn: expect.any(Number),
+      }),
     ]);
   });
 
@@ -161,7 +166,7 @@ describe('a worker that gets a SIGTERM of its own', () => {
     expect(log).toContainEqual([
       'info',
       'worker got SIGTERM, replacing it',
-      expect.objectContaining({ worker: 0, pid }),
+      expect.objectContaining({ worker: 0, workerPid: pid }),
     ]);
   });
 

@@ -47,7 +47,7 @@ export class Answers {
   reply(envelope: Message, reply: Message, failed: boolean): void {
     this.#replies += 1;
     const limit = maxMessageSizeOf(this.#frontEnd.peerInfo(envelope[0] ?? EMPTY_FRAME)?.metadata);
-    if (limit < Infinity && sizeOf(reply, 2) > limit) {
+    if (!failed && limit < Infinity && sizeOf(reply, 2) > limit) {
       this.refuse(envelope, replyTooLarge(sizeOf(reply, 2), limit));
       return;
     }

@@ -55,9 +55,11 @@ export class Writer {
     process.nextTick(flush, this);
   }
 
-  /** A command frame, at once. */
+  /**
+   * A command frame, at once; dropped while the peer does not read what it has: it needs no answer, and could ask for ever.
+   */
   writeCommand(body: Buffer): void {
-    if (this.#stream.writableLength > STREAM_BYTES) return; // who does not read needs no answer, and could ask for ever
+    if (this.#stream.writableLength > STREAM_BYTES) return;
     this.writeBytes(encodeCommandFrame(body));
   }
 
