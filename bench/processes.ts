@@ -26,6 +26,7 @@ export class Role {
     const file = fileURLToPath(new URL(`./peers/${name}.ts`, import.meta.url));
     this.#child = fork(file, [library, ...args], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, ZSCALE_LOG_LEVEL: 'warn' },
     });
   }
 

@@ -6,7 +6,7 @@ function request(memory: number): QueuedRequest {
   return {
     state: 'queued',
     envelope: [],
-    body: [],
+    message: [],
     bytes: 0,
     memory,
     arrived: 0,

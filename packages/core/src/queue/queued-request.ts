@@ -18,8 +18,8 @@ export interface QueuedRequest {
   state: RequestState;
   /** Routing id, what the client put in front, and the delimiter. The reply is appended to it. */
   readonly envelope: Message;
-  /** The body; ticket and delimiter are put in front when it is given to a worker. */
-  readonly body: Message;
+  /** What the worker gets, `[ticket][empty][body...]`; the ticket is written when it is given. */
+  readonly message: Message;
   /** Of the body. */
   readonly bytes: number;
   /** What it takes up while it waits, in bytes: envelope, body, and something for each frame. */

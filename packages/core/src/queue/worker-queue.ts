@@ -293,14 +293,18 @@ export class WorkerQueue implements BackEndSink {
       this.#answers.refuseBare([message[0] ?? EMPTY_FRAME], NO_DELIMITER);
       return;
     }
-    const body = message.splice(delimiter + 1);
+    const toWorker: Message = [NO_TICKET, EMPTY_FRAME];
+    for (let i = delimiter + 1; i < message.length; i++) toWorker.push(message[i] as Buffer); // i < length
+    message.length = delimiter + 1;
     const request: QueuedRequest = {
       state: 'queued',
       envelope: message,
-      body,
-      bytes: sizeOf(body),
+      message: toWorker,
+      bytes: sizeOf(toWorker, 2),
       memory:
-        bytesOf(message) + bytesOf(body) + FRAME_OVERHEAD_BYTES * (message.length + body.length),
+        bytesOf(message) +
+        bytesOf(toWorker) +
+        FRAME_OVERHEAD_BYTES * (message.length + toWorker.length),
       arrived: now,
       worker: undefined,
       ticket: NO_TICKET,
@@ -337,9 +341,8 @@ export class WorkerQueue implements BackEndSink {
     if (worker === undefined) return false;
     this.#turn = place + 1 < this.#workers.length ? place + 1 : 0;
     const ticket = this.#inFlight.add(request);
-    request.body.unshift(ticket, EMPTY_FRAME);
-    if (!this.#backEnd.give(worker, request.body)) {
-      request.body.splice(0, 2);
+    request.message[0] = ticket;
+    if (!this.#backEnd.give(worker, request.message)) {
       this.#inFlight.remove(ticket);
       return false;
     }
