@@ -9,7 +9,7 @@ import { Role } from '../processes.ts';
 import { type Load, measureLoad } from './load.ts';
 import type { Row } from './row.ts';
 
-const LOAD: Load = { bytes: 10, requests: 60_000, inFlight: 64 };
+const LOAD: Load = { bytes: 10, requests: 150_000, inFlight: 64 };
 
 export const queue: Row = {
   name: 'queue',

@@ -171,6 +171,7 @@ describe.each(transports)('NULL handshake over $name', ({ anywhere, fresh }) => 
 
   it.each([
     ['a type nobody knows', '04 19 05 5245414459 0b 536f636b65742d54797065 00000003 464f4f'],
+    ['an empty type', '04 16 05 5245414459 0b 536f636b65742d54797065 00000000'],
     ['its type in lower case', '04 19 05 5245414459 0b 536f636b65742d54797065 00000003 726570'],
   ])('closes the connection of a peer that announces %s', async (_, ready) => {
     const { endpoint } = await boundDealer();

@@ -2,6 +2,8 @@
  * How a service lives and ends: workers that die are replaced, a supervisor that dies takes its
  * workers along, and nothing is left of a service that is closed.
  */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect, type ScaleOptions, type Server, scale } from '@zscale/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAlive } from '../support/cli.ts';
@@ -111,6 +113,28 @@ describe('a worker that dies', () => {
     expect(await client.request({ act: 'sleep', ms: 0 })).toBe('slept');
   });
 
+  it('is replaced when its program closes the channel to the supervisor, and nobody else notices', async () => {
+    const { server } = await serve();
+    const client = clientOf(server.endpoints[0]);
+    const exited = next(server, 'worker-exited');
+    const ready = next(server, 'worker-ready');
+    await client.request({ act: 'disconnect' });
+    const { id } = (await exited) as { id: number };
+    expect(await ready).toMatchObject({ id });
+    expect(server.workers.map(({ state }) => state)).toEqual(['ready', 'ready']);
+    for (let i = 0; i < 4; i++) await client.request({ act: 'sleep', ms: 0 });
+  });
+
+  it('says so when the socket to the queue was removed by somebody else', async () => {
+    const { server, log } = await serve({ maxRestarts: 1 });
+    const failed = new Promise((resolve) => server.once('failed', resolve));
+    for (const entry of filesIn(folder)) rmSync(join(folder, entry), { recursive: true });
+    process.kill(pidsOf(server)[0] ?? 0, 'SIGKILL');
+    await within(failed, 'failed');
+    const reasons = log.map(([, , facts]) => ('reason' in facts ? String(facts.reason) : ''));
+    expect(reasons.join('\n')).toContain('is gone: somebody cleaned up');
+  });
+
   it('is replaced when all die together, without that being a crash loop', async () => {
     const { server } = await serve({ workers: 3, maxRestarts: 1 });
     const pids = pidsOf(server);
@@ -165,7 +189,7 @@ describe('a worker that gets a SIGTERM of its own', () => {
     expect(server.workers[0]).toMatchObject({ state: 'ready', restarts: 1 });
     expect(log).toContainEqual([
       'info',
-      'worker got SIGTERM, replacing it',
+      'worker got SIGTERM, draining it',
       expect.objectContaining({ worker: 0, workerPid: pid }),
     ]);
   });

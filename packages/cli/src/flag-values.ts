@@ -41,12 +41,12 @@ export function parseDuration(
   const expected = 'a duration such as 250ms, 5s, 2m, or off';
   const [amount, unit] = splitQuantity(text);
   if (amount !== undefined && unit === '')
-    refuse(flag, expected, text, `Write ${text}s or ${text}ms.`);
+    refuse(flag, expected, text, amount < least ? shortest(least) : `Write ${text}s or ${text}ms.`);
 
   const msPerUnit = MS_PER_UNIT.get(unit);
   if (amount === undefined || msPerUnit === undefined) refuse(flag, expected, text);
   const ms = Math.round(amount * msPerUnit);
-  if (ms < least) refuse(flag, expected, text, `The shortest is ${least}ms; off means no limit.`);
+  if (ms < least) refuse(flag, expected, text, shortest(least));
   if (ms > LONGEST_DURATION_MS)
     refuse(flag, expected, text, 'The longest is 596h; off means no limit.');
   return ms;
@@ -150,4 +150,8 @@ function wholeNumber(text: string, least: number): number | undefined {
 
 function refuse(flag: string, expected: string, text: string, advice = ''): never {
   throw new UsageError(`${flag} takes ${expected}; got "${text}".${advice && ` ${advice}`}`);
+}
+
+function shortest(least: number): string {
+  return `The shortest is ${least}ms; off means no limit.`;
 }

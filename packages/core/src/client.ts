@@ -99,6 +99,9 @@ const DEFAULT_MAX_REQUESTS = 100_000;
 /** Node's timers cannot wait longer, in ms. */
 const TIMER_MAX_MS = 0x7fff_ffff;
 const RECONNECT_MAX_MS = 2000;
+/** A server is asked this often whether it is there; one that is silent for so long is dialled again, in ms. */
+const HEARTBEAT_MS = 10_000;
+const HEARTBEAT_TIMEOUT_MS = 30_000;
 const ENVELOPE_BYTES = 64 * 1024;
 /** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
 const FRAME_MIN_BYTES = 8 * 1024;
@@ -137,6 +140,8 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       immediate: true, // what is not sent waits here, where its timeout counts
       linger: 0,
       reconnectMaxInterval: RECONNECT_MAX_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
       maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
       maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
       metadata: announce({ maxMessageSize }),

@@ -12,6 +12,7 @@
 
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chooseBackendEndpoint, makeBackendFolder, removeBackendFolder } from './backend-folder.ts';
 import { ZscaleError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -307,6 +308,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   #fork(id: number): ReturnType<typeof forkWorker> {
     const { codec, concurrency, exportName, maxMessageSize, name } = this.#options;
     const { launch, module, number } = this.#service;
+    refuseMissingSocket(this.#privateEndpoint);
     return forkWorker(launch, {
       service: number,
       serviceName: name,
@@ -349,4 +351,15 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     assert(TRANSITIONS[this.#state].includes(next), `server: ${this.#state} -> ${next}`);
     this.#state = next;
   }
+}
+
+/** Without it a worker would try to connect until it is killed, and nobody would know why. */
+function refuseMissingSocket(endpoint: string): void {
+  const path = endpoint.slice('ipc://'.length);
+  if (existsSync(path)) return;
+  throw new ZscaleError(
+    'ZSCALE_ERR_BOOT',
+    `the socket ${path} between the queue and its workers is gone: somebody cleaned up. ` +
+      'Start the service again, with TMPDIR in a folder that is left alone.',
+  );
 }

@@ -75,6 +75,19 @@ describe('the restart policy', () => {
     expect(decision).toMatchObject({ action: 'restart', delay: 30_000 });
   });
 
+  it('takes the time of failed starts out of the window, so that hanging at each start is a loop', () => {
+    let history: RestartHistory = NO_CRASHES;
+    const actions: string[] = [];
+    for (let i = 1; i <= policy.maxRestarts + 1; i++) {
+      const crash = { at: i * 61_000, served: 0, startup: 60_000 };
+      const decision = decideRestart(history, crash, policy, noJitter);
+      actions.push(decision.action);
+      history = decision.history;
+    }
+    expect(actions.at(-1)).toBe('give-up');
+    expect(actions.slice(0, -1)).not.toContain('give-up');
+  });
+
   it('forgets crashes as they leave the window', () => {
     const history: RestartHistory = { crashes: [0, 1, 2, 3, 50_000], attempt: 5 };
     const inside = decideRestart(history, { at: 59_999, served: 0 }, policy, noJitter);

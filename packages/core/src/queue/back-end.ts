@@ -44,7 +44,7 @@ export class WorkerPeer implements Candidate {
 /** The queue behind a back end. Called from the event loop, never from inside `give`. */
 export interface BackEndSink {
   workerConnected(worker: WorkerPeer): void;
-  /** A DEALER connected, which is a client at the wrong address and no worker; it is disconnected. */
+  /** A peer that is no REP (nor the ROUTER of a queue in between) connected, such as a client at the wrong address; it is disconnected. */
   workerRefused(address: string, socketType: string): void;
   /** Messages of a worker wait; they are read with `worker.pipe.read()`. */
   workerReadable(worker: WorkerPeer): void;
@@ -94,7 +94,7 @@ export class BackEnd extends Socket {
 
   override pipeConnected(pipe: Pipe): void {
     const type = pipe.peer?.socketType ?? '';
-    if (type === 'DEALER') {
+    if (type !== 'REP' && type !== 'ROUTER') {
       this.#sink.workerRefused(pipe.peer?.address ?? '', type);
       pipe.close(0);
       return;

@@ -19,7 +19,7 @@ import type { Codec } from '../messages/payload.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
 import { Backlog } from './backlog.ts';
-import { chooseWorker } from './dispatch.ts';
+import { chooseWorker, grainOf } from './dispatch.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
@@ -62,6 +62,8 @@ const FRAME_MIN_BYTES = 8 * 1024;
 const LINGER_MS = 1000;
 /** A client has this long for its handshake, in ms: a real one needs a round trip. */
 const HANDSHAKE_MS = 10_000;
+/** After this much silence, in seconds, TCP asks whether the other machine is still there. */
+const KEEPALIVE_IDLE_S = 30;
 /** How long a dead worker's last replies may take to be read, in ms. */
 const LAST_WORDS_MS = 50;
 /** Ticket of a control frame that is about no request. */
@@ -85,6 +87,9 @@ export class WorkerQueue implements BackEndSink {
   /** In flight without those that were abandoned. */
   #open = 0;
   #turn = 0;
+  /** Who gets the requests of this turn of the event loop, until it holds so many. */
+  #chosen: WorkerPeer | undefined = undefined;
+  #chosenUntil = 0;
   #requests = 0;
   #lateReplies = 0;
   #pumpScheduled = false;
@@ -100,6 +105,8 @@ export class WorkerQueue implements BackEndSink {
     const limits = {
       linger: LINGER_MS,
       handshakeInterval: HANDSHAKE_MS,
+      tcpKeepalive: 1,
+      tcpKeepaliveIdle: KEEPALIVE_IDLE_S,
       maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
       maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
       metadata: announce({ maxMessageSize }),
@@ -276,6 +283,7 @@ export class WorkerQueue implements BackEndSink {
   /** Takes what clients sent, as much as is fair in one go. Called by its own schedule only. */
   pump(): void {
     this.#pumpScheduled = false;
+    this.#chosen = undefined;
     const now = performance.now();
     for (let count = 0; count < FAIRNESS_MESSAGES; count++) {
       const message = this.#frontEnd.tryReceive();
@@ -327,6 +335,7 @@ export class WorkerQueue implements BackEndSink {
   // Workers.
 
   #dispatch(): void {
+    this.#chosen = undefined;
     while (this.#backlog.length > 0) {
       const request = this.#backlog.peek();
       if (request === undefined || !this.#giveToNext(request)) return;
@@ -336,10 +345,8 @@ export class WorkerQueue implements BackEndSink {
 
   /** False when no worker wants a request now. */
   #giveToNext(request: QueuedRequest): boolean {
-    const place = chooseWorker(this.#workers, this.#turn);
-    const worker = this.#workers[place];
+    const worker = this.#nextWorker();
     if (worker === undefined) return false;
-    this.#turn = place + 1 < this.#workers.length ? place + 1 : 0;
     const ticket = this.#inFlight.add(request);
     request.message[0] = ticket;
     if (!this.#backEnd.give(worker, request.message)) {
@@ -354,6 +361,20 @@ export class WorkerQueue implements BackEndSink {
     this.#open += 1;
     this.#watchTheClock();
     return true;
+  }
+
+  /** The least busy worker; within one turn the same one for a few requests, if it takes many: they leave in one write. */
+  #nextWorker(): WorkerPeer | undefined {
+    const chosen = this.#chosen;
+    if (chosen !== undefined && chosen.held < Math.min(this.#chosenUntil, chosen.limit))
+      return chosen;
+    const place = chooseWorker(this.#workers, this.#turn);
+    const worker = this.#workers[place];
+    this.#chosen = worker;
+    if (worker === undefined) return undefined;
+    this.#chosenUntil = worker.held + grainOf(worker.limit);
+    this.#turn = place + 1 < this.#workers.length ? place + 1 : 0;
+    return worker;
   }
 
   #fromWorker(worker: WorkerPeer, message: Message): void {

@@ -7,7 +7,8 @@
  * - Each further crash doubles the wait, from `restartDelay` up to `restartMaxDelay`, with jitter
  *   so that workers that died together do not start together.
  * - A worker that served for `restartWindow` before it crashed starts again from `restartDelay`.
- * - More than `maxRestarts` crashes within `restartWindow` are a crash loop.
+ * - More than `maxRestarts` crashes within `restartWindow` are a crash loop. The time a worker took to
+ *   fail at starting does not count: one that hangs until `startTimeout` each time is a loop too.
  */
 
 /** A wait is spread over 75 % to 125 % of its value. */
@@ -39,6 +40,8 @@ export interface RestartHistory {
 export interface Crash {
   readonly at: number;
   readonly served: number;
+  /** For how long it had been starting when it failed to become ready. Default 0. */
+  readonly startup?: number;
 }
 
 /** What to do about a crash, and the history to keep. */
@@ -59,7 +62,10 @@ export function decideRestart(
   policy: RestartPolicy,
   random: () => number,
 ): RestartDecision {
-  const recent = history.crashes.filter((at) => crash.at - at < policy.restartWindow);
+  const { startup = 0 } = crash;
+  const recent = history.crashes
+    .map((at) => at + startup)
+    .filter((at) => crash.at - at < policy.restartWindow);
   const attempt = crash.served >= policy.restartWindow ? 1 : history.attempt + 1;
   const next: RestartHistory = { crashes: [...recent, crash.at], attempt };
   if (next.crashes.length > policy.maxRestarts) return { action: 'give-up', history: next };

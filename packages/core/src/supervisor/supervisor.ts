@@ -30,6 +30,9 @@ import {
 } from './worker-process.ts';
 
 /** `ending` is serving, while the queue answers what is open for the last time. */
+/** How long to wait when the machine has no descriptors or memory for a new process. */
+const SHORTAGE_DELAY_MS = 1000;
+
 type SupervisorState = 'idle' | 'starting' | 'serving' | 'ending' | 'stopping' | 'stopped';
 
 const TRANSITIONS: Readonly<Record<SupervisorState, readonly SupervisorState[]>> = {
@@ -301,7 +304,7 @@ export class Supervisor {
     if (this.#state === 'ending') return;
     this.#logger.info(
       { worker: worker.id, workerPid: worker.pid },
-      'worker got SIGTERM, replacing it',
+      'worker got SIGTERM, draining it',
     );
     await this.#retire(worker);
   }
@@ -319,7 +322,17 @@ export class Supervisor {
     if (isStopping || seat.isLeaving) return;
     if (exit.error === undefined) this.#replace(seat);
     else if (this.#state === 'starting' || !seat.isProven) this.#rejectWaiters([seat], exit.error);
+    else if (exit.machineIsShort) this.#startLater(seat, exit);
     else this.#crashed(seat, exit);
+  }
+
+  /** The machine is short of something: that is no crash of the worker's, and passes. */
+  #startLater(seat: Seat, { error }: WorkerExit): void {
+    const { restartMaxDelay, restartDelay } = this.#options.policy;
+    const delay = Math.min(Math.max(restartDelay, SHORTAGE_DELAY_MS), restartMaxDelay);
+    const facts = { worker: seat.id, reason: error?.message, restartIn: delay };
+    this.#logger.warn(facts, 'worker could not be started, trying again');
+    seat.restartTimer = setTimeout(() => this.#replace(seat), delay);
   }
 
   #crashed(seat: Seat, { code, signal, served, error }: WorkerExit): void {
@@ -334,7 +347,9 @@ export class Supervisor {
       uptime: worker.age,
       ...reason,
     };
-    const decision = decideRestart(seat.history, { at: performance.now(), served }, policy, random);
+    const startup = served === 0 ? worker.age : 0;
+    const crash = { at: performance.now(), served, startup };
+    const decision = decideRestart(seat.history, crash, policy, random);
     seat.history = decision.history;
     if (decision.action === 'give-up') {
       const crashLoop = crashLoopError(id, policy);

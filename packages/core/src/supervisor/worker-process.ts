@@ -43,6 +43,8 @@ export interface WorkerExit {
   readonly served: number;
   /** Why, in words, when it was not expected. */
   readonly error: WorkerBootError | undefined;
+  /** The machine had no descriptors, processes or memory for it: not the worker's doing. */
+  readonly machineIsShort: boolean;
 }
 
 /** Whom a worker process tells, after its own state is settled and never from the constructor. */
@@ -249,7 +251,9 @@ export class WorkerProcess {
     const served = this.#readyAt === undefined ? 0 : performance.now() - this.#readyAt;
     const when = this.#readyAt === undefined ? ' before it was ready' : '';
     const error = this.#failure ?? this.#errorOf(howItEnded(code, signal) + when);
-    const exit = { code, signal, expected, served, error: expected ? undefined : error };
+    const machineIsShort = !expected && isShortage(error.cause);
+    const failure = expected ? undefined : error;
+    const exit = { code, signal, expected, served, error: failure, machineIsShort };
     this.#sink.workerExited(this, exit);
     this.#exited.resolve();
   }
@@ -285,6 +289,13 @@ export class WorkerProcess {
     this.#timer = undefined;
     this.#state = next;
   }
+}
+
+/** What `spawn` says when the machine, and not the program, is the reason. */
+const SHORTAGES: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM']);
+
+function isShortage(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && SHORTAGES.has(cause.code);
 }
 
 function howItEnded(code: number | null, signal: NodeJS.Signals | null): string {

@@ -5,7 +5,9 @@
  * - The event loop is blocked by the handler: a watchdog thread notices that the parent is gone,
  *   and kills the process.
  *
- * Either way the folder of the socket to the queue goes too: nobody else is left to remove it.
+ * Then the folder of the socket to the queue goes too: nobody else is left to remove it. A worker whose
+ * own program closed the channel (`process.disconnect()`) ends as well, and leaves the folder alone: its
+ * supervisor lives, and starts another worker.
  */
 
 import { Worker as Thread } from 'node:worker_threads';
@@ -19,22 +21,23 @@ import type { WatchdogData } from './watchdog.ts';
  */
 const WATCHDOG_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
 
+/** The channel of a dying supervisor closes a moment before its children are given another parent. */
+const FAREWELL_MS = 100;
+
 /**
  * Makes this process end soon after its supervisor, at the latest after about 1.5 seconds. Keeps
  * nothing alive itself: a program that ends early still ends.
  */
 export function tieToSupervisor(start: WorkerStart): void {
-  process.once('disconnect', () => {
-    for (const endpoint of start.backends) removeBackendFolder(endpoint);
-    process.exit();
-  });
+  const parent = process.ppid;
+  process.once('disconnect', () => setTimeout(endAfterDisconnect, FAREWELL_MS, start, parent));
   process.channel?.unref();
   // A Ctrl-C in the terminal goes to every process of the group: the supervisor decides what it
   // means.
   process.on('SIGINT', () => {});
 
   const folders = start.backends.map(backendFolderOf).filter((folder) => folder !== undefined);
-  const workerData: WatchdogData = { parent: process.ppid, folders };
+  const workerData: WatchdogData = { parent, folders };
   const watchdog = new Thread(new URL('./watchdog.js', import.meta.url), {
     workerData,
     resourceLimits: WATCHDOG_LIMITS,
@@ -46,4 +49,11 @@ export function tieToSupervisor(start: WorkerStart): void {
   watchdog.on('error', (error) => {
     process.emitWarning(`zscale: a stuck worker may outlive its supervisor: ${error.message}`);
   });
+}
+
+function endAfterDisconnect({ backends }: WorkerStart, parent: number): void {
+  if (process.ppid !== parent) {
+    for (const endpoint of backends) removeBackendFolder(endpoint);
+  }
+  process.exit();
 }

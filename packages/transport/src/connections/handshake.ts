@@ -134,8 +134,9 @@ export class Handshake implements MechanismOutput {
   }
 
   ready(metadata: ReadonlyMap<string, Buffer>): void {
-    const socketType = metadata.get('Socket-Type')?.toString('latin1') ?? '';
-    if (socketType !== '' && !isCompatible(this.#socketType, socketType)) {
+    const announced = metadata.get('Socket-Type'); // libzmq takes a peer that does not say it; so do we
+    const socketType = announced?.toString('latin1') ?? '';
+    if (announced !== undefined && !isCompatible(this.#socketType, socketType)) {
       throw new ProtocolError(
         'ERR_ZMTP_INVALID_METADATA',
         `A ${this.#socketType} socket talks to ${compatiblePeers(this.#socketType).join(', ')}; the peer is ${JSON.stringify(socketType)}. Connect sockets that fit.`,
