@@ -17,6 +17,7 @@ import { announce, maxMessageSizeOf, speaksZscale } from './messages/announcemen
 import { decodeControl } from './messages/control.ts';
 import { sizeOf } from './messages/frames.ts';
 import { type Codec, type CodecName, createCodec } from './messages/payload.ts';
+import { socketLimits } from './messages/size-limits.ts';
 
 /** What `connect()` takes. Durations are ms, sizes bytes. */
 export interface ClientOptions {
@@ -102,9 +103,6 @@ const RECONNECT_MAX_MS = 2000;
 /** A server is asked this often whether it is there; one that is silent for so long is dialled again, in ms. */
 const HEARTBEAT_MS = 10_000;
 const HEARTBEAT_TIMEOUT_MS = 30_000;
-const ENVELOPE_BYTES = 64 * 1024;
-/** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
-const FRAME_MIN_BYTES = 8 * 1024;
 const ID_BYTES = 8;
 
 class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocketSink {
@@ -124,7 +122,6 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
 
   constructor(endpoints: readonly string[], options: ClientOptions) {
     const { maxMessageSize = DEFAULT_MAX_MESSAGE_BYTES } = options;
-    const unlimited = maxMessageSize === Infinity;
     this.#codec = createCodec(checkCodec(options.codec));
     this.#timeout = checkNumber('timeout', options.timeout ?? DEFAULT_TIMEOUT_MS);
     this.#maxRequests = checkNumber('maxRequests', options.maxRequests ?? DEFAULT_MAX_REQUESTS);
@@ -142,8 +139,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       reconnectMaxInterval: RECONNECT_MAX_MS,
       heartbeatInterval: HEARTBEAT_MS,
       heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
-      maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
-      maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
+      ...socketLimits(maxMessageSize),
       metadata: announce({ maxMessageSize }),
     });
     try {

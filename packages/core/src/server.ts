@@ -151,6 +151,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#queue = new WorkerQueue({
       bind: options.bind,
       backend: [this.#privateEndpoint, ...options.backend],
+      ownEndpoint: this.#privateEndpoint,
       codec: createCodec(options.codec),
       maxQueue: options.maxQueue,
       maxQueueBytes: options.maxQueueBytes,

@@ -281,6 +281,17 @@ describe('drainWorker()', () => {
   });
 });
 
+describe('a worker that came in where strangers can', () => {
+  it('is given requests, but its number is not believed', async () => {
+    const queue = await startQueue({ ownEndpoint: 'ipc:///nobody/comes/in/here' });
+    await zscaleWorker(queue, shout, { workerId: 3 });
+    queue.workerExited(3);
+    await within(queue.drainWorker(3), 'drainWorker()');
+    expect(queue.stats().workers[0]?.id).toBeUndefined();
+    expect(String(await zscaleClient(frontOf(queue)).request('x'))).toBe('x!');
+  });
+});
+
 describe('workerExited()', () => {
   it('answers what the worker held, though its connection stays open', async () => {
     const queue = await startQueue();

@@ -29,9 +29,10 @@ export class WorkerPeer implements Candidate {
   /** It shall get no more: it is to be stopped, or it is dying. */
   retired = false;
 
-  constructor(pipe: Pipe) {
+  /** @param isOwn whether it came in where only our own workers can: what others say of a number is not believed. */
+  constructor(pipe: Pipe, isOwn: boolean) {
     this.pipe = pipe;
-    this.id = workerIdOf(pipe.peer?.metadata);
+    this.id = isOwn ? workerIdOf(pipe.peer?.metadata) : undefined;
     this.speaksZscale = speaksZscale(pipe.peer?.metadata);
     this.address = pipe.peer?.address ?? '';
   }
@@ -57,11 +58,14 @@ export interface BackEndSink {
 /** A DEALER whose peers are told apart. */
 export class BackEnd extends Socket {
   readonly #sink: BackEndSink;
+  readonly #ownEndpoint: string | undefined;
   readonly #workers = new Map<Pipe, WorkerPeer>();
 
-  constructor(sink: BackEndSink, options: SocketOptions) {
+  /** @param ownEndpoint where our own workers come in; undefined when they may come in anywhere. */
+  constructor(sink: BackEndSink, ownEndpoint: string | undefined, options: SocketOptions) {
     super({ socketType: 'DEALER', patternOptions: [], connectsOnce: true }, options);
     this.#sink = sink;
+    this.#ownEndpoint = ownEndpoint;
   }
 
   /** Gives a worker a request, `[ticket][empty][body...]`. False when its pipe cannot take it. */
@@ -99,7 +103,8 @@ export class BackEnd extends Socket {
       pipe.close(0);
       return;
     }
-    const worker = new WorkerPeer(pipe);
+    const isOwn = this.#ownEndpoint === undefined || pipe.peer?.address === this.#ownEndpoint;
+    const worker = new WorkerPeer(pipe, isOwn);
     this.#workers.set(pipe, worker);
     this.#sink.workerConnected(worker);
   }

@@ -16,6 +16,7 @@ import { announce } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
 import { bytesOf, FRAME_OVERHEAD_BYTES, findDelimiter, sizeOf } from '../messages/frames.ts';
 import type { Codec } from '../messages/payload.ts';
+import { socketLimits } from '../messages/size-limits.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
 import { Backlog } from './backlog.ts';
@@ -39,6 +40,8 @@ import {
 export interface WorkerQueueOptions {
   readonly bind: readonly string[];
   readonly backend: readonly string[];
+  /** The one of `backend` that only our own workers can reach; their numbers are believed there alone. Default: everywhere. */
+  readonly ownEndpoint?: string | undefined;
   readonly codec: Codec;
   readonly maxQueue: number;
   readonly maxQueueBytes: number;
@@ -54,10 +57,6 @@ const FAIRNESS_MESSAGES = 512;
 const SWEEP_MIN_MS = 5;
 const SWEEP_MAX_MS = 250;
 const SWEEPS_PER_LIMIT = 20;
-/** What an envelope may add to a message of the largest size, in bytes. */
-const ENVELOPE_BYTES = 64 * 1024;
-/** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
-const FRAME_MIN_BYTES = 8 * 1024;
 /** How long answers may take to leave when the queue closes, in ms. */
 const LINGER_MS = 1000;
 /** A client has this long for its handshake, in ms: a real one needs a round trip. */
@@ -98,7 +97,6 @@ export class WorkerQueue implements BackEndSink {
 
   constructor(options: WorkerQueueOptions) {
     const { maxMessageSize } = options;
-    const unlimited = maxMessageSize === Infinity;
     this.#options = options;
     this.#logger = options.logger;
     this.#backlog = new Backlog(options);
@@ -107,12 +105,11 @@ export class WorkerQueue implements BackEndSink {
       handshakeInterval: HANDSHAKE_MS,
       tcpKeepalive: 1,
       tcpKeepaliveIdle: KEEPALIVE_IDLE_S,
-      maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
-      maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
+      ...socketLimits(maxMessageSize),
       metadata: announce({ maxMessageSize }),
     };
     this.#frontEnd = new FrontEnd(() => this.#schedulePump(), limits);
-    this.#backEnd = new BackEnd(this, limits);
+    this.#backEnd = new BackEnd(this, options.ownEndpoint, limits);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
     this.#tellFaultsOf(this.#frontEnd, 'client');

@@ -16,6 +16,7 @@ import { announce, speaksZscale } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
 import { findDelimiter, sizeOf } from '../messages/frames.ts';
 import type { Codec } from '../messages/payload.ts';
+import { socketLimits } from '../messages/size-limits.ts';
 import { Appetite } from './appetite.ts';
 
 /** What a worker's socket is made from. */
@@ -46,9 +47,6 @@ interface Queue {
 /** A turn that worked for longer than this, in ms, lets its replies leave before it goes on. */
 const TURN_MS = 1;
 const RECONNECT_MAX_MS = 2000;
-const ENVELOPE_BYTES = 64 * 1024;
-/** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
-const FRAME_MIN_BYTES = 8 * 1024;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const FAILED: Buffer = encodeControl({ error: true });
@@ -68,7 +66,6 @@ export class WorkerSocket extends Socket {
 
   constructor(options: WorkerSocketOptions) {
     const { workerId, maxMessageSize } = options;
-    const unlimited = maxMessageSize === Infinity;
     super(
       { socketType: 'REP', patternOptions: [], connectsOnce: true, redialsAfterFaults: true },
       {
@@ -76,8 +73,7 @@ export class WorkerSocket extends Socket {
         linger: 1000,
         sendHighWaterMark: 0, // never more than `concurrency` replies
         reconnectMaxInterval: RECONNECT_MAX_MS,
-        maxMessageSize: unlimited ? -1 : Math.max(maxMessageSize, FRAME_MIN_BYTES),
-        maxMultipartSize: unlimited ? -1 : maxMessageSize + ENVELOPE_BYTES,
+        ...socketLimits(maxMessageSize),
         metadata: announce({ workerId, maxMessageSize }),
       },
     );
