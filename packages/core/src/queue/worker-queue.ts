@@ -20,7 +20,6 @@ import { socketLimits } from '../messages/size-limits.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
 import { Backlog } from './backlog.ts';
-import { chooseWorker, grainOf } from './dispatch.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
@@ -35,6 +34,7 @@ import {
   WORKER_LOST,
   waitedTooLong,
 } from './refusals.ts';
+import { WorkerSet } from './worker-set.ts';
 
 /** What a queue is made from. Durations are ms, sizes bytes; no limit is Infinity. */
 export interface WorkerQueueOptions {
@@ -79,16 +79,12 @@ export class WorkerQueue implements BackEndSink {
   readonly #faults: FaultLog;
   readonly #endpoints: string[] = [];
   readonly #backendEndpoints: string[] = [];
-  readonly #workers: WorkerPeer[] = [];
+  readonly #workers = new WorkerSet();
   readonly #backlog: Backlog;
   readonly #inFlight = new InFlight<QueuedRequest>();
   readonly #idleWaiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
   /** In flight without those that were abandoned. */
   #open = 0;
-  #turn = 0;
-  /** Who gets the requests of this turn of the event loop, until it holds so many. */
-  #chosen: WorkerPeer | undefined = undefined;
-  #chosenUntil = 0;
   #requests = 0;
   #lateReplies = 0;
   #pumpScheduled = false;
@@ -158,20 +154,13 @@ export class WorkerQueue implements BackEndSink {
       queued: this.#backlog.length,
       queuedBytes: this.#backlog.bytes,
       inFlight: this.#open,
-      workers: this.#workers.map((worker) => ({
-        id: worker.id,
-        inFlight: worker.held,
-        credit: worker.limit,
-        requests: worker.requests,
-        zscale: worker.speaksZscale,
-        address: worker.address,
-      })),
+      workers: this.#workers.stats(),
     };
   }
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
   workerExited(workerId: number): void {
-    for (const worker of this.#workersWithId(workerId)) {
+    for (const worker of this.#workers.withId(workerId)) {
       worker.retired = true;
       // The system closes a dead process's connection, which ends all this; the timer is for a socket that somebody inherited.
       setTimeout(() => this.#backEnd.drop(worker), LAST_WORDS_MS).unref();
@@ -180,7 +169,7 @@ export class WorkerQueue implements BackEndSink {
 
   /** Gives a worker nothing more; resolves when it holds nothing. */
   drainWorker(workerId: number): Promise<void> {
-    const workers = this.#workersWithId(workerId);
+    const workers = this.#workers.withId(workerId);
     for (const worker of workers) worker.retired = true;
     return this.#until(() => workers.every((worker) => worker.held === 0));
   }
@@ -213,7 +202,7 @@ export class WorkerQueue implements BackEndSink {
   // From the back end.
 
   workerConnected(worker: WorkerPeer): void {
-    this.#workers.push(worker);
+    this.#workers.add(worker);
     this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
     this.#dispatch();
   }
@@ -237,9 +226,7 @@ export class WorkerQueue implements BackEndSink {
   }
 
   workerDisconnected(worker: WorkerPeer): void {
-    const place = this.#workers.indexOf(worker);
-    if (place >= 0) this.#workers.splice(place, 1);
-    if (this.#turn >= this.#workers.length) this.#turn = 0;
+    this.#workers.remove(worker);
     let lost = 0;
     for (const request of this.#inFlight.entries()) {
       if (request.worker !== worker) continue;
@@ -265,10 +252,6 @@ export class WorkerQueue implements BackEndSink {
     });
   }
 
-  #workersWithId(workerId: number): WorkerPeer[] {
-    return this.#workers.filter((worker) => worker.id === workerId);
-  }
-
   // Clients.
 
   #schedulePump(): void {
@@ -280,7 +263,7 @@ export class WorkerQueue implements BackEndSink {
   /** Takes what clients sent, as much as is fair in one go. Called by its own schedule only. */
   pump(): void {
     this.#pumpScheduled = false;
-    this.#chosen = undefined;
+    this.#workers.startTurn();
     const now = performance.now();
     for (let count = 0; count < FAIRNESS_MESSAGES; count++) {
       const message = this.#frontEnd.tryReceive();
@@ -332,7 +315,7 @@ export class WorkerQueue implements BackEndSink {
   // Workers.
 
   #dispatch(): void {
-    this.#chosen = undefined;
+    this.#workers.startTurn();
     while (this.#backlog.length > 0) {
       const request = this.#backlog.peek();
       if (request === undefined || !this.#giveToNext(request)) return;
@@ -342,7 +325,7 @@ export class WorkerQueue implements BackEndSink {
 
   /** False when no worker wants a request now. */
   #giveToNext(request: QueuedRequest): boolean {
-    const worker = this.#nextWorker();
+    const worker = this.#workers.next();
     if (worker === undefined) return false;
     const ticket = this.#inFlight.add(request);
     request.message[0] = ticket;
@@ -358,20 +341,6 @@ export class WorkerQueue implements BackEndSink {
     this.#open += 1;
     this.#watchTheClock();
     return true;
-  }
-
-  /** The least busy worker; within one turn the same one for a few requests, if it takes many: they leave in one write. */
-  #nextWorker(): WorkerPeer | undefined {
-    const chosen = this.#chosen;
-    if (chosen !== undefined && chosen.held < Math.min(this.#chosenUntil, chosen.limit))
-      return chosen;
-    const place = chooseWorker(this.#workers, this.#turn);
-    const worker = this.#workers[place];
-    this.#chosen = worker;
-    if (worker === undefined) return undefined;
-    this.#chosenUntil = worker.held + grainOf(worker.limit);
-    this.#turn = place + 1 < this.#workers.length ? place + 1 : 0;
-    return worker;
   }
 
   #fromWorker(worker: WorkerPeer, message: Message): void {
