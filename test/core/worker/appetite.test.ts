@@ -28,6 +28,15 @@ describe('the appetite of a worker', () => {
     expect(appetite.credit(4)).toBe(5 + 16);
   });
 
+  it('keeps its stock in powers of two, so that small changes of pace are not told', () => {
+    const credits = [130, 150, 200, 250].map((requests) => {
+      const appetite = new Appetite(1000);
+      appetite.measure(requests, 1);
+      return appetite.credit(0);
+    });
+    expect(credits).toEqual([1 + 32, 1 + 32, 1 + 32, 1 + 32]);
+  });
+
   it('has no more than 256 in stock, however short they are', () => {
     const appetite = new Appetite(10_000);
     appetite.measure(128, 0.0001);
@@ -37,11 +46,11 @@ describe('the appetite of a worker', () => {
   it('loses its stock at one slow request, and has it back after many short ones', () => {
     const appetite = new Appetite(64);
     for (let i = 0; i < 10; i++) appetite.measure(100, 1);
-    expect(appetite.credit(0)).toBe(1 + 25);
+    expect(appetite.credit(0)).toBe(1 + 16);
     appetite.measure(1, 100);
     expect(appetite.credit(0)).toBe(1);
     for (let i = 0; i < 10; i++) appetite.measure(128, 1.28);
-    expect(appetite.credit(0)).toBe(1 + 25);
+    expect(appetite.credit(0)).toBe(1 + 16);
   });
 
   it('is a whole number from 1 to its concurrency, whatever was measured', () => {

@@ -40,7 +40,12 @@ export class Appetite {
   /** How many requests to hold in all, when `waiting` of them are waiting for something else. */
   credit(waiting: number): number {
     const cost = this.#busyMs / this.#requests; // NaN before anything was measured
-    const stock = cost > 0 ? Math.min(Math.floor(STOCK_MS / cost), STOCK_MAX) : 0;
+    const stock = cost > 0 ? Math.min(powerOfTwo(STOCK_MS / cost), STOCK_MAX) : 0;
     return Math.min(waiting + 1 + stock, this.#concurrency);
   }
+}
+
+/** The largest power of two up to `value`, or 0: a stock in such steps changes seldom, and each change is a message. */
+function powerOfTwo(value: number): number {
+  return value < 1 ? 0 : 2 ** Math.floor(Math.log2(value));
 }
