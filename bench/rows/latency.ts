@@ -1,5 +1,6 @@
 /** REQ/REP round trip: one request at a time. */
 
+import { rmSync } from 'node:fs';
 import type { Library, Measurement } from '../measurement.ts';
 import { Role } from '../processes.ts';
 import type { Row } from './row.ts';
@@ -41,5 +42,6 @@ async function measure(library: Library, endpoint: string): Promise<Measurement>
     }
   } finally {
     await server.stop();
+    if (endpoint.startsWith('ipc://')) rmSync(endpoint.slice('ipc://'.length), { force: true });
   }
 }
