@@ -9,12 +9,13 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const sourceOf = (name: string): string =>
-  fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url));
+const sourceOf = (name: string, entry = 'index'): string =>
+  fileURLToPath(new URL(`./packages/${name}/src/${entry}.ts`, import.meta.url));
 
 const fromSource = {
   alias: [
     { find: /^@zscale\/transport$/, replacement: sourceOf('transport') },
+    { find: /^@zscale\/transport\/draft$/, replacement: sourceOf('transport', 'draft') },
     { find: /^@zscale\/core$/, replacement: sourceOf('core') },
   ],
 };

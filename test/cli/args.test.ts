@@ -284,7 +284,9 @@ describe('a wrong command line', () => {
   });
 
   it('with a mistyped command says which there are', () => {
-    expect(refusal('cal', 'tcp://h:1', '{}')).toContain('"cal" is no command (run, call, help)');
+    expect(refusal('cal', 'tcp://h:1', '{}')).toContain(
+      '"cal" is no command (run, call, device, help)',
+    );
     expect(refusal('status')).toContain('zscale run ./status');
     expect(run('run', 'status').entry).toBe('status');
   });

@@ -70,14 +70,24 @@ describe('source', () => {
 
 describe('docs/reference', () => {
   it.each([
-    ['packages/core/src/options.ts', 'ScaleOptions'],
-    ['packages/transport/src/options.ts', 'SocketOptions'],
-    ['packages/transport/src/options.ts', 'PatternOptions'],
-  ])('options.md has every option of %s, %s', (path, interfaceName) => {
+    ['options.md', 'packages/core/src/options.ts', 'ScaleOptions'],
+    ['sockets.md', 'packages/transport/src/options.ts', 'CommonOptions'],
+    ['sockets.md', 'packages/transport/src/options.ts', 'WritableOptions'],
+    ['sockets.md', 'packages/transport/src/options.ts', 'ReadableOptions'],
+    ['sockets.md', 'packages/transport/src/options.ts', 'PatternOptions'],
+    ['sockets.md', 'packages/transport/src/context.ts', 'ContextOptions'],
+  ])('%s has every option of %s, %s', (pageName, path, interfaceName) => {
     const options = optionsOf(path, interfaceName);
     expect(options.length).toBeGreaterThan(0);
-    const page = textOf('docs/reference/options.md');
+    const page = textOf(`docs/reference/${pageName}`);
     expect(options.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  it('sockets.md has every event', () => {
+    const page = textOf('docs/reference/sockets.md');
+    const events = [...codeOf('packages/transport/src/monitor-event.ts').matchAll(/<'([a-z:]+)'/g)];
+    expect(events.length).toBeGreaterThan(10);
+    expect(events.filter(([, name]) => !new RegExp(`\\| \`${name}\` +\\|`).test(page))).toEqual([]);
   });
 
   it('errors.md, or the page of endpoints it leads to, has every error code', () => {

@@ -32,15 +32,21 @@ interface House {
 const HOUSES: Readonly<Record<string, House>> = {
   transport: {
     ground: [
+      'authenticator.ts',
+      'capability.ts',
+      'cidr.ts',
+      'context.ts',
       'errors.ts',
       'message.ts',
+      'option-checks.ts',
       'options.ts',
+      'z85.ts',
       'socket-type.ts',
       'peer-info.ts',
       'fifo.ts',
       'monitor-event.ts',
     ],
-    top: ['index.ts'],
+    top: ['index.ts', 'draft.ts'],
     rooms: {
       wire: { rooms: ['ground'] },
       mechanisms: { rooms: ['wire', 'ground'] },

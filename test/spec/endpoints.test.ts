@@ -5,9 +5,11 @@
 import { existsSync, linkSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { Dealer, Reply, Request, Router } from '@zscale/transport';
 import { describe, expect, it } from 'vitest';
+import * as zeromq from 'zeromq';
+import { abstractNamesWork } from '../../packages/transport/src/transports/abstract-name.ts';
 import { boundTo } from '../support/bound.ts';
 import { closing } from '../support/closing.ts';
 import { freshIpc, freshPath, freshTcp, TCP_WILDCARD } from '../support/endpoints.ts';
@@ -30,6 +32,13 @@ async function expectTraffic(rep: Reply, endpoint: string, ipv6 = false): Promis
   await rep.send('pong');
   expect(texts(await req.receive())).toEqual(['pong']);
   req.close();
+}
+
+let abstractNames = 0;
+
+function freshAbstract(): string {
+  abstractNames += 1;
+  return `ipc://@zscale-test-${process.pid}-${abstractNames}`;
 }
 
 const malformed = ['', 'tcp', 'tcp:', 'tcp:/x', '://x', 'tcp://', 'ipc://', 'nothing at all'];
@@ -189,6 +198,14 @@ describe('tcp connect', () => {
     await expectTraffic(rep, real.replace('127.0.0.1', 'localhost'));
   });
 
+  it('unbinds by a name that resolves to what was bound, as libzmq does', async () => {
+    const rep = closing(new Reply());
+    const real = await boundTo(rep, 'tcp://127.0.0.1:*');
+    await rep.unbind(real.replace('127.0.0.1', 'localhost'));
+    await expect(rep.unbind(real)).rejects.toMatchObject({ code: 'ENOENT' });
+    await closing(new Reply()).bind(real);
+  });
+
   it('lastEndpoint is the endpoint as it was given', () => {
     const socket = closing(new Dealer());
     expect(socket.lastEndpoint).toBeNull();
@@ -312,14 +329,148 @@ describe('ipc', () => {
 
   it('with an abstract name either works or says that it does not, and never hangs', async () => {
     const rep = closing(new Reply());
-    const endpoint = `ipc://@zscale-test-${process.pid}`;
+    const endpoint = freshAbstract();
     const refusal = await rep.bind(endpoint).catch((error: unknown) => error);
     if (refusal === undefined) await expectTraffic(rep, endpoint);
     else expect(refusal).toMatchObject({ code: 'EPROTONOSUPPORT' });
   });
 });
 
-describe.each(transports)('bind and connect over $name', ({ anywhere, fresh }) => {
+describe.skipIf(!abstractNamesWork())(
+  `abstract ipc names${abstractNamesWork() ? '' : ' (this runtime fills them up with zeros)'}`,
+  () => {
+    it('are bound and reached, and leave no file', async () => {
+      const rep = closing(new Reply());
+      const endpoint = freshAbstract();
+      expect(await boundTo(rep, endpoint)).toBe(endpoint);
+      expect(existsSync(endpoint.replace('ipc://', ''))).toBe(false);
+      await expectTraffic(rep, endpoint);
+      const sync = closing(new Reply());
+      const other = freshAbstract();
+      sync.bindSync(other);
+      await expectTraffic(sync, other);
+    });
+
+    it('in use are EADDRINUSE, until they are unbound', async () => {
+      const first = closing(new Dealer());
+      const endpoint = await boundTo(first, freshAbstract());
+      const second = closing(new Dealer());
+      await expect(second.bind(endpoint)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+      expect(() => second.bindSync(endpoint)).toThrow(
+        expect.objectContaining({ code: 'EADDRINUSE' }),
+      );
+      await first.unbind(endpoint);
+      await second.bind(endpoint);
+    });
+
+    it('are the names that libzmq has, both ways', async () => {
+      const [mine, other] = [freshAbstract(), freshAbstract()];
+      const rep = closing(new Reply());
+      await rep.bind(mine);
+      const theirReq = closing(new zeromq.Request({ linger: 0 }));
+      theirReq.connect(mine);
+      await theirReq.send('ping');
+      expect(texts(await rep.receive())).toEqual(['ping']);
+      const theirRep = closing(new zeromq.Reply({ linger: 0 }));
+      await theirRep.bind(other);
+      const req = closing(new Request());
+      req.connect(other);
+      await req.send('ping');
+      expect(texts(await theirRep.receive())).toEqual(['ping']);
+    });
+  },
+);
+
+describe('bindSync', () => {
+  const throws = (bind: () => void, code: string): void =>
+    expect(bind).toThrow(expect.objectContaining({ code }));
+
+  it.each(transports)('over $name, listens when it returns', async ({ anywhere }) => {
+    const rep = closing(new Reply());
+    const events = recordEvents(rep);
+    rep.bindSync(anywhere());
+    const endpoint = rep.lastEndpoint ?? '';
+    expect(endpoint).not.toContain('*');
+    const peer = await RawPeer.connect(endpoint);
+    await peer.take(10);
+    expect(events[0]).toMatchObject({ type: 'bind', address: endpoint });
+    await expectTraffic(rep, endpoint);
+  });
+
+  it.each(transports)('over $name, throws EADDRINUSE for an address in use', async (transport) => {
+    const first = closing(new Dealer());
+    first.bindSync(transport.anywhere());
+    const endpoint = first.lastEndpoint ?? '';
+    const second = closing(new Dealer());
+    const events = recordEvents(second);
+    throws(() => second.bindSync(endpoint), 'EADDRINUSE');
+    await expect(second.bind(endpoint)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await until(() => countOf(events, 'bind:error') === 2, 'bind:error');
+    expect(events.map(({ type }) => type)).toEqual(['close', 'bind:error', 'close', 'bind:error']);
+    first.unbindSync(endpoint);
+    second.bindSync(endpoint); // At once.
+    await RawPeer.greeted(endpoint, 'DEALER');
+  });
+
+  it('takes *, localhost and an interface', () => {
+    const socket = closing(new Dealer());
+    const bound = ['tcp://*:*', 'tcp://localhost:*', 'tcp://lo:*'].map((endpoint) => {
+      socket.bindSync(endpoint);
+      return socket.lastEndpoint;
+    });
+    expect(bound).toEqual([
+      expect.stringMatching(/^tcp:\/\/0\.0\.0\.0:[1-9]/),
+      expect.stringMatching(/^tcp:\/\/127\.0\.0\.1:[1-9]/),
+      expect.stringMatching(/^tcp:\/\/127\.0\.0\.1:[1-9]/),
+    ]);
+  });
+
+  it.each([
+    ['tcp://127.0.0.1:65536', 'EINVAL'],
+    ['tcp://nosuchif:*', 'ENODEV'],
+    ['tcp://[::1]:*', 'ENODEV'],
+    ['tcp://1.2.3.4:5555', 'EADDRNOTAVAIL'],
+    ['ipc:///nonexistent/x.sock', 'ENOENT'],
+    [`ipc:///tmp/${'x'.repeat(120)}`, 'ENAMETOOLONG'],
+    ['foo://x', 'EPROTONOSUPPORT'],
+    ['nothing', 'EINVAL'],
+  ])('of %s throws %s', (endpoint, code) => {
+    throws(() => closing(new Dealer()).bindSync(endpoint), code);
+  });
+
+  it('makes a folder for ipc://*, and removes it', async () => {
+    const rep = closing(new Reply());
+    rep.bindSync('ipc://*');
+    const path = (rep.lastEndpoint ?? '').replace('ipc://', '');
+    expect(statSync(path).isSocket()).toBe(true);
+    rep.close();
+    await until(() => !existsSync(dirname(path)), 'file and folder to be removed');
+  });
+
+  it('takes over the file of a listener that is dead, and of no other', async () => {
+    const path = freshPath();
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const alive = closing(new Dealer());
+    throws(() => alive.bindSync(`ipc://${path}`), 'EADDRINUSE');
+    throws(() => alive.bindSync(`ipc://${relative(process.cwd(), path)}`), 'EADDRINUSE');
+    linkSync(path, `${path}.kept`); // As in the test of bind above.
+    await new Promise((resolve) => server.close(resolve));
+    renameSync(`${path}.kept`, path);
+    const rep = closing(new Reply());
+    rep.bindSync(`ipc://${path}`);
+    await expectTraffic(rep, `ipc://${path}`);
+  });
+
+  it('never takes a file over that is no socket: EADDRINUSE, and the file stays', () => {
+    const path = freshPath();
+    writeFileSync(path, 'precious');
+    throws(() => closing(new Dealer()).bindSync(`ipc://${path}`), 'EADDRINUSE');
+    expect(statSync(path).isFile()).toBe(true);
+  });
+});
+
+describe.each(transports)('bind and connect over $name', ({ name, anywhere, fresh }) => {
   it('an address in use is EADDRINUSE, until it is unbound', async () => {
     const first = closing(new Dealer());
     const endpoint = await boundTo(first, anywhere());
@@ -485,5 +636,23 @@ describe.each(transports)('bind and connect over $name', ({ anywhere, fresh }) =
       'end',
     ]);
     expect(new Set(events.slice(0, -1).map(({ address }) => address))).toEqual(new Set([endpoint]));
+  });
+
+  it('the monitor tells of connects: of a delay over tcp only, as in libzmq', async () => {
+    const delay = name === 'tcp' ? ['connect:delay'] : [];
+    const endpoint = await fresh();
+    const socket = closing(new Dealer({ reconnectInterval: 50 }));
+    const events = recordEvents(socket);
+    socket.connect(endpoint);
+    await until(() => countOf(events, 'connect:retry') === 1, 'connect:retry');
+    const peer = await (await RawListener.listen(endpoint)).greeted('DEALER');
+    await until(() => countOf(events, 'handshake') === 1, 'handshake');
+    const told = events.map(({ type }) => type).join(' ');
+    const refused = [...delay, 'close', 'connect:retry'].join(' ');
+    const success = [...delay, 'connect', 'handshake'].join(' ');
+    expect(told.startsWith(refused)).toBe(true);
+    expect(told.endsWith(success)).toBe(true);
+    peer.close();
+    await until(() => countOf(events, 'disconnect') === 1, 'disconnect');
   });
 });

@@ -11,9 +11,11 @@ import { countOf, recordEvents } from '../support/recorded-events.ts';
 import { transports } from '../support/transports.ts';
 import { until } from '../support/until.ts';
 
+type ReplyOptions = ConstructorParameters<typeof Reply>[0];
+
 describe.each(transports)('REP over $name', ({ anywhere, fresh }) => {
-  async function bound(): Promise<{ socket: Reply; endpoint: string }> {
-    const socket = closing(new Reply());
+  async function bound(options?: ReplyOptions): Promise<{ socket: Reply; endpoint: string }> {
+    const socket = closing(new Reply(options));
     return { socket, endpoint: await boundTo(socket, anywhere()) };
   }
 
@@ -57,8 +59,11 @@ describe.each(transports)('REP over $name', ({ anywhere, fresh }) => {
     await peer.expectBytes('0100 000179');
   });
 
-  it('refuses to send before a request was received, with EFSM', async () => {
-    const { socket, endpoint } = await bound();
+  it('refuses to send before a request was received, with EFSM when it may not wait', async () => {
+    const { socket, endpoint } = await bound({ sendTimeout: 0 });
+    expect(() => socket.trySend([Buffer.from('x')])).toThrow(
+      expect.objectContaining({ code: 'EFSM' }),
+    );
     await expect(socket.send('x')).rejects.toMatchObject({ code: 'EFSM' });
     const peer = await RawPeer.greeted(endpoint, 'REQ');
     peer.write('0100 000178');
@@ -67,12 +72,25 @@ describe.each(transports)('REP over $name', ({ anywhere, fresh }) => {
     await expect(socket.send('z')).rejects.toMatchObject({ code: 'EFSM' });
   });
 
-  it('refuses to receive while a reply is due, with EFSM', async () => {
+  it('holds a reply that may wait until a request was received', async () => {
+    const { socket, endpoint } = await bound();
+    const reply = socket.send('early');
+    const peer = await RawPeer.greeted(endpoint, 'REQ');
+    peer.write('0100 000178');
+    expect(texts(await socket.receive())).toEqual(['x']);
+    await reply;
+    await peer.expectBytes('0100 00056561726c79');
+  });
+
+  it('refuses to receive while a reply is due, with EFSM when it may not wait', async () => {
     const { socket, endpoint } = await bound();
     const peer = await RawPeer.greeted(endpoint, 'REQ');
     peer.write('0100 000178', '0100 000179');
     await socket.receive();
+    socket.receiveTimeout = 0;
+    expect(() => socket.tryReceive()).toThrow(expect.objectContaining({ code: 'EFSM' }));
     await expect(socket.receive()).rejects.toMatchObject({ code: 'EFSM' });
+    socket.receiveTimeout = -1;
     await socket.send('a');
     expect(texts(await socket.receive())).toEqual(['y']);
   });

@@ -38,9 +38,12 @@ describe.each(transports)('REQ over $name', ({ anywhere, fresh }) => {
     expect(texts(await socket.receive())).toEqual(['', 'c', '']);
   });
 
-  it('refuses a second send while a reply is due, with EFSM', async () => {
-    const { socket, peer } = await pair();
+  it('refuses a second send while a reply is due, with EFSM when it may not wait', async () => {
+    const { socket, peer } = await pair({ sendTimeout: 0 });
     await socket.send('1');
+    expect(() => socket.trySend([Buffer.from('2')])).toThrow(
+      expect.objectContaining({ code: 'EFSM' }),
+    );
     await expect(socket.send('2')).rejects.toMatchObject({ code: 'EFSM' });
     await peer.expectBytes('0100 000131');
     peer.write('0100 000161');
@@ -49,12 +52,25 @@ describe.each(transports)('REQ over $name', ({ anywhere, fresh }) => {
     await peer.expectBytes('0100 000133');
   });
 
-  it('refuses to receive before a request was sent, with EFSM', async () => {
+  it('holds a second send that may wait until the reply was received', async () => {
     const { socket, peer } = await pair();
+    await socket.send('1');
+    const second = socket.send('2');
+    await peer.expectBytes('0100 000131');
+    peer.write('0100 000161');
+    expect(texts(await socket.receive())).toEqual(['a']);
+    await second;
+    await peer.expectBytes('0100 000132');
+  });
+
+  it('refuses to receive before a request was sent, with EFSM when it may not wait', async () => {
+    const { socket, peer } = await pair({ receiveTimeout: 0 });
+    expect(() => socket.tryReceive()).toThrow(expect.objectContaining({ code: 'EFSM' }));
     await expect(socket.receive()).rejects.toMatchObject({ code: 'EFSM' });
     await socket.send('1');
     await peer.expectBytes('0100 000131');
     peer.write('0100 000161');
+    await until(() => socket.readable);
     await socket.receive();
     await expect(socket.receive()).rejects.toMatchObject({ code: 'EFSM' });
   });
@@ -117,7 +133,9 @@ describe.each(transports)('REQ over $name', ({ anywhere, fresh }) => {
 
   it('goes on waiting when the peer it asked is gone: nothing is sent again', async () => {
     const listener = await RawListener.listen(await fresh());
-    const socket = closing(new Request({ reconnectInterval: 1, receiveTimeout: 50 }));
+    const socket = closing(
+      new Request({ reconnectInterval: 1, receiveTimeout: 50, sendTimeout: 0 }),
+    );
     socket.connect(listener.endpoint);
     const peer = await listener.greeted('REP');
     await socket.send('x');

@@ -1,6 +1,15 @@
-import { Dealer, Reply, Request, Router } from '@zscale/transport';
-import { describe, expect, it } from 'vitest';
+import {
+  Context,
+  context,
+  Dealer,
+  Reply,
+  Request,
+  Router,
+  type SocketOptions,
+} from '@zscale/transport';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { closing } from '../support/closing.ts';
+import { until } from '../support/until.ts';
 
 const EINVAL = expect.objectContaining({ code: 'EINVAL' });
 
@@ -62,16 +71,19 @@ describe('options', () => {
     ['linger', -2],
     ['linger', 1.5],
     ['linger', Number.NaN],
-    ['linger', '0'],
     ['sendHighWaterMark', -1],
     ['receiveHighWaterMark', Number.POSITIVE_INFINITY],
     ['maxMessageSize', -2],
     ['reconnectInterval', -2],
-    ['heartbeatTimeToLive', 65_501],
+    ['heartbeatTimeToLive', 6_553_600],
     ['tcpKeepalive', 2],
-    ['immediate', 1],
     ['routingId', ''],
-    ['routingId', 5],
+    ['curveSecretKey', 'abc'],
+    ['curveServerKey', '%nSc1'.repeat(8)],
+    ['plainPassword', ''],
+    ['gssapiServer', true],
+    ['vmciConnectTimeout', -2],
+    ['metadata', { 'Not-X': 'a' }],
   ])('out of range are EINVAL, in the constructor and later: %s %j', (name, value) => {
     // A caller without types, which is who the check is for.
     expect(() => new Dealer({ [name]: value })).toThrow(EINVAL);
@@ -88,12 +100,117 @@ describe('options', () => {
   });
 
   it.each([
+    ['linger', '0'],
+    ['immediate', 1],
+    ['routingId', 5],
+    ['curveSecretKey', 5],
+    ['metadata', 'X-a'],
+  ])('of a wrong type are TypeErrors, in the constructor and later: %s %j', (name, value) => {
+    // A caller without types, which is who the check is for.
+    expect(() => new Dealer({ [name]: value })).toThrow(TypeError);
+    const socket = closing(new Dealer());
+    expect(() => Object.assign(socket, { [name]: value })).toThrow(TypeError);
+  });
+
+  it.each([
     ['unknown to all', { highWaterMark: 5 }],
     ['of another pattern', { correlate: true }],
-  ])('%s are EINVAL, by name', (_, options) => {
+  ])('%s are TypeErrors, by name', (_, options) => {
     const [name = ''] = Object.keys(options);
     const make = (): Dealer => new Dealer(options as object); // A caller without types.
-    expect(make).toThrow(EINVAL);
+    expect(make).toThrow(TypeError);
     expect(make).toThrow(new RegExp(name));
+  });
+
+  it('that are secret never show in an error', () => {
+    const almost = `${'k'.repeat(38)}\\\\`;
+    for (const name of ['curveSecretKey', 'curvePublicKey', 'curveServerKey', 'plainPassword']) {
+      const value = name === 'plainPassword' ? 'k'.repeat(256) : almost;
+      expect(() => new Dealer({ [name]: value })).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining('kkk') }),
+      );
+    }
+  });
+
+  it('of security choose the mechanism, and "not the server" never takes a mechanism back that a key chose', () => {
+    const key = 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7';
+    const chosen = (options: SocketOptions<Dealer>): string | null =>
+      closing(new Dealer(options)).securityMechanism;
+    expect(chosen({})).toBe(null);
+    expect(chosen({ plainServer: true })).toBe('plain');
+    expect(chosen({ plainServer: true, plainUsername: 'a' })).toBe('plain');
+    expect(chosen({ plainUsername: 'a', plainServer: false })).toBe('plain');
+    expect(chosen({ plainServer: true, curveSecretKey: key })).toBe('curve');
+    expect(chosen({ curveServerKey: key, curveServer: false, plainServer: false })).toBe('curve');
+    expect(chosen({ curveServerKey: key, plainUsername: 'a' })).toBe('plain');
+    const socket = closing(new Dealer({ curveServer: true }));
+    socket.curveServer = false;
+    expect(socket.securityMechanism).toBe(null);
+  });
+
+  it('set on a socket that is bound or connected warn when they work only later', async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error): number => warnings.push(warning);
+    process.on('warning', listen);
+    onTestFinished(() => void process.off('warning', listen));
+    const socket = closing(new Dealer());
+    socket.backlog = 5; // nothing is bound yet
+    socket.connect('tcp://127.0.0.1:1');
+    socket.linger = 0; // works at once
+    socket.backlog = 6;
+    await until(() => warnings.length > 0);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]?.message).toMatch(/will not take effect until next connect/);
+  });
+});
+
+describe('a context', () => {
+  it('has the defaults of libzmq, and takes them as options and as properties', () => {
+    const own = new Context({ maxSockets: 5 });
+    expect(own).toMatchObject({
+      blocky: true,
+      ioThreads: 1,
+      maxMessageSize: 2 ** 31 - 1,
+      maxSockets: 5,
+      maxSocketsLimit: 65_535,
+      ipv6: false,
+    });
+    own.maxSockets = 6;
+    expect(own.maxSockets).toBe(6);
+    expect(() => Object.assign(own, { maxSockets: 0 })).toThrow(EINVAL);
+    expect(() => Object.assign(own, { ipv6: 1 })).toThrow(TypeError);
+    expect(() => new Context({ nope: 1 } as object)).toThrow(TypeError);
+  });
+
+  it('gives its sockets their defaults, which their own options win over', () => {
+    const own = new Context({ blocky: false, ipv6: true });
+    expect(closing(new Dealer({ context: own }))).toMatchObject({ linger: 0, ipv6: true });
+    expect(closing(new Dealer({ context: own, linger: 5, ipv6: false }))).toMatchObject({
+      linger: 5,
+      ipv6: false,
+      context: own,
+    });
+    expect(closing(new Dealer()).context).toBe(context);
+  });
+
+  it('refuses one socket more than maxSockets, until one is closed', () => {
+    const own = new Context({ maxSockets: 1 });
+    const first = new Dealer({ context: own });
+    expect(() => new Dealer({ context: own })).toThrow(expect.objectContaining({ code: 'EMFILE' }));
+    first.close();
+    closing(new Dealer({ context: own }));
+  });
+
+  it('counts no socket whose options were refused', () => {
+    const own = new Context({ maxSockets: 1 });
+    expect(() => new Dealer({ context: own, linger: -2 })).toThrow(EINVAL);
+    closing(new Dealer({ context: own }));
+  });
+
+  it('refuses messages above its maxMessageSize, summed over their frames', async () => {
+    const socket = closing(new Dealer({ context: new Context({ maxMessageSize: 10 }) }));
+    socket.connect('tcp://127.0.0.1:1');
+    await socket.send(['12345', '67890']);
+    await expect(socket.send(['12345', '678901'])).rejects.toThrow(EINVAL);
   });
 });

@@ -5,15 +5,18 @@
  * acts, prints or ends the process: main.ts does what the Invocation says.
  */
 import { CODEC_NAMES, type CodecName, type LogLevel, type ScaleOptions } from '@zscale/core';
+import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from './failure.ts';
 import {
   parseAssignment,
   parseChoice,
   parseCount,
+  parseDeviceEndpoint,
   parseDuration,
   parseEndpoint,
   parseLimit,
+  parseMark,
   parseRestartLimit,
   parseSize,
   parseWorkers,
@@ -30,7 +33,13 @@ const LOG_LEVELS: readonly LogLevel[] = [
   'silent',
 ];
 const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
-const COMMANDS: readonly string[] = ['run', 'call', 'help'];
+const COMMANDS: readonly string[] = ['run', 'call', 'device', 'help'];
+/** Each kind of device as it is typed. */
+const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
+  ['queue', 'QUEUE'],
+  ['forwarder', 'FORWARDER'],
+  ['streamer', 'STREAMER'],
+]);
 
 /** How long `zscale call` waits for its reply unless told otherwise. */
 const CALL_TIMEOUT_MS = 5_000;
@@ -87,11 +96,13 @@ Examples:
   zscale server.ts
   zscale run server.ts --workers 4 --bind tcp://*:5555
   zscale call tcp://127.0.0.1:5555 '{"name":"you"}'
+  zscale device queue --frontend tcp://*:5559 --backend tcp://*:5560
 
-"zscale run --help" and "zscale call --help" list all options.`,
+"zscale run --help", and so for each command, lists all options.`,
     );
   addRun(program, sink);
   addCall(program, sink);
+  addDevice(program, sink);
   return program;
 }
 
@@ -248,6 +259,107 @@ Exit codes:
     });
 }
 
+/** The flags of `device` as commander names them. */
+interface DeviceFlags {
+  frontend?: readonly string[];
+  backend?: readonly string[];
+  capture?: readonly string[];
+  hwm?: number;
+  gracefulTimeout?: number;
+  json?: boolean;
+}
+
+function addDevice(program: Command, sink: Sink): void {
+  program
+    .command('device')
+    .summary('pass ZeroMQ messages on: a queue, forwarder or streamer')
+    .description(
+      'Stand between ZeroMQ programs in any language and pass their messages on, unread.\n' +
+        '  queue      requests to workers, replies back        REQ, DEALER -> REP, DEALER\n' +
+        '  forwarder  data to subscribers, subscriptions back  PUB -> SUB\n' +
+        '  streamer   work to consumers                        PUSH -> PULL\n' +
+        'Stays in the foreground; Ctrl-C passes on what is there and ends it.',
+    )
+    .argument('<kind>', 'queue, forwarder or streamer')
+    .optionsGroup('Endpoints:')
+    .addOption(
+      repeatable(
+        '--frontend <endpoint>',
+        'where clients, publishers or producers are',
+        parseDeviceEndpoint,
+      ),
+    )
+    .addOption(
+      repeatable(
+        '--backend <endpoint>',
+        'where workers, subscribers or consumers are',
+        parseDeviceEndpoint,
+      ),
+    )
+    .addOption(
+      repeatable(
+        '--capture <endpoint>',
+        'a PUB that shows all that passes (default: none)',
+        parseDeviceEndpoint,
+      ),
+    )
+    .optionsGroup('Messages:')
+    .addOption(
+      flag('--hwm <n>', 'how many may wait per peer and direction (default: 1000)', parseMark),
+    )
+    .addOption(
+      flag(
+        '--graceful-timeout <time>',
+        'for what is on its way at the end (default: 30s)',
+        (name, text) => parseDuration(name, text, { least: 0 }),
+      ),
+    )
+    .optionsGroup('Output:')
+    .addOption(flag('--json', 'one JSON object per line, for programs'))
+    .optionsGroup('Help:')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Endpoints are bound. With "connect:" in front they are connected to instead.
+--frontend, --backend and --capture may be repeated. off means no limit.
+
+Examples:
+  zscale device queue --frontend tcp://*:5559 --backend tcp://*:5560
+  zscale device queue --frontend tcp://*:5559 --backend connect:tcp://host:5560
+  zscale device forwarder --frontend connect:tcp://feed:70 --backend tcp://*:71
+  zscale device streamer --frontend ipc:///run/in.sock --backend tcp://*:5558
+
+Exit codes:
+  0 stopped   1 error   2 wrong usage   128+n signal n`,
+    )
+    .action((text: string, flags: DeviceFlags) => {
+      const { frontend, backend, capture, hwm, gracefulTimeout, json = false } = flags;
+      const kind = DEVICE_KINDS.get(parseChoice('device', text, [...DEVICE_KINDS.keys()]));
+      if (kind === undefined || frontend === undefined || backend === undefined) {
+        const missing = frontend === undefined ? '--frontend' : '--backend';
+        throw new UsageError(
+          `a device needs both sides; ${missing} is missing, as in: zscale device ${text} ` +
+            '--frontend tcp://*:5559 --backend tcp://*:5560. See "zscale device --help".',
+        );
+      }
+      sink.invoke({
+        command: 'device',
+        kind,
+        options: {
+          frontend,
+          backend,
+          ...(capture !== undefined && { capture }),
+          ...(hwm !== undefined && { highWaterMark: hwm === Number.POSITIVE_INFINITY ? 0 : hwm }),
+          ...(gracefulTimeout !== undefined && {
+            gracefulTimeout: gracefulTimeout === Number.POSITIVE_INFINITY ? -1 : gracefulTimeout,
+          }),
+        },
+        json,
+      });
+    });
+}
+
 /** One flag; `parse` gets its long name, for the error message, and the text that was given. */
 function flag(
   flags: string,
@@ -299,13 +411,15 @@ function refuseMistypedCommand(first: string | undefined): void {
 
 /** Commander's refusals, in one line, with where to read on. */
 function explain(error: CommanderError, argv: readonly string[]): string {
-  const command = argv[0] === 'call' ? 'call' : 'run';
+  const [first = ''] = argv;
+  const command = ['call', 'device'].includes(first) ? first : 'run';
   const readOn = `See "zscale ${command} --help".`;
   switch (error.code) {
     case 'commander.missingArgument':
-      return command === 'call'
-        ? `the endpoint to call is missing. ${readOn}`
-        : 'the file to run is missing, as in: zscale server.ts. See "zscale --help".';
+      if (command === 'call') return `the endpoint to call is missing. ${readOn}`;
+      if (command === 'device')
+        return `the kind of device is missing: ${[...DEVICE_KINDS.keys()].join(', ')}. ${readOn}`;
+      return 'the file to run is missing, as in: zscale server.ts. See "zscale --help".';
     case 'commander.help':
       return `there is no help for "${argv.slice(1).join(' ')}". See "zscale --help".`;
     default: {

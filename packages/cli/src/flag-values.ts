@@ -27,6 +27,12 @@ const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map([
 /** Transports a front end can listen on and a client can call. */
 const TRANSPORTS: readonly string[] = ['tcp', 'ipc'];
 
+/** The highest high-water mark of a socket: a C int in ZeroMQ. */
+const HIGHEST_MARK = 2_147_483_647;
+
+/** In front of an endpoint of a device that is connected to. */
+const CONNECT = 'connect:';
+
 /**
  * `250ms`, `5s`, `2m`, `1h` in milliseconds; `off` is Infinity. 30 is refused: 30 of what?
  *
@@ -75,6 +81,17 @@ export function parseLimit(flag: string, text: string): number {
   return wholeNumber(text, 0) ?? refuse(flag, 'a whole number from 0, or off', text);
 }
 
+/**
+ * A high-water mark: a whole number from 1; `off` is Infinity. ZeroMQ's own 0 for "none" would read
+ * like the opposite.
+ */
+export function parseMark(flag: string, text: string): number {
+  if (text === 'off') return Number.POSITIVE_INFINITY;
+  const mark = wholeNumber(text, 1);
+  if (mark !== undefined && mark <= HIGHEST_MARK) return mark;
+  return refuse(flag, `a whole number from 1 to ${HIGHEST_MARK}, or off`, text);
+}
+
 /** A whole number from 1, or `auto`. */
 export function parseWorkers(flag: string, text: string): number | 'auto' {
   if (text === 'auto') return 'auto';
@@ -110,6 +127,13 @@ export function parseEndpoint(flag: string, text: string): string {
   }
   if (address === '') refuse(flag, expected, text);
   return text;
+}
+
+/** An endpoint of a device, which is bound, or connected with `connect:` in front. */
+export function parseDeviceEndpoint(flag: string, text: string): string {
+  const isConnected = text.startsWith(CONNECT);
+  const endpoint = parseEndpoint(flag, isConnected ? text.slice(CONNECT.length) : text);
+  return isConnected ? CONNECT + endpoint : endpoint;
 }
 
 /** `KEY=value`; the value may be empty and may hold further equals signs. */

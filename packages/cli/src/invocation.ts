@@ -5,9 +5,10 @@
  * out. Types only.
  */
 import type { CodecName, LogLevel, ScaleOptions } from '@zscale/core';
+import type { Device, DeviceOptions } from '@zscale/transport';
 
 /** Everything that can be asked for. */
-export type Invocation = PrintInvocation | RunInvocation | CallInvocation;
+export type Invocation = PrintInvocation | RunInvocation | CallInvocation | DeviceInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -40,6 +41,16 @@ export interface CallInvocation {
   readonly timeout: number;
   /** Print a text or bytes as they are, without JSON around them; default false. */
   readonly rawOutput: boolean;
+}
+
+/** `zscale device`. */
+export interface DeviceInvocation {
+  readonly command: 'device';
+  readonly kind: Device['kind'];
+  /** What goes to `device()`: only what was given, so defaults live where they are used. */
+  readonly options: DeviceOptions;
+  /** Print one JSON object per line; default false. */
+  readonly json: boolean;
 }
 
 /** How log lines look. */

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArguments } from './args.ts';
 import { call } from './commands/call.ts';
+import { device } from './commands/device.ts';
 import { run } from './commands/run.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
@@ -39,6 +40,8 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return run(invocation, output);
     case 'call':
       return call(invocation, output);
+    case 'device':
+      return device(invocation, output);
   }
 }
 

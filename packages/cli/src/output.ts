@@ -1,10 +1,11 @@
 /**
  * What the command prints: data on stdout, words about what went wrong on stderr.
  *
- * Owns the two streams and the form of what goes there: the notice of a server that is ready, and a
- * reply as JSON. Logs are not its business: core writes them, to stderr too.
+ * Owns the two streams and the form of what goes there: the notice of a server or device that is ready,
+ * and a reply as JSON. Logs are not its business: core writes them, to stderr too.
  */
 import type { CodecName } from '@zscale/core';
+import type { Device } from '@zscale/transport';
 
 /** As much of a stream as printing needs. */
 export interface OutputStream {
@@ -81,6 +82,41 @@ export function describeServer(server: ReadyServer): string {
 
   const lines = rows.map(([label, text]) => `  ${label.padEnd(10)}${text}`);
   return `\nzscale runs ${server.entry}\n\n${lines.join('\n')}\n\n`;
+}
+
+/** Who is at the two sides of a device. */
+const DEVICE_PEERS: Readonly<Record<Device['kind'], { frontend: string; backend: string }>> = {
+  QUEUE: { frontend: 'clients: REQ or DEALER', backend: 'workers: REP or DEALER' },
+  FORWARDER: { frontend: 'publishers: PUB', backend: 'subscribers: SUB' },
+  STREAMER: { frontend: 'producers: PUSH', backend: 'consumers: PULL' },
+};
+
+/** The notice of a device that is ready: where it listens or connects to, and who belongs there. */
+export function describeDevice(kind: Device['kind'], endpoints: Device['endpoints']): string {
+  const peers = DEVICE_PEERS[kind];
+  const rows = [
+    ...endpoints.frontend.map((endpoint) => ['frontend', endpoint, peers.frontend]),
+    ...endpoints.backend.map((endpoint) => ['backend', endpoint, peers.backend]),
+    ...endpoints.capture.map((endpoint) => ['capture', endpoint, 'SUB: sees all that passes']),
+  ];
+  const width = Math.max(...rows.map(([, endpoint = '']) => endpoint.length));
+  const lines = rows.map(
+    ([label = '', endpoint = '', who = '']) =>
+      `  ${label.padEnd(10)}${endpoint.padEnd(width)}  (for ${who})`,
+  );
+  return `\nzscale device ${kind.toLowerCase()}\n\n${lines.join('\n')}\n  stop it   Ctrl-C\n\n`;
+}
+
+type DeviceStats = ReturnType<Device['stats']>;
+
+/** What went through a device, when it ended. */
+export function describeTraffic({ frontend, backend }: DeviceStats): string {
+  return `  frontend  ${describeSide(frontend)}\n  backend   ${describeSide(backend)}\n`;
+}
+
+function describeSide(side: DeviceStats['frontend']): string {
+  const { receivedMessages, receivedBytes, sentMessages, sentBytes } = side;
+  return `messages received ${receivedMessages} (${receivedBytes} bytes), sent ${sentMessages} (${sentBytes} bytes)`;
 }
 
 /** The command line that sends one request to `endpoint`, from this machine, ready to be pasted. */

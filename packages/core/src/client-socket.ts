@@ -3,7 +3,12 @@
  * requests, and each reply is told apart by its connection.
  */
 
-import { type Message, type Pipe, Socket, type SocketOptions } from '@zscale/transport';
+import {
+  type AnySocketOptions,
+  type Frames as Message,
+  type Pipe,
+  Socket,
+} from '@zscale/transport';
 import { ZscaleError } from './errors.ts';
 
 /** A connected server. */
@@ -27,11 +32,8 @@ export class ClientSocket extends Socket {
   readonly #sink: ClientSocketSink;
   readonly #servers = new Map<Pipe, ServerPeer>();
 
-  constructor(sink: ClientSocketSink, options: SocketOptions) {
-    super(
-      { socketType: 'DEALER', patternOptions: [], connectsOnce: true, redialsAfterFaults: true },
-      options,
-    );
+  constructor(sink: ClientSocketSink, options: AnySocketOptions) {
+    super({ socketType: 'DEALER', connectsOnce: true, redialsAfterFaults: true }, options);
     this.#sink = sink;
   }
 

@@ -9,7 +9,7 @@
  * its reply cannot come any more and nobody but the caller knows whether it may be asked again.
  */
 
-import { EMPTY_FRAME, type Message } from '@zscale/transport';
+import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
 import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
 import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
 import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';

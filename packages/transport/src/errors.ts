@@ -44,9 +44,23 @@ export class TransportError extends Error {
 export type ProtocolErrorCode =
   | 'ERR_ZMTP_UNSPECIFIED'
   | 'ERR_ZMTP_UNEXPECTED_COMMAND'
+  | 'ERR_ZMTP_INVALID_SEQUENCE'
+  | 'ERR_ZMTP_KEY_EXCHANGE'
+  | 'ERR_ZMTP_MALFORMED_COMMAND_MESSAGE'
+  | 'ERR_ZMTP_MALFORMED_COMMAND_HELLO'
+  | 'ERR_ZMTP_MALFORMED_COMMAND_INITIATE'
   | 'ERR_ZMTP_MALFORMED_COMMAND_ERROR'
+  | 'ERR_ZMTP_MALFORMED_COMMAND_READY'
+  | 'ERR_ZMTP_MALFORMED_COMMAND_WELCOME'
   | 'ERR_ZMTP_INVALID_METADATA'
+  | 'ERR_ZMTP_CRYPTOGRAPHIC'
   | 'ERR_ZMTP_MECHANISM_MISMATCH'
+  | 'ERR_ZAP_UNSPECIFIED'
+  | 'ERR_ZAP_MALFORMED_REPLY'
+  | 'ERR_ZAP_BAD_REQUEST_ID'
+  | 'ERR_ZAP_BAD_VERSION'
+  | 'ERR_ZAP_INVALID_STATUS_CODE'
+  | 'ERR_ZAP_INVALID_METADATA'
   | 'EMSGSIZE';
 
 /**
@@ -80,4 +94,9 @@ export class AuthError extends Error {
 /** Throws a {@link TransportError}. It returns never, so an error cannot be built and then forgotten. */
 export function fail(code: string, message: string, facts?: ErrorFacts): never {
   throw new TransportError(code, message, facts);
+}
+
+/** Throws a TypeError with Node's code `ERR_INVALID_ARG_TYPE`, for a value of a wrong type. */
+export function failType(message: string): never {
+  throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
 }

@@ -4,6 +4,19 @@
  * `Socket`, `Pipe`, `FairQueue`, `LoadBalancer` and `Fifo` are exported for those who write a pattern of their own.
  */
 
+export type { Authenticator } from './authenticator.ts';
+export { capability, version } from './capability.ts';
+export { Context, type ContextOptions, context } from './context.ts';
+export type { ProxyStats, SideStats } from './devices/control.ts';
+export {
+  Device,
+  type DeviceCloseOptions,
+  type DeviceEndpoints,
+  type DeviceKind,
+  type DeviceOptions,
+  device,
+} from './devices/device.ts';
+export { Proxy, type ProxyOptions } from './devices/proxy.ts';
 export {
   AuthError,
   ProtocolError,
@@ -11,18 +24,49 @@ export {
   TransportError,
 } from './errors.ts';
 export { Fifo } from './fifo.ts';
-export { EMPTY_FRAME, type Message, type MessageLike, toMessage } from './message.ts';
-export type { EndpointEvent, ErrorEvent, MonitorEvent } from './monitor-event.ts';
-export type { PatternOptions, ResolvedSocketOptions, SocketOptions } from './options.ts';
+export { type CurveKeyPair, curveKeyPair } from './mechanisms/curve/keys.ts';
+export {
+  EMPTY_FRAME,
+  type Message as Frames,
+  type MessageLike,
+  type MessagePart as Message,
+  toMessage,
+} from './message.ts';
+export type { EndpointEvent, ErrorEvent, MonitorEvent as Event } from './monitor-event.ts';
+export type { AnySocketOptions, OptionName, ResolvedSocketOptions } from './options.ts';
 export type { PeerInfo, ZmtpVersion } from './peer-info.ts';
 export { FairQueue } from './pipes/fair-queue.ts';
 export { LoadBalancer } from './pipes/load-balancer.ts';
 export { Pipe, type PipeLink, type PipeMarks, type PipeSink } from './pipes/pipe.ts';
 export type { SocketType } from './socket-type.ts';
-export { Dealer, type DealerOptions } from './sockets/dealer.ts';
-export { type MonitorEventOf, type MonitorEventType, Observer } from './sockets/monitor.ts';
-export { Reply, type ReplyOptions } from './sockets/reply.ts';
-export { Request, type RequestOptions } from './sockets/request.ts';
-export { Router, type RouterConnectOptions, type RouterOptions } from './sockets/router.ts';
-export { Socket, type SocketTraits } from './sockets/socket.ts';
+export { Dealer } from './sockets/dealer.ts';
+export {
+  type EventSubscriber,
+  type MonitorEventOf as EventOfType,
+  type MonitorEventType as EventType,
+  Observer,
+} from './sockets/monitor.ts';
+export { Pair } from './sockets/pair.ts';
+export { Publisher } from './sockets/publisher.ts';
+export { Pull, Upstream } from './sockets/pull.ts';
+export { Downstream, Push } from './sockets/push.ts';
+export { Reply } from './sockets/reply.ts';
+export { Request } from './sockets/request.ts';
+export { Router } from './sockets/router.ts';
+export { RouterBase, type RouterConnectOptions } from './sockets/router-base.ts';
+export {
+  defineReadable,
+  defineWritable,
+  type OpenOptions,
+  type Readable,
+  Socket,
+  type SocketOptions,
+  type SocketTraits,
+  type SocketWatcher,
+  type Writable,
+} from './sockets/socket.ts';
+export { Stream, type StreamConnectOptions } from './sockets/stream.ts';
+export { Subscriber } from './sockets/subscriber.ts';
+export { XPublisher } from './sockets/xpublisher.ts';
+export { XSubscriber } from './sockets/xsubscriber.ts';
 export type { PipeHost } from './transports/transport.ts';

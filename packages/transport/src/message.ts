@@ -9,6 +9,9 @@ import { fail } from './errors.ts';
 /** One or more frames. The array is made once and travels; its holder may `shift` and `unshift` it. */
 export type Message = Buffer[];
 
+/** What zeromq.js calls a message: one frame of what `receive()` gives. The package exports it as `Message`, and {@link Message} as `Frames`. */
+export type MessagePart = Buffer;
+
 /** What a caller may send as one frame. Numbers are sent as their decimal text, null as an empty frame (zeromq.js). */
 export type MessageLike =
   | ArrayBufferView

@@ -45,5 +45,9 @@ export type MonitorEvent =
   | (EndpointEvent<'disconnect'> & { readonly error?: Error })
   /** A listener or a connection attempt was closed (`ZMQ_EVENT_CLOSED`). */
   | EndpointEvent<'close'>
+  /** An ipc listener's file could not be removed (`ZMQ_EVENT_CLOSE_FAILED`). */
+  | ErrorEvent<'close:error', Error>
+  /** Never told here; libzmq may have events that zeromq.js does not know. */
+  | { readonly type: 'unknown' }
   /** The socket is closed: the last event (`ZMQ_EVENT_MONITOR_STOPPED`). */
   | { readonly type: 'end' };

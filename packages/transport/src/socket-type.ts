@@ -16,9 +16,18 @@ export type SocketType =
   | 'PULL'
   | 'PUSH'
   | 'XPUB'
-  | 'XSUB';
+  | 'XSUB'
+  | 'STREAM'
+  | 'SERVER'
+  | 'CLIENT'
+  | 'RADIO'
+  | 'DISH'
+  | 'GATHER'
+  | 'SCATTER'
+  | 'PEER'
+  | 'CHANNEL';
 
-/** libzmq's numbers (zmq.h), which are also the socket-type byte of a ZMTP 2.0 greeting (RFC 15). */
+/** libzmq's numbers (zmq.h); up to XSUB they are also the socket-type byte of a ZMTP 2.0 greeting (RFC 15). */
 export const SOCKET_TYPE_NUMBERS: Readonly<Record<SocketType, number>> = {
   PAIR: 0,
   PUB: 1,
@@ -31,6 +40,15 @@ export const SOCKET_TYPE_NUMBERS: Readonly<Record<SocketType, number>> = {
   PUSH: 8,
   XPUB: 9,
   XSUB: 10,
+  STREAM: 11,
+  SERVER: 12,
+  CLIENT: 13,
+  RADIO: 14,
+  DISH: 15,
+  GATHER: 16,
+  SCATTER: 17,
+  PEER: 19,
+  CHANNEL: 20,
 };
 
 const COMPATIBLE_PEERS: Readonly<Record<SocketType, readonly string[]>> = {
@@ -45,6 +63,15 @@ const COMPATIBLE_PEERS: Readonly<Record<SocketType, readonly string[]>> = {
   PUSH: ['PULL'],
   XPUB: ['SUB', 'XSUB'],
   XSUB: ['PUB', 'XPUB'],
+  STREAM: [], // speaks no ZMTP
+  SERVER: ['CLIENT'],
+  CLIENT: ['SERVER'],
+  RADIO: ['DISH'],
+  DISH: ['RADIO'],
+  GATHER: ['SCATTER'],
+  SCATTER: ['GATHER'],
+  PEER: ['PEER'],
+  CHANNEL: ['CHANNEL'],
 };
 
 /** Types whose READY carries their routing id as the property `Identity` (libzmq: REQ, DEALER and ROUTER only). */
@@ -62,8 +89,12 @@ export function compatiblePeers(own: SocketType): readonly string[] {
   return COMPATIBLE_PEERS[own];
 }
 
+/** Largest socket-type byte of ZMTP 2.0. */
+const VERSION_2_TYPE_MAX = 10;
+
 /** The type behind a ZMTP 2.0 socket-type byte; undefined for a byte that names none. */
 export function socketTypeOfNumber(number: number): SocketType | undefined {
+  if (number > VERSION_2_TYPE_MAX) return undefined;
   for (const [type, value] of Object.entries(SOCKET_TYPE_NUMBERS)) {
     if (value === number) return type as SocketType; // the keys of the table above are SocketType
   }

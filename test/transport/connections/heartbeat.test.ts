@@ -5,8 +5,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Heartbeat } from '../../../packages/transport/src/connections/heartbeat.ts';
 import {
+  type AnySocketOptions,
   resolveSocketOptions,
-  type SocketOptions,
 } from '../../../packages/transport/src/options.ts';
 import { hex } from '../../support/hex.ts';
 
@@ -14,7 +14,7 @@ const PING = '0450494e470000';
 const PONG = '04504f4e47';
 
 /** A heartbeat, what it sent, and why it gave up. */
-function beating(options: SocketOptions, pings = true) {
+function beating(options: AnySocketOptions, pings = true) {
   const sent: string[] = [];
   const ends: string[] = [];
   const heartbeat = new Heartbeat(
@@ -22,7 +22,7 @@ function beating(options: SocketOptions, pings = true) {
       sendCommand: (body) => sent.push(body.toString('hex')),
       heartbeatExpired: (reason) => ends.push(reason),
     },
-    resolveSocketOptions(options, []),
+    resolveSocketOptions(options, { options: [] }),
     pings,
   );
   return { heartbeat, sent, ends };

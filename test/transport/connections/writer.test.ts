@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { ByteStream } from '../../../packages/transport/src/connections/byte-stream.ts';
+import { Traffic } from '../../../packages/transport/src/connections/traffic.ts';
 import { Writer } from '../../../packages/transport/src/connections/writer.ts';
 import { Pipe } from '../../../packages/transport/src/pipes/pipe.ts';
 import { hex } from '../../support/hex.ts';
@@ -47,7 +48,7 @@ function writing(): { stream: RecordingStream; writer: Writer; pipe: Pipe; flush
     },
   });
   const pipe = new Pipe(new RecordingSink(), { sendHighWaterMark: 0, receiveHighWaterMark: 0 });
-  writer.attach(pipe);
+  writer.attach(pipe, new Traffic('DEALER', undefined, true));
   pipe.plug({ wake: () => writer.schedule(), pause: () => {}, resume: () => {}, close: () => {} });
   return { stream, writer, pipe, flushes: () => flushes };
 }

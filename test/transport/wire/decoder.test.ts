@@ -307,3 +307,37 @@ describe('FrameDecoder, halted by its sink', () => {
     expect(frames).toEqual(FRAMES.slice(0, 1));
   });
 });
+
+describe("a decoder that expects the commands of old publishers' peers", () => {
+  const topic = '41'.repeat(250);
+  const command = `04 0000000000000104 09 535542534352494245 ${topic}`;
+  const after = '00 01 78';
+  const seen: readonly Seen[] = [
+    [0x04, hex('09 535542534352494245', topic).toString('hex')],
+    [0x00, '78'],
+  ];
+
+  it('reads an eight-byte size behind a command that does not flag it, cut anywhere', () => {
+    const bytes = hex(command, after);
+    for (let at = 0; at <= bytes.length; at++) {
+      const sink = collector();
+      const decoder = new FrameDecoder(sink, NO_LIMIT);
+      decoder.expectUnflaggedCommands();
+      for (const chunk of cut(bytes, [at])) decoder.decode(chunk);
+      expect(sink.frames).toEqual(seen);
+    }
+  });
+
+  it('reads empty messages and short commands as ever', () => {
+    const sink = collector();
+    const decoder = new FrameDecoder(sink, NO_LIMIT);
+    decoder.expectUnflaggedCommands();
+    decoder.decode(hex('00 00', '01 00', '04 02 01 41', '06 0000000000000002 01 42'));
+    expect(sink.frames).toEqual([
+      [0x00, ''],
+      [0x01, ''],
+      [0x04, '0141'],
+      [0x04, '0142'],
+    ]);
+  });
+});

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { FrameDecoder } from '../../../packages/transport/src/wire/decoder.ts';
 import {
   encodeBatch,
-  encodeCommandFrame,
   encodedLength,
+  encodeFrame,
   REFERENCE_BYTES,
 } from '../../../packages/transport/src/wire/encoder.ts';
+import { FLAG_COMMAND } from '../../../packages/transport/src/wire/frame.ts';
 import { hex } from '../../support/hex.ts';
 
 function encode(...batch: Buffer[][]): Buffer[] {
@@ -122,16 +123,16 @@ describe('encodedLength', () => {
   });
 });
 
-describe('encodeCommandFrame', () => {
+describe('encodeFrame', () => {
   it('writes a short command as flags 04', () => {
-    expect(encodeCommandFrame(hex('04 50494e47 0000')).toString('hex')).toBe(
+    expect(encodeFrame(hex('04 50494e47 0000'), FLAG_COMMAND).toString('hex')).toBe(
       expected('04 07 04 50494e47 0000'),
     );
   });
 
   it('writes a command of more than 255 bytes as flags 06', () => {
     const body = Buffer.alloc(256, 0x61);
-    expect(encodeCommandFrame(body).toString('hex')).toBe(
+    expect(encodeFrame(body, FLAG_COMMAND).toString('hex')).toBe(
       expected('06 0000000000000100', '61'.repeat(256)),
     );
   });

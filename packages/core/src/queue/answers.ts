@@ -5,7 +5,7 @@
  * must look at the body.
  */
 
-import { EMPTY_FRAME, type Message } from '@zscale/transport';
+import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
 import { maxMessageSizeOf, speaksZscale } from '../messages/announcement.ts';
 import { encodeControl } from '../messages/control.ts';
 import { sizeOf } from '../messages/frames.ts';

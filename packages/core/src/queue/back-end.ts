@@ -5,7 +5,12 @@
  * Any REP peer is a worker. A plain one holds one request at a time; one that announced `X-Zscale` says how many it wants.
  */
 
-import { type Message, type Pipe, Socket, type SocketOptions } from '@zscale/transport';
+import {
+  type AnySocketOptions,
+  type Frames as Message,
+  type Pipe,
+  Socket,
+} from '@zscale/transport';
 import { ZscaleError } from '../errors.ts';
 import { speaksZscale, workerIdOf } from '../messages/announcement.ts';
 import type { Candidate } from './dispatch.ts';
@@ -62,8 +67,8 @@ export class BackEnd extends Socket {
   readonly #workers = new Map<Pipe, WorkerPeer>();
 
   /** @param ownEndpoint where our own workers come in; undefined when they may come in anywhere. */
-  constructor(sink: BackEndSink, ownEndpoint: string | undefined, options: SocketOptions) {
-    super({ socketType: 'DEALER', patternOptions: [], connectsOnce: true }, options);
+  constructor(sink: BackEndSink, ownEndpoint: string | undefined, options: AnySocketOptions) {
+    super({ socketType: 'DEALER', connectsOnce: true }, options);
     this.#sink = sink;
     this.#ownEndpoint = ownEndpoint;
   }

@@ -6,10 +6,10 @@
 
 import {
   EMPTY_FRAME,
-  type Message,
+  type Frames as Message,
   type Pipe,
   Router,
-  type RouterOptions,
+  type SocketOptions,
 } from '@zscale/transport';
 
 /** A ROUTER for the queue. */
@@ -18,7 +18,7 @@ export class FrontEnd extends Router {
   #undelivered = 0;
 
   /** @param readable called when messages wait that were not there before; once per chunk of a peer at most. */
-  constructor(readable: () => void, options: RouterOptions) {
+  constructor(readable: () => void, options: SocketOptions<Router>) {
     super(options);
     this.#readable = readable;
   }

@@ -1,6 +1,6 @@
 /** One request in the queue's hands, from its arrival to its one answer. */
 
-import type { Message } from '@zscale/transport';
+import type { Frames as Message } from '@zscale/transport';
 import type { WorkerPeer } from './back-end.ts';
 
 /**

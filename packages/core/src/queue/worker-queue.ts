@@ -10,7 +10,7 @@
  * may take. Each limit answers with its own code and has its own counter; nothing is dropped silently.
  */
 
-import { EMPTY_FRAME, type Message, type Socket } from '@zscale/transport';
+import { EMPTY_FRAME, type Frames as Message, type Socket } from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';

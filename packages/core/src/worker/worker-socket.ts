@@ -9,7 +9,7 @@
  * simply takes no more than `concurrency` and leaves the rest to TCP. It does not know processes or user modules.
  */
 
-import { type Message, type Pipe, Socket } from '@zscale/transport';
+import { type Frames as Message, type Pipe, Socket } from '@zscale/transport';
 import { errorReplyOf, ZscaleError } from '../errors.ts';
 import type { RequestHandler } from '../handlers/handler.ts';
 import { announce, speaksZscale } from '../messages/announcement.ts';
@@ -67,7 +67,7 @@ export class WorkerSocket extends Socket {
   constructor(options: WorkerSocketOptions) {
     const { workerId, maxMessageSize } = options;
     super(
-      { socketType: 'REP', patternOptions: [], connectsOnce: true, redialsAfterFaults: true },
+      { socketType: 'REP', connectsOnce: true, redialsAfterFaults: true },
       {
         immediate: true, // a reply belongs to the connection that its request came by
         linger: 1000,

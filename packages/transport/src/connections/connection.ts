@@ -9,7 +9,9 @@
  * pipe (a dialer's outlives it) and does not know who made the stream.
  */
 
+import type { Authenticator } from '../authenticator.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
+import type { Mechanism } from '../mechanisms/mechanism.ts';
 import type { Message } from '../message.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
@@ -21,6 +23,7 @@ import { FLAG_COMMAND, FLAG_MORE } from '../wire/frame.ts';
 import type { ByteStream } from './byte-stream.ts';
 import { Handshake, type HandshakeOwner } from './handshake.ts';
 import { Heartbeat, type HeartbeatOwner } from './heartbeat.ts';
+import { subscriptionOf, Traffic, takesSubscriptions } from './traffic.ts';
 import { Writer, type WriterOwner } from './writer.ts';
 
 /** How a connection ended. */
@@ -37,6 +40,7 @@ export interface ConnectionEnd {
 export interface ConnectionOwner {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
+  readonly authenticator: Authenticator;
   /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
   connectionReady(connection: Connection, peer: PeerInfo): Pipe | undefined;
   /** The end; the stream is destroyed. Called once, after the connection settled its own state. */
@@ -69,6 +73,8 @@ export class Connection
   #state = GREETING;
   #pipe: Pipe | undefined = undefined;
   #heartbeat: Heartbeat | undefined = undefined;
+  /** The mechanism, after the handshake and where it encrypts. */
+  #cipher: Mechanism | undefined = undefined;
   /** The handshake's limit, and later the linger's. */
   #timer: NodeJS.Timeout | undefined = undefined;
   /** Frames of a message whose last frame has not come. */
@@ -85,7 +91,7 @@ export class Connection
     this.#owner = owner;
     this.#decoder = new FrameDecoder(this, handshakeLimit(options.maxMessageSize));
     this.#writer = new Writer(stream, this);
-    this.#handshake = new Handshake(this, owner.socketType, options, address);
+    this.#handshake = new Handshake(this, owner.socketType, options, owner.authenticator, address);
     this.#maxMultipartSize = options.maxMultipartSize;
   }
 
@@ -134,6 +140,15 @@ export class Connection
       if (this.#state === HANDSHAKE) this.#handshake.receiveFrame(flags, body);
       return;
     }
+    if (this.#cipher === undefined) {
+      this.#receiveFrame(flags, body);
+      return;
+    }
+    const plain = this.#cipher.decrypt(body);
+    this.#receiveFrame(plain[0] as number, plain.subarray(1)); // decrypt gives a byte of flags first
+  }
+
+  #receiveFrame(flags: number, body: Buffer): void {
     if ((flags & FLAG_COMMAND) !== 0) {
       this.#command(body);
       return;
@@ -155,6 +170,10 @@ export class Connection
 
   wake(): void {
     this.#writer.schedule();
+  }
+
+  flush(): void {
+    this.#writer.flush();
   }
 
   pause(): void {
@@ -199,12 +218,15 @@ export class Connection
     this.#writer.writeCommand(body);
   }
 
-  handshakeDone(peer: PeerInfo): void {
+  handshakeDone(peer: PeerInfo, mechanism: Mechanism): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#state = TRAFFIC;
     this.#decoder.limit(this.#owner.options.maxMessageSize);
-    this.#heartbeat = new Heartbeat(this, this.#owner.options, peer.version === '3.1');
+    if (takesSubscriptions(this.#owner.socketType)) this.#decoder.expectUnflaggedCommands();
+    const knowsCommands = peer.version === '3.1';
+    this.#cipher = mechanism.encrypts ? mechanism : undefined;
+    this.#heartbeat = new Heartbeat(this, this.#owner.options, knowsCommands);
     const pipe = this.#owner.connectionReady(this, peer);
     if (this.#state !== TRAFFIC) return; // the owner closed us
     if (pipe === undefined) {
@@ -212,7 +234,7 @@ export class Connection
       return;
     }
     this.#pipe = pipe;
-    this.#writer.attach(pipe);
+    this.#writer.attach(pipe, new Traffic(this.#owner.socketType, this.#cipher, knowsCommands));
     pipe.plug(this);
     if (pipe.isClosed)
       this.close(-1); // the socket is closed already: only what was unsent goes out
@@ -289,7 +311,13 @@ export class Connection
   /** A command in traffic. Malformed and unknown ones and those of the handshake are dropped, as in libzmq. */
   #command(body: Buffer): void {
     const command = decodeCommand(body);
-    if (command?.name === 'PING') this.#heartbeat?.receivePing(command.data);
+    if (command === undefined) return;
+    if (command.name === 'PING') {
+      this.#heartbeat?.receivePing(command.data);
+      return;
+    }
+    const subscription = subscriptionOf(this.#owner.socketType, command);
+    if (subscription !== undefined) this.#pipe?.deliver(subscription);
   }
 
   #countBytes(length: number): void {
@@ -321,6 +349,7 @@ export class Connection
     this.#state = CLOSED;
     clearTimeout(this.#timer);
     this.#heartbeat?.stop();
+    this.#handshake.close();
     this.#decoder.stop();
     this.#writer.close();
     this.#message = undefined;

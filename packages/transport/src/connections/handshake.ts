@@ -7,6 +7,7 @@
  * It owns the greeting's bytes and the checks on what the peer announced. It does not own the stream or any timer.
  */
 
+import type { Authenticator } from '../authenticator.ts';
 import { ProtocolError } from '../errors.ts';
 import { createMechanism } from '../mechanisms/create-mechanism.ts';
 import type { Mechanism, MechanismOutput } from '../mechanisms/mechanism.ts';
@@ -37,8 +38,8 @@ import { encodeMetadata } from '../wire/metadata.ts';
 export interface HandshakeOwner {
   sendBytes(bytes: Buffer): void;
   sendCommand(body: Buffer): void;
-  /** The peer is known and fits. Called once. */
-  handshakeDone(peer: PeerInfo): void;
+  /** The peer is known and fits. Called once, not always from inside `receiveFrame`. */
+  handshakeDone(peer: PeerInfo, mechanism: Mechanism): void;
   /** It cannot succeed: a ProtocolError or AuthError. Called once. */
   handshakeFailed(error: Error): void;
 }
@@ -68,19 +69,30 @@ export class Handshake implements MechanismOutput {
     owner: HandshakeOwner,
     socketType: SocketType,
     options: ResolvedSocketOptions,
+    authenticator: Authenticator,
     address: string,
   ) {
     this.#owner = owner;
     this.#socketType = socketType;
     this.#options = options;
     this.#address = address;
-    this.#mechanism = createMechanism(this, encodeMetadata(ownProperties(socketType, options)));
-    this.#ownGreeting = encodeGreeting(this.#mechanism.name, false);
+    this.#mechanism = createMechanism(this, {
+      options,
+      metadata: encodeMetadata(ownProperties(socketType, options)),
+      authenticator,
+      peerAddress: hostOf(address),
+    });
+    this.#ownGreeting = encodeGreeting(this.#mechanism.name, this.#mechanism.asServer);
   }
 
   /** Sends the signature. */
   start(): void {
     this.#sendGreetingUpTo(SIGNATURE_BYTES);
+  }
+
+  /** The connection ended. */
+  close(): void {
+    this.#mechanism.close();
   }
 
   /** True until the peer's greeting is complete; then the stream carries frames. */
@@ -137,25 +149,28 @@ export class Handshake implements MechanismOutput {
     const announced = metadata.get('Socket-Type'); // libzmq takes a peer that does not say it; so do we
     const socketType = announced?.toString('latin1') ?? '';
     if (announced !== undefined && !isCompatible(this.#socketType, socketType)) {
-      throw new ProtocolError(
-        'ERR_ZMTP_INVALID_METADATA',
-        `A ${this.#socketType} socket talks to ${compatiblePeers(this.#socketType).join(', ')}; the peer is ${JSON.stringify(socketType)}. Connect sockets that fit.`,
+      this.fail(
+        new ProtocolError(
+          'ERR_ZMTP_INVALID_METADATA',
+          `A ${this.#socketType} socket talks to ${compatiblePeers(this.#socketType).join(', ')}; the peer is ${JSON.stringify(socketType)}. Connect sockets that fit.`,
+        ),
       );
+      return;
     }
     const routingId = metadata.get('Identity') ?? NO_BYTES;
     if (routingId.length > 255) {
-      throw new ProtocolError(
-        'ERR_ZMTP_INVALID_METADATA',
-        `An Identity has 0 to 255 bytes; the peer's has ${routingId.length}.`,
+      this.fail(
+        new ProtocolError(
+          'ERR_ZMTP_INVALID_METADATA',
+          `An Identity has 0 to 255 bytes; the peer's has ${routingId.length}.`,
+        ),
       );
+      return;
     }
-    this.#owner.handshakeDone({
-      socketType,
-      routingId,
-      metadata,
-      version: this.#version,
-      address: this.#address,
-    });
+    this.#owner.handshakeDone(
+      { socketType, routingId, metadata, version: this.#version, address: this.#address },
+      this.#mechanism,
+    );
   }
 
   fail(error: Error): void {
@@ -182,10 +197,10 @@ export class Handshake implements MechanismOutput {
   #receiveVersion2(chunk: Buffer): Buffer {
     const rest = this.#take(chunk, GREETING_2_BYTES);
     if (this.#received < GREETING_2_BYTES) return NO_BYTES;
-    if (this.#mechanism.name !== 'NULL') {
+    if (!this.#mechanism.allowsVersion2) {
       throw new ProtocolError(
         'ERR_ZMTP_MECHANISM_MISMATCH',
-        'A ZMTP 2.0 peer knows no security mechanism; ours is required.',
+        'A ZMTP 2.0 peer cannot show who it is, and this socket asks for it.',
       );
     }
     const identity = Buffer.from(this.#options.routingId ?? '');
@@ -221,4 +236,11 @@ function ownProperties(
   for (const [name, value] of Object.entries(options.metadata))
     properties.push([name, Buffer.from(value)]);
   return properties;
+}
+
+/** `10.0.0.7` of `tcp://10.0.0.7:40112`; empty for ipc. */
+function hostOf(address: string): string {
+  if (!address.startsWith('tcp://')) return '';
+  const host = address.slice('tcp://'.length, address.lastIndexOf(':'));
+  return host.startsWith('[') ? host.slice(1, -1) : host;
 }

@@ -8,8 +8,10 @@
 
 import type { Message } from '../message.ts';
 import type { Pipe } from '../pipes/pipe.ts';
-import { encodeBatch, encodeCommandFrame, encodedLength } from '../wire/encoder.ts';
+import { encodedLength, encodeFrame } from '../wire/encoder.ts';
+import { FLAG_COMMAND } from '../wire/frame.ts';
 import type { ByteStream } from './byte-stream.ts';
+import type { Traffic } from './traffic.ts';
 
 /** A batch is closed once it has this many bytes or messages. */
 const BATCH_BYTES = 64 * 1024;
@@ -31,6 +33,8 @@ export class Writer {
   readonly #owner: WriterOwner;
   readonly #batch: Message[] = [];
   #pipe: Pipe | undefined = undefined;
+  /** Known once the handshake is done. */
+  #traffic: Traffic | undefined = undefined;
   #scheduled = false;
   /** The stream holds too much; `streamDrained` goes on. */
   #blocked = false;
@@ -43,9 +47,10 @@ export class Writer {
     this.#owner = owner;
   }
 
-  /** From now on messages come from this pipe. */
-  attach(pipe: Pipe): void {
+  /** The handshake is done: messages come from this pipe and are encoded so. */
+  attach(pipe: Pipe, traffic: Traffic): void {
     this.#pipe = pipe;
+    this.#traffic = traffic;
   }
 
   /** The pipe has something: flush at the end of this turn. */
@@ -59,8 +64,8 @@ export class Writer {
    * A command frame, at once; dropped while the peer does not read what it has: it needs no answer, and could ask for ever.
    */
   writeCommand(body: Buffer): void {
-    if (this.#stream.writableLength > STREAM_BYTES) return;
-    this.writeBytes(encodeCommandFrame(body));
+    if (this.#closed || this.#stream.writableLength > STREAM_BYTES) return;
+    this.writeBytes(this.#traffic?.encodeCommand(body) ?? encodeFrame(body, FLAG_COMMAND));
   }
 
   /** Bytes outside of framing (the greeting), at once. */
@@ -87,21 +92,22 @@ export class Writer {
   flush(): void {
     this.#scheduled = false;
     const pipe = this.#pipe;
-    if (pipe === undefined || this.#closed) return;
+    const traffic = this.#traffic;
+    if (pipe === undefined || traffic === undefined || this.#closed) return;
     for (let batches = 0; !this.#blocked; batches++) {
       if (batches === FAIRNESS_BATCHES) {
         this.#scheduled = true;
         setImmediate(flush, this);
         break;
       }
-      if (!this.#writeBatch(pipe)) break;
+      if (!this.#writeBatch(pipe, traffic)) break;
     }
     pipe.taken();
     this.#owner.flushed();
   }
 
   /** Writes one batch; false when the pipe had run empty. */
-  #writeBatch(pipe: Pipe): boolean {
+  #writeBatch(pipe: Pipe, traffic: Traffic): boolean {
     const batch = this.#batch;
     let count = 0;
     let bytes = 0;
@@ -114,7 +120,7 @@ export class Writer {
       message = pipe.take();
     }
     if (count === 0) return false;
-    this.#writeChunks(encodeBatch(batch, count, bytes));
+    this.#writeChunks(traffic.encode(batch, count, bytes));
     batch.length = 0;
     return message !== undefined;
   }
@@ -122,15 +128,16 @@ export class Writer {
   #writeChunks(chunks: Buffer[]): void {
     const stream = this.#stream;
     this.writes += 1;
+    let took = true;
     if (chunks.length === 1) {
-      stream.write(chunks[0] as Buffer); // length is 1
+      took = stream.write(chunks[0] as Buffer); // length is 1
     } else {
       stream.cork();
-      for (let i = 0; i < chunks.length; i++) stream.write(chunks[i] as Buffer); // i < length
+      for (let i = 0; i < chunks.length; i++) took = stream.write(chunks[i] as Buffer); // i < length
       stream.uncork();
     }
-    // The stream says `drain` for anything above its own mark, which is lower than ours.
-    this.#blocked = stream.writableLength > STREAM_BYTES;
+    // The stream says `drain` only after a write that it did not like: its own mark may be above ours.
+    this.#blocked = !took && stream.writableLength > STREAM_BYTES;
   }
 }
 

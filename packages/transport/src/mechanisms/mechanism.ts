@@ -5,6 +5,9 @@
  * may be asked first), which is why its output is a sink and not a return value.
  */
 
+import type { Authenticator } from '../authenticator.ts';
+import type { ResolvedSocketOptions } from '../options.ts';
+
 /** Where a mechanism puts what it has to say. Implemented by the connection. */
 export interface MechanismOutput {
   /** Sends a command body in a frame of its own. */
@@ -15,17 +18,37 @@ export interface MechanismOutput {
   fail(error: Error): void;
 }
 
+/** What a mechanism is made with. */
+export interface MechanismSetup {
+  /** Of the socket at the time of bind or connect: keys, names and the ZAP domain are read from here. */
+  readonly options: ResolvedSocketOptions;
+  /** Our own properties, encoded. */
+  readonly metadata: Buffer;
+  readonly authenticator: Authenticator;
+  /** Where the peer is, as a ZAP handler is told: `127.0.0.1`, `::1`; empty for ipc. */
+  readonly peerAddress: string;
+}
+
 /** One mechanism on one connection. */
 export interface Mechanism {
   readonly name: 'NULL' | 'PLAIN' | 'CURVE';
+  /** Whether this side is the server, for the greeting. */
+  readonly asServer: boolean;
   /** Whether traffic passes through `encrypt` and `decrypt`. */
   readonly encrypts: boolean;
+  /** Whether peers of ZMTP 2.0, which know no handshake, may come in: NULL without a ZAP domain. */
+  readonly allowsVersion2: boolean;
   /** The greetings agree: say the first word, if it is ours. */
   start(): void;
   /** A frame of the peer during the handshake. May throw a ProtocolError, which counts as `fail`. */
   receiveCommand(body: Buffer): void;
-  /** One traffic frame (body and flags) to what goes on the wire. Only called where `encrypts`. */
-  encrypt(frame: Buffer, flags: number): Buffer;
-  /** The reverse. Throws a ProtocolError for anything that was not made by the peer. Only called where `encrypts`. */
-  decrypt(frame: Buffer): Buffer;
+  /** One traffic frame to the body of a frame on the wire. `flags` has MORE and COMMAND as in `wire/frame.ts`. Only called where `encrypts`. */
+  encrypt(body: Buffer, flags: number): Buffer;
+  /**
+   * The reverse: a byte of flags (MORE and COMMAND as in `wire/frame.ts`) and the frame's body behind it. Throws a ProtocolError for
+   * anything that was not made by the peer for this place in the conversation. Only called where `encrypts`.
+   */
+  decrypt(body: Buffer): Buffer;
+  /** The connection ended: withdraws what was asked and forgets keys. Idempotent. */
+  close(): void;
 }

@@ -1,71 +1,79 @@
 /**
  * The NULL mechanism (RFC 37): each side sends READY with its properties and waits for the other's. Neither waits for
- * the other to go first, as libzmq does not either. No authentication, no encryption.
+ * the other to go first, as libzmq does not either. No encryption; who has a ZAP domain asks its handler about the peer's
+ * address before it sends READY, whether it binds or connects.
+ *
+ * Done is who is admitted and has the peer's READY, in whatever order they came.
  */
 
-import { AuthError, ProtocolError } from '../errors.ts';
 import { decodeCommand, encodeCommand } from '../wire/command.ts';
 import { decodeMetadata } from '../wire/metadata.ts';
-import type { Mechanism, MechanismOutput } from './mechanism.ts';
+import { Admission, type AdmissionOwner } from './admission.ts';
+import type { Mechanism, MechanismOutput, MechanismSetup } from './mechanism.ts';
+import { decodeErrorReason, failUnexpected } from './refusals.ts';
+import { mergeProperties } from './zap.ts';
+
+type Properties = ReadonlyMap<string, Buffer>;
 
 /** NULL on one connection. */
-export class NullMechanism implements Mechanism {
+export class NullMechanism implements Mechanism, AdmissionOwner {
   readonly name = 'NULL';
+  readonly asServer = false;
   readonly encrypts = false;
+  readonly allowsVersion2: boolean;
   readonly #output: MechanismOutput;
   readonly #metadata: Buffer;
+  readonly #admission: Admission;
+  /** The handler's, once the peer is admitted. */
+  #admitted: Properties | undefined = undefined;
+  /** The peer's, once its READY came. */
+  #peers: Properties | undefined = undefined;
 
-  /** @param metadata our own properties, encoded. */
-  constructor(output: MechanismOutput, metadata: Buffer) {
+  constructor(output: MechanismOutput, setup: MechanismSetup) {
     this.#output = output;
-    this.#metadata = metadata;
+    this.#metadata = setup.metadata;
+    this.#admission = new Admission('NULL', this, output, setup);
+    this.allowsVersion2 = setup.options.zapDomain === null;
   }
 
   start(): void {
-    this.#output.sendCommand(encodeCommand('READY', this.#metadata));
+    this.#admission.ask([]);
   }
 
   receiveCommand(body: Buffer): void {
     const command = decodeCommand(body);
-    if (command?.name === 'READY') this.#output.ready(decodeMetadata(command.data));
-    else if (command?.name === 'ERROR') this.#output.fail(decodeErrorReason(command.data));
-    else {
-      const got = command === undefined ? 'no command' : JSON.stringify(command.name);
-      throw new ProtocolError(
-        'ERR_ZMTP_UNEXPECTED_COMMAND',
-        `Expected READY or ERROR as the first command of the NULL handshake; got ${got}.`,
-      );
+    if (command?.name === 'READY' && this.#peers === undefined) {
+      this.#peers = decodeMetadata(command.data);
+      this.#finishIfDone();
+    } else if (command?.name === 'ERROR') {
+      this.#output.fail(decodeErrorReason(command.data));
+    } else {
+      failUnexpected('NULL', 'one READY or ERROR', body);
     }
   }
 
-  encrypt(frame: Buffer): Buffer {
-    return frame;
+  admitted(properties: Properties): void {
+    this.#admitted = properties;
+    this.#output.sendCommand(encodeCommand('READY', this.#metadata));
+    this.#finishIfDone();
   }
 
-  decrypt(frame: Buffer): Buffer {
-    return frame;
+  /** Never called: nothing is encrypted. */
+  encrypt(body: Buffer): Buffer {
+    return body;
   }
-}
 
-/**
- * What an ERROR command means (RFC 37): reason-length(1) reason. The reasons 300, 400 and 500 are ZAP statuses.
- *
- * @throws ProtocolError `ERR_ZMTP_MALFORMED_COMMAND_ERROR` when the reason is missing or runs past the end.
- */
-export function decodeErrorReason(data: Buffer): Error {
-  const length = data[0];
-  if (length === undefined || 1 + length > data.length) {
-    throw new ProtocolError(
-      'ERR_ZMTP_MALFORMED_COMMAND_ERROR',
-      `An ERROR command holds a reason and its length; got ${data.length} bytes.`,
-    );
+  /** Never called: nothing is encrypted. */
+  decrypt(body: Buffer): Buffer {
+    return body;
   }
-  const reason = data.toString('latin1', 1, 1 + length);
-  if (reason === '300') return new AuthError(300);
-  if (reason === '400') return new AuthError(400);
-  if (reason === '500') return new AuthError(500);
-  return new ProtocolError(
-    'ERR_ZMTP_UNSPECIFIED',
-    `The peer refused the connection with the reason ${JSON.stringify(reason)}.`,
-  );
+
+  close(): void {
+    this.#admission.close();
+  }
+
+  #finishIfDone(): void {
+    if (this.#admitted === undefined || this.#peers === undefined) return;
+    this.#output.ready(mergeProperties(this.#peers, this.#admitted));
+  }
 }

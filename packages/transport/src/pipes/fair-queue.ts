@@ -10,6 +10,16 @@ export class FairQueue {
   /** The pipe that the last message came from; undefined before the first. */
   lastPipe: Pipe | undefined = undefined;
 
+  /** Whether some pipe has a message. */
+  get readable(): boolean {
+    for (;;) {
+      const pipe = this.#rotation.current;
+      if (pipe === undefined) return false;
+      if (pipe.unread > 0) return true;
+      this.#rotation.deactivateCurrent();
+    }
+  }
+
   /** Adds a pipe, counted as silent until {@link activate}. */
   attach(pipe: Pipe): void {
     this.#rotation.attach(pipe);

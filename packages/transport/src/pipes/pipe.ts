@@ -24,6 +24,8 @@ import type { PeerInfo } from '../peer-info.ts';
 export interface PipeLink {
   /** There is something to take. Called once until the link has taken everything. */
   wake(): void;
+  /** Hand on what waits now, as far as there is room below, without waiting for the end of the turn. Links without it have none. */
+  flush?(): void;
   /** Deliver nothing more; a chunk that was already read may still be delivered. */
   pause(): void;
   /** Go on delivering, not before the current turn is over. */
@@ -48,6 +50,8 @@ export interface PipeSink {
 export interface PipeMarks {
   readonly sendHighWaterMark: number;
   readonly receiveHighWaterMark: number;
+  /** Each direction keeps only its newest message, and the marks count for nothing (`ZMQ_CONFLATE`). Default false. */
+  readonly conflate?: boolean;
 }
 
 /** A pair of queues between one socket and one peer; see the drawing at the top of the file. */
@@ -61,6 +65,10 @@ export class Pipe {
   readonly #in = new Fifo<Message>();
   #sendMark: number;
   #receiveMark: number;
+  #conflatesIn: boolean;
+  #conflatesOut: boolean;
+  /** A connection is plugged in and its peer known. */
+  #connected = false;
   /** The link was woken and has not yet found `out` empty. */
   #linkAwake = false;
   /** `out` reached its mark, and the sink was not yet told of room again. */
@@ -75,6 +83,13 @@ export class Pipe {
     this.#sink = sink;
     this.#sendMark = marks.sendHighWaterMark;
     this.#receiveMark = marks.receiveHighWaterMark;
+    this.#conflatesIn = marks.conflate ?? false;
+    this.#conflatesOut = marks.conflate ?? false;
+  }
+
+  /** A connection with a known peer is below; false while a dialer looks for one. */
+  get isConnected(): boolean {
+    return this.#connected;
   }
 
   /** No message can be written any more. */
@@ -99,6 +114,12 @@ export class Pipe {
 
   // For the socket above.
 
+  /** One way is for subscriptions, of which each counts: it keeps all of them, up to its mark, whatever `conflate` says. */
+  keepAll(way: 'in' | 'out'): void {
+    if (way === 'in') this.#conflatesIn = false;
+    else this.#conflatesOut = false;
+  }
+
   /** Queues a message. False when the pipe is full or closed: the message stays the caller's. */
   write(message: Message): boolean {
     return !this.#full && this.writeBeyondMark(message);
@@ -107,13 +128,19 @@ export class Pipe {
   /** As {@link write}, but also when the pipe is full: for those who bound what they write in another way. False when closed. */
   writeBeyondMark(message: Message): boolean {
     if (this.#closed) return false;
+    if (this.#conflatesOut) this.#out.clear();
     this.#out.push(message);
-    this.#full = this.#sendMark > 0 && this.#out.length >= this.#sendMark;
+    this.#full = this.#sendMark > 0 && this.#out.length >= this.#sendMark && !this.#conflatesOut;
     if (!this.#linkAwake && this.#link !== undefined) {
       this.#linkAwake = true;
       this.#link.wake();
     }
     return true;
+  }
+
+  /** For those who would drop a message because the pipe is full: makes room if there is any below. */
+  flush(): void {
+    if (this.#linkAwake) this.#link?.flush?.();
   }
 
   /** The oldest message from the peer; undefined when there is none, and then the sink will be told of the next. */
@@ -150,7 +177,8 @@ export class Pipe {
   setMarks(marks: PipeMarks): void {
     this.#sendMark = marks.sendHighWaterMark;
     this.#receiveMark = marks.receiveHighWaterMark;
-    if (this.#sendMark > 0 && this.#out.length >= this.#sendMark) this.#full = true;
+    if (this.#sendMark > 0 && this.#out.length >= this.#sendMark && !this.#conflatesOut)
+      this.#full = true;
     else this.taken();
     if (this.#paused && this.#in.length <= lowWaterMark(this.#receiveMark)) {
       this.#paused = false;
@@ -163,6 +191,7 @@ export class Pipe {
   /** A connection (or the waiting dialer) takes its place under the pipe, and is woken if messages wait. */
   plug(link: PipeLink): void {
     this.#link = link;
+    this.#connected = false;
     this.#linkAwake = false;
     if (this.#paused) link.pause();
     if (this.#out.length > 0) {
@@ -174,13 +203,16 @@ export class Pipe {
   /** A handshake succeeded: tells the socket who is there. */
   connected(peer: PeerInfo): void {
     this.peer = peer;
+    this.#connected = true;
     if (!this.#closed) this.#sink.pipeConnected(this);
   }
 
   /** A message from the peer. Follow the last one of a chunk by {@link delivered}. */
   deliver(message: Message): void {
     if (this.#closed) return;
+    if (this.#conflatesIn) this.#in.clear();
     this.#in.push(message);
+    if (this.#conflatesIn) return;
     if (this.#receiveMark > 0 && this.#in.length >= this.#receiveMark && !this.#paused) {
       this.#paused = true;
       this.#link?.pause();
@@ -215,6 +247,7 @@ export class Pipe {
   end(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#connected = false;
     this.#link = undefined;
     this.#out.clear();
     this.#sink.pipeClosed(this);

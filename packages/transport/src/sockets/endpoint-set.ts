@@ -1,6 +1,7 @@
 /** What a socket is bound and connected to: listeners and dialers by the endpoint they are taken down with. */
 
 import { fail } from '../errors.ts';
+import type { ResolvedSocketOptions } from '../options.ts';
 import { transportOf } from '../transports/registry.ts';
 import type { Dialer, Listener, PipeHost } from '../transports/transport.ts';
 
@@ -9,9 +10,21 @@ export class EndpointSet {
   readonly #host: PipeHost;
   readonly #listeners = new Map<string, Listener>();
   readonly #dialers = new Map<string, Dialer[]>();
+  /** Unbound, but with connections that live on. */
+  readonly #released = new Set<Listener>();
   /** Binds that are under way, so that closing waits for them. */
   readonly #binding = new Set<Promise<unknown>>();
   #closed = false;
+  /** Whether anything is, or is being, bound or connected. */
+  get inUse(): boolean {
+    return this.#listeners.size + this.#dialers.size + this.#binding.size > 0;
+  }
+
+  /** A bind or unbind is under way. */
+  get blocked(): boolean {
+    return this.#binding.size > 0;
+  }
+
   /** The last address that was bound or connected (`ZMQ_LAST_ENDPOINT`). */
   lastEndpoint: string | null = null;
 
@@ -20,8 +33,8 @@ export class EndpointSet {
   }
 
   /** @throws (rejects) TransportError as {@link Transport.bind}. */
-  async bind(endpoint: string): Promise<void> {
-    const binding = transportOf(endpoint).bind(endpoint, this.#host);
+  async bind(endpoint: string, options: ResolvedSocketOptions): Promise<void> {
+    const binding = transportOf(endpoint).bind(endpoint, this.#host, options);
     const settled = binding.then(
       () => undefined,
       () => undefined, // the caller of bind() is told
@@ -33,16 +46,38 @@ export class EndpointSet {
         await listener.close(0);
         fail('EBADF', 'Socket is closed');
       }
-      this.#listeners.set(listener.endpoint, listener);
-      this.lastEndpoint = listener.endpoint;
+      this.#add(listener);
     } finally {
       this.#binding.delete(settled);
     }
   }
 
+  /** @throws TransportError as {@link Transport.bindSync}. */
+  bindSync(endpoint: string, options: ResolvedSocketOptions): void {
+    this.#add(transportOf(endpoint).bindSync(endpoint, this.#host, options));
+  }
+
   /** @throws (rejects) TransportError `ENOENT` when nothing is bound there. */
   async unbind(endpoint: string, linger: number): Promise<void> {
-    const listener = this.#listeners.get(endpoint);
+    await this.#unbind(this.#take(endpoint), linger);
+  }
+
+  /** As unbind; connections may end a little later. @throws TransportError `ENOENT`. */
+  unbindSync(endpoint: string, linger: number): void {
+    void this.#unbind(this.#take(endpoint), linger); // never rejects
+  }
+
+  #unbind(listener: Listener, linger: number): Promise<void> {
+    if (listener.release === undefined) return listener.close(linger);
+    this.#released.add(listener);
+    void listener.release().then(() => this.#released.delete(listener)); // never rejects
+    return Promise.resolve();
+  }
+
+  #take(endpoint: string): Listener {
+    const listener =
+      this.#listeners.get(endpoint) ??
+      [...this.#listeners.values()].find((each) => each.isAt?.(endpoint) === true);
     if (listener === undefined) {
       transportOf(endpoint); // a malformed endpoint is told as such
       return fail(
@@ -51,19 +86,19 @@ export class EndpointSet {
         { endpoint },
       );
     }
-    this.#listeners.delete(endpoint);
-    await listener.close(linger);
+    this.#listeners.delete(listener.endpoint);
+    return listener;
   }
 
   /**
    * @param once whether a second connect to the same endpoint does nothing (REQ, DEALER, PUB, SUB in libzmq).
    * @throws TransportError as {@link Transport.connect}.
    */
-  connect(endpoint: string, once: boolean): void {
+  connect(endpoint: string, options: ResolvedSocketOptions, once: boolean): void {
     const transport = transportOf(endpoint);
     const dialers = this.#dialers.get(endpoint)?.filter((dialer) => !dialer.isDone) ?? [];
     if (dialers.length > 0 && once) return;
-    dialers.push(transport.connect(endpoint, this.#host));
+    dialers.push(transport.connect(endpoint, this.#host, options));
     this.#dialers.set(endpoint, dialers);
     this.lastEndpoint = endpoint;
   }
@@ -88,11 +123,17 @@ export class EndpointSet {
     this.#closed = true;
     const ends: Array<Promise<unknown>> = [...this.#binding];
     for (const listener of this.#listeners.values()) ends.push(listener.close(linger));
+    for (const listener of this.#released) ends.push(listener.close(linger));
     for (const dialers of this.#dialers.values()) {
       for (const dialer of dialers) ends.push(dialer.close(linger));
     }
     this.#listeners.clear();
     this.#dialers.clear();
     await Promise.all(ends);
+  }
+
+  #add(listener: Listener): void {
+    this.#listeners.set(listener.endpoint, listener);
+    this.lastEndpoint = listener.endpoint;
   }
 }

@@ -16,23 +16,43 @@ export type MonitorEventOf<T extends MonitorEventType> = Extract<
   { readonly type: T }
 >;
 
+/** What takes listeners for events: zeromq.js's name for it. */
+export interface EventSubscriber {
+  on<T extends MonitorEventType>(
+    type: T,
+    listener: (event: MonitorEventOf<T>) => void,
+  ): EventSubscriber;
+  off<T extends MonitorEventType>(
+    type: T,
+    listener: (event: MonitorEventOf<T>) => void,
+  ): EventSubscriber;
+}
+
+/** A socket, as its observers see it. */
+export interface Observed {
+  /** Tells the observer everything from now on. */
+  observe(observer: Observer): void;
+}
+
 type Listener = (event: never) => void;
 
 /** Events kept for `receive()`; older ones are dropped beyond it. */
 const KEPT_EVENTS = 1000;
 
-/** Tells what happens to a socket's connections. Get it as `socket.events`. */
-export class Observer {
+/** Tells what happens to a socket's connections. Get one as `socket.events`. */
+export class Observer implements EventSubscriber {
   readonly #listeners = new Map<MonitorEventType, Set<Listener>>();
   readonly #keepAlive = new KeepAlive();
   readonly #waiters: Waiters<undefined, MonitorEvent>;
   readonly #events = new Fifo<MonitorEvent>();
-  /** Events are kept from the first `receive()` on. */
-  #receiving = false;
+  /** Events are kept for `receive()`, unless there are listeners and nobody ever received. */
+  #keeping = true;
+  #received = false;
   #closed = false;
 
-  constructor() {
+  constructor(socket: Observed) {
     this.#waiters = new Waiters(this.#keepAlive);
+    socket.observe(this);
   }
 
   /** True after the socket closed or `close()`. */
@@ -42,6 +62,10 @@ export class Observer {
 
   /** Calls `listener` at each event of this type. What it throws is an uncaught exception of its own. */
   on<T extends MonitorEventType>(type: T, listener: (event: MonitorEventOf<T>) => void): this {
+    if (!this.#received) {
+      this.#keeping = false;
+      this.#events.clear();
+    }
     let listeners = this.#listeners.get(type);
     if (listeners === undefined) {
       listeners = new Set();
@@ -57,12 +81,13 @@ export class Observer {
   }
 
   /**
-   * The next event. Events are kept from the first call on, {@link KEPT_EVENTS} at the most.
+   * The next event. Events are kept from the moment the observer was asked for, {@link KEPT_EVENTS} at the most.
    *
    * @throws (rejects) TransportError `EBADF` after the last event of a closed socket.
    */
   receive(): Promise<MonitorEvent> {
-    this.#receiving = true;
+    this.#received = true;
+    this.#keeping = true;
     const event = this.#events.shift();
     if (event !== undefined) return Promise.resolve(event);
     if (this.#closed)
@@ -93,7 +118,7 @@ export class Observer {
   emit(event: MonitorEvent): void {
     if (this.#closed) return;
     if (this.#waiters.length > 0) this.#waiters.serve(event);
-    else if (this.#receiving) this.#keep(event);
+    else if (this.#keeping) this.#keep(event);
     const listeners = this.#listeners.get(event.type);
     if (listeners !== undefined) {
       for (const listener of listeners) process.nextTick(listener, event as never); // of the listener's type

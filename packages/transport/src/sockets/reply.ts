@@ -9,31 +9,49 @@
 
 import { fail } from '../errors.ts';
 import type { Message } from '../message.ts';
-import type { PatternOptionName, PatternOptions, SocketOptions } from '../options.ts';
-import { Router } from './router.ts';
-import type { SocketTraits } from './socket.ts';
+import {
+  type OptionName,
+  type PatternOptions,
+  READABLE_OPTION_NAMES,
+  WRITABLE_OPTION_NAMES,
+} from '../options.ts';
+import { RouterBase } from './router-base.ts';
+import {
+  defineOptionProperties,
+  defineReadable,
+  defineWritable,
+  type Readable,
+  type SocketOptions,
+  type SocketTraits,
+  type Writable,
+} from './socket.ts';
 
-/** What `new Reply()` takes. */
-export type ReplyOptions = SocketOptions & Pick<PatternOptions, 'routingId'>;
+type Own = Pick<PatternOptions, 'routingId'>;
 
-const PATTERN_OPTIONS: readonly PatternOptionName[] = ['routingId'];
+const OWN: readonly OptionName[] = ['routingId'];
 const TRAITS: SocketTraits = {
   socketType: 'REP',
-  patternOptions: PATTERN_OPTIONS,
+  options: [...WRITABLE_OPTION_NAMES, ...READABLE_OPTION_NAMES, ...OWN],
   connectsOnce: false,
 };
 
+export interface Reply extends Readable, Writable, Required<Own> {}
+
 /** A server that answers one request after the other. */
-export class Reply extends Router {
+export class Reply extends RouterBase {
   /** Of the request being answered; undefined in IDLE. */
   #envelope: Message | undefined = undefined;
 
-  constructor(options: ReplyOptions = {}) {
-    super(options, TRAITS);
+  constructor(options: SocketOptions<Reply> = {}) {
+    super(TRAITS, options);
   }
 
   override get writable(): boolean {
     return this.#envelope !== undefined;
+  }
+
+  override get readable(): boolean {
+    return this.#envelope === undefined && super.readable;
   }
 
   /** A reply whose requester is gone or full is dropped, and counts as sent. @throws TransportError `EFSM` when no request is being answered. */
@@ -62,6 +80,7 @@ export class Reply extends Router {
       if (delimiter < 0) continue; // no envelope: nobody could be answered
       const body = message.splice(delimiter + 1);
       this.#envelope = message;
+      this.wakeSendersLater(); // a reply may wait for its turn
       return body;
     }
     return undefined;
@@ -75,3 +94,7 @@ function findDelimiter(message: Message): number {
   }
   return -1;
 }
+
+defineWritable(Reply.prototype);
+defineReadable(Reply.prototype);
+defineOptionProperties(Reply.prototype, OWN);

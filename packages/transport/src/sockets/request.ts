@@ -10,34 +10,39 @@
 import { randomInt } from 'node:crypto';
 import { fail } from '../errors.ts';
 import { EMPTY_FRAME, type Message } from '../message.ts';
-import type { PatternOptionName, PatternOptions, SocketOptions } from '../options.ts';
+import {
+  type OptionName,
+  type PatternOptions,
+  READABLE_OPTION_NAMES,
+  WRITABLE_OPTION_NAMES,
+} from '../options.ts';
 import type { Pipe } from '../pipes/pipe.ts';
-import { Dealer } from './dealer.ts';
-import { defineOptionProperties, type SocketTraits } from './socket.ts';
+import { DealerBase } from './dealer-base.ts';
+import {
+  defineOptionProperties,
+  defineReadable,
+  defineWritable,
+  type Readable,
+  type SocketOptions,
+  type SocketTraits,
+  type Writable,
+} from './socket.ts';
 
 type Own = Pick<PatternOptions, 'routingId' | 'probeRouter' | 'correlate' | 'relaxed'>;
 
-/** What `new Request()` takes. */
-export type RequestOptions = SocketOptions & Own;
-
-const PATTERN_OPTIONS: readonly PatternOptionName[] = [
-  'routingId',
-  'probeRouter',
-  'correlate',
-  'relaxed',
-];
+const OWN: readonly OptionName[] = ['routingId', 'probeRouter', 'correlate', 'relaxed'];
 const TRAITS: SocketTraits = {
   socketType: 'REQ',
-  patternOptions: PATTERN_OPTIONS,
+  options: [...WRITABLE_OPTION_NAMES, ...READABLE_OPTION_NAMES, ...OWN],
   connectsOnce: true,
 };
 
 const REQUEST_ID_BYTES = 4;
 
-export interface Request extends Required<Own> {}
+export interface Request extends Readable, Writable, Required<Own> {}
 
 /** A client that asks and waits. If its peer dies with the request, nothing is sent again: see `relaxed` and `correlate`. */
-export class Request extends Dealer {
+export class Request extends DealerBase {
   #requestId: number = randomInt(0x1_0000_0000);
   /** The peer whose reply is awaited; undefined in IDLE, or when that peer's pipe is gone. */
   #asked: Pipe | undefined = undefined;
@@ -45,12 +50,16 @@ export class Request extends Dealer {
   /** The reply, once it is there and until it is received. */
   #reply: Message | undefined = undefined;
 
-  constructor(options: RequestOptions = {}) {
-    super(options, TRAITS);
+  constructor(options: SocketOptions<Request> = {}) {
+    super(TRAITS, options);
   }
 
   override get writable(): boolean {
     return (!this.#waiting || this.options.relaxed) && super.writable;
+  }
+
+  override get readable(): boolean {
+    return this.#reply !== undefined;
   }
 
   /** @throws TransportError `EFSM` while a reply is awaited, unless `relaxed`. */
@@ -88,6 +97,7 @@ export class Request extends Dealer {
     this.#reply = undefined;
     this.#waiting = false;
     this.#asked = undefined;
+    this.wakeSendersLater(); // a request may wait for its turn
     return reply;
   }
 
@@ -128,4 +138,6 @@ export class Request extends Dealer {
   }
 }
 
-defineOptionProperties(Request.prototype, PATTERN_OPTIONS);
+defineWritable(Request.prototype);
+defineReadable(Request.prototype);
+defineOptionProperties(Request.prototype, OWN);

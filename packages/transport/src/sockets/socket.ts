@@ -9,18 +9,27 @@
  * `pipeWritable` and `attach`.
  */
 
+import type { Authenticator } from '../authenticator.ts';
+import { type Context, context as defaultContext } from '../context.ts';
 import { fail, TransportError } from '../errors.ts';
 import { type Message, type MessageLike, toMessage } from '../message.ts';
 import type { MonitorEvent } from '../monitor-event.ts';
+import { INT32_MAX } from '../option-checks.ts';
 import {
+  type AnySocketOptions,
+  COMMON_OPTION_NAMES,
+  type CommonOptions,
   type OptionName,
-  type PatternOptionName,
-  type PatternOptions,
+  READABLE_OPTION_NAMES,
+  type ReadableOptions,
   type ResolvedSocketOptions,
   resolveSocketOptions,
-  SOCKET_OPTION_NAMES,
-  type SocketOptions,
+  type SecurityMechanism,
+  shownOption,
+  WRITABLE_OPTION_NAMES,
+  type WritableOptions,
   withOption,
+  worksLater,
 } from '../options.ts';
 import type { Pipe } from '../pipes/pipe.ts';
 import { SOCKET_TYPE_NUMBERS, type SocketType } from '../socket-type.ts';
@@ -28,23 +37,86 @@ import type { PipeHost } from '../transports/transport.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import { Observer } from './monitor.ts';
 import { KeepAlive, Waiters } from './waiters.ts';
+import { ZapClient } from './zap-client.ts';
 
 /** What `send()` gives when the message was taken at once: one promise for all. */
 const SENT: Promise<void> = Promise.resolve();
 
+/** Who wants to know when a socket can be read or written again: a device. Called from the event loop; see {@link Socket.watch}. */
+export interface SocketWatcher {
+  /** Messages may have come. */
+  readable(): void;
+  /** There may be room. */
+  writable(): void;
+}
+
+/** A run of calls that need not wait ends after this many, or this many ms: then the event loop gets its turn. */
+const RUN_CALLS = 512;
+const RUN_MS = 5;
+/** The clock is looked at every so many calls: it costs more than they do. */
+const CLOCK_CALLS = 8;
+
 /** How a pattern differs from others outside of its messages. */
 export interface SocketTraits {
   readonly socketType: SocketType;
-  /** The pattern's own options. */
-  readonly patternOptions: readonly PatternOptionName[];
+  /** Options it takes beside those of every socket. Default: those of sockets that send and receive. */
+  readonly options?: readonly OptionName[];
+  /** Defaults of its own. */
+  readonly defaults?: Partial<ResolvedSocketOptions>;
   /** A second connect to the same endpoint does nothing, as libzmq has it for REQ, DEALER, PUB and SUB. */
   readonly connectsOnce: boolean;
   /** A connection that ended by the peer's fault is tried again like any other; libzmq gives the endpoint up. Default false. */
   readonly redialsAfterFaults?: boolean;
 }
 
-/** Every option is a property too. Most work for later binds and connects; linger, timeouts and high-water marks at once. */
-export interface Socket extends Required<SocketOptions> {}
+/** Options of a socket type: those common to all and its own, each of which is a property too; and its context. */
+export type SocketOptions<S extends Socket> = Pick<
+  AnySocketOptions,
+  Extract<keyof AnySocketOptions, keyof S>
+> & {
+  /** The scope of inproc names and of the ZAP handler. Default: the one that is exported as `context`. */
+  context?: Context;
+};
+
+/** What every socket takes when it is made: any option, of which `SocketTraits` names the allowed ones. */
+export type OpenOptions = AnySocketOptions & { readonly context?: Context };
+
+/** Sockets that send. @typeParam M what is sent. @typeParam O further arguments of `send`. */
+export interface Writable<
+  M extends MessageLike | MessageLike[] = MessageLike | MessageLike[],
+  O extends [...object[]] = [],
+> extends Required<WritableOptions> {
+  /**
+   * Sends a message. It never blocks the process, and calls may overlap: they are served in order. Resolves when the
+   * message was queued, not when it arrived. Buffers are taken by reference: do not write to them afterwards.
+   *
+   * @throws (rejects) TransportError `EAGAIN` after `sendTimeout` or when closed meanwhile; `EINVAL` for what is no message;
+   *   `EBADF` on a closed socket; `EBUSY` with `strictBusy`; what the pattern says (`EHOSTUNREACH`; `EFSM` with a `sendTimeout` of 0).
+   */
+  send(message: M, ...options: O): Promise<void>;
+}
+
+type Received<T> = T extends { receive(): Promise<infer M> } ? M : never;
+
+/** Sockets that receive. @typeParam M what is received. */
+export interface Readable<M extends object[] = Buffer[]> extends Required<ReadableOptions> {
+  /**
+   * The next message, as its frames. Calls may overlap: they are served in order.
+   *
+   * @throws (rejects) TransportError `EAGAIN` after `receiveTimeout` or when closed meanwhile; `EBADF` on a closed socket; `EBUSY`
+   *   with `strictBusy`; what the pattern says (`EFSM` with a `receiveTimeout` of 0).
+   */
+  receive(): Promise<M>;
+  /** Messages until the socket is closed. */
+  [Symbol.asyncIterator](): AsyncIterator<Received<this>, undefined>;
+}
+
+/** Every common option is a property too. Those that work at once are marked in the reference; others work on later binds and connects. */
+export interface Socket extends Required<CommonOptions> {}
+
+/** Only the class can reach its protected members: set in its static block. */
+let lendSend: (prototype: Socket) => void;
+let lendReceive: (prototype: Socket) => void;
 
 /** A ZeroMQ socket. Extend it to make a pattern. */
 export abstract class Socket implements PipeHost {
@@ -54,40 +126,81 @@ export abstract class Socket implements PipeHost {
   /** See {@link SocketTraits}. */
   readonly redialsAfterFaults: boolean;
   readonly #endpoints: EndpointSet;
-  readonly #observer = new Observer();
+  /** What `events` gives, once it was asked for. */
+  #events: Observer | undefined = undefined;
+  readonly #observers = new Set<Observer>();
   readonly #keepAlive = new KeepAlive();
   readonly #senders: Waiters<Message, void>;
   readonly #receivers: Waiters<undefined, Message>;
   /** Every pipe that is open, for marks that change. */
   readonly #pipes = new Set<Pipe>();
+  readonly #zap: ZapClient;
+  /** The scope of inproc names. */
+  readonly context: Context;
   #options: ResolvedSocketOptions;
+  #watcher: SocketWatcher | undefined = undefined;
+  /** Calls of send() and receive() in this run that need not wait, and when it began. */
+  #runCalls = 0;
+  #runStart = 0;
+  /** unbind() calls under way. */
+  #unbinding = 0;
   #closed = false;
+  /** The last event was told. */
+  #told = false;
   /** When a closed socket has let go of everything. */
   #ended: Promise<void> | undefined = undefined;
 
-  /** @throws TransportError `EINVAL` for an option that is unknown, foreign to the pattern or out of range. */
-  protected constructor(traits: SocketTraits, options: SocketOptions & PatternOptions) {
+  /**
+   * @throws TransportError `EINVAL` for an option out of range; `EMFILE` when the context has too many sockets.
+   * @throws TypeError for an option that is unknown, foreign to the pattern or of a wrong type.
+   */
+  protected constructor(traits: SocketTraits, options: OpenOptions) {
+    const { context = defaultContext, ...settings } = options;
     this.socketType = traits.socketType;
     this.#connectsOnce = traits.connectsOnce;
     this.redialsAfterFaults = traits.redialsAfterFaults ?? false;
-    this.#options = resolveSocketOptions(options, traits.patternOptions);
+    this.context = context;
+    this.#options = resolveSocketOptions(settings, {
+      options: traits.options ?? [...WRITABLE_OPTION_NAMES, ...READABLE_OPTION_NAMES],
+      defaults: {
+        ...(context.ipv6 ? { ipv6: true } : {}),
+        ...(context.blocky ? {} : { linger: 0 }),
+        ...traits.defaults,
+      },
+    });
     this.#endpoints = new EndpointSet(this);
     this.#senders = new Waiters(this.#keepAlive);
     this.#receivers = new Waiters(this.#keepAlive);
+    this.#zap = new ZapClient(context);
+    context.socketOpened();
   }
 
-  /** Whether `trySend` would take a message now. */
-  abstract readonly writable: boolean;
+  /** Whether `trySend` would take a message now; false for sockets that do not send. */
+  get writable(): boolean {
+    return false;
+  }
+
+  /** Whether `tryReceive` would give a message now; false for sockets that do not receive. */
+  get readable(): boolean {
+    return false;
+  }
 
   /**
    * Sends a message if that is possible at once. True: array and Buffers belong to the socket. False: nothing happened.
    *
-   * @throws TransportError where a message can never be sent now: `EFSM`, `EHOSTUNREACH`.
+   * @throws TransportError where a message can never be sent now: `EFSM`, `EHOSTUNREACH`; `ENOTSUP` where the pattern does not send.
    */
-  abstract trySend(message: Message): boolean;
+  trySend(_message: Message): boolean {
+    return fail('ENOTSUP', `Operation not supported: a ${this.socketType} socket does not send.`);
+  }
 
-  /** The next message, if there is one. It belongs to the caller. @throws TransportError `EFSM`. */
-  abstract tryReceive(): Message | undefined;
+  /** The next message, if there is one. It belongs to the caller. @throws TransportError `EFSM`; `ENOTSUP` where the pattern does not receive. */
+  tryReceive(): Message | undefined {
+    return fail(
+      'ENOTSUP',
+      `Operation not supported: a ${this.socketType} socket does not receive.`,
+    );
+  }
 
   abstract attach(pipe: Pipe): void;
   abstract pipeReadable(pipe: Pipe): void;
@@ -111,14 +224,41 @@ export abstract class Socket implements PipeHost {
     return this.#closed;
   }
 
+  /** The mechanism that the options choose (`ZMQ_MECHANISM`); null for none. */
+  get securityMechanism(): SecurityMechanism {
+    return this.#options.securityMechanism;
+  }
+
+  /** Always false: a socket belongs to one thread (`ZMQ_THREAD_SAFE`). */
+  get threadSafe(): boolean {
+    return false;
+  }
+
+  /** For the transports: the way to the ZAP handler of the context. */
+  get authenticator(): Authenticator {
+    return this.#zap;
+  }
+
   /** The real address of the last bind, or the endpoint of the last connect; null before any (`ZMQ_LAST_ENDPOINT`). */
   get lastEndpoint(): string | null {
     return this.#endpoints.lastEndpoint;
   }
 
+  /** Whether anything is bound or connected. */
+  get hasEndpoints(): boolean {
+    return this.#endpoints.inUse;
+  }
+
   /** Tells what happens to the connections. */
   get events(): Observer {
-    return this.#observer;
+    this.#events ??= new Observer(this);
+    return this.#events;
+  }
+
+  /** For observers: tells this one everything that happens from now on. Of a closed socket there is nothing to tell but the end. */
+  observe(observer: Observer): void {
+    if (this.#told) observer.emit({ type: 'end' });
+    else this.#observers.add(observer);
   }
 
   /**
@@ -154,17 +294,38 @@ export abstract class Socket implements PipeHost {
    */
   async bind(endpoint: string): Promise<void> {
     this.#refuseClosed();
-    await this.#endpoints.bind(endpoint);
+    await this.#endpoints.bind(endpoint, this.#options);
   }
 
   /**
-   * Stops listening; connections accepted there end too. Resolves when the address is free.
+   * As {@link bind}, but before it returns. Names are not looked up: give `*`, an address, `localhost` or an interface.
+   *
+   * @throws TransportError as `bind`; `ENOTSUP` where the runtime cannot (Bun, Deno, `node:cluster` workers).
+   */
+  bindSync(endpoint: string): void {
+    this.#refuseClosed();
+    this.#endpoints.bindSync(endpoint, this.#options);
+  }
+
+  /**
+   * Stops listening. Connections accepted there end too, except by inproc. Resolves when the address is free.
    *
    * @throws (rejects) TransportError `ENOENT` when it is not bound.
    */
   async unbind(endpoint: string): Promise<void> {
     this.#refuseClosed();
-    await this.#endpoints.unbind(endpoint, this.#options.linger);
+    this.#unbinding += 1;
+    try {
+      await this.#endpoints.unbind(endpoint, this.#options.linger);
+    } finally {
+      this.#unbinding -= 1;
+    }
+  }
+
+  /** As {@link unbind}; the address is free when it returns, connections end soon after. @throws TransportError `ENOENT`. */
+  unbindSync(endpoint: string): void {
+    this.#refuseClosed();
+    this.#endpoints.unbindSync(endpoint, this.#options.linger);
   }
 
   /**
@@ -175,63 +336,13 @@ export abstract class Socket implements PipeHost {
    */
   connect(endpoint: string): void {
     this.#refuseClosed();
-    this.#endpoints.connect(endpoint, this.#connectsOnce);
+    this.#endpoints.connect(endpoint, this.#options, this.#connectsOnce);
   }
 
   /** Takes a connect back; what is unsent there still goes within `linger`. @throws TransportError `ENOENT`. */
   disconnect(endpoint: string): void {
     this.#refuseClosed();
     this.#endpoints.disconnect(endpoint, this.#options.linger);
-  }
-
-  /**
-   * Sends a message. It never blocks the process, and calls may overlap: they are served in order. Resolves when the
-   * message was queued, not when it arrived. Buffers are taken by reference: do not write to them afterwards.
-   *
-   * @throws (rejects) TransportError `EAGAIN` after `sendTimeout` or when closed meanwhile; `EINVAL` for what is no message; `EBADF`
-   *   on a closed socket; what the pattern says (`EFSM`, `EHOSTUNREACH`).
-   */
-  send(message: MessageLike | readonly MessageLike[]): Promise<void> {
-    try {
-      this.#refuseClosed();
-      const frames = toMessage(message);
-      if (this.#senders.length === 0 && this.trySend(frames)) return SENT;
-      return this.#senders.wait(frames, this.#options.sendTimeout, 'send');
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /**
-   * The next message, as its frames. Calls may overlap: they are served in order.
-   *
-   * @throws (rejects) TransportError `EAGAIN` after `receiveTimeout` or when closed meanwhile; `EBADF` on a closed socket; what the
-   *   pattern says (`EFSM`).
-   */
-  receive(): Promise<Message> {
-    try {
-      this.#refuseClosed();
-      const message = this.#receivers.length === 0 ? this.tryReceive() : undefined;
-      if (message !== undefined) return Promise.resolve(message);
-      return this.#receivers.wait(undefined, this.#options.receiveTimeout, 'receive');
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** Messages until the socket is closed. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, undefined> {
-    while (!this.closed) {
-      let message: Message;
-      try {
-        message = await this.receive();
-      } catch (error) {
-        if (this.closed) return undefined;
-        throw error;
-      }
-      yield message;
-    }
-    return undefined;
   }
 
   /**
@@ -247,10 +358,15 @@ export abstract class Socket implements PipeHost {
     );
     this.#senders.refuseAll(error);
     this.#receivers.refuseAll(error);
+    if (this.#watcher !== undefined) process.nextTick(() => this.#watcher?.readable());
     this.#keepAlive.stop();
-    this.#ended = this.#endpoints
-      .close(this.#options.linger)
-      .then(() => this.report({ type: 'end' }));
+    this.context.socketClosed();
+    this.#ended = this.#endpoints.close(this.#options.linger).then(() => {
+      this.#zap.close();
+      this.report({ type: 'end' });
+      this.#told = true;
+      this.#observers.clear();
+    });
   }
 
   /** Closes, and resolves when everything is let go of. */
@@ -261,12 +377,13 @@ export abstract class Socket implements PipeHost {
 
   /** From the transports. */
   report(event: MonitorEvent): void {
-    this.#observer.emit(event);
+    for (const observer of this.#observers) observer.emit(event);
   }
 
   /** For patterns: a pipe was attached. Call it from `attach`. */
   protected pipeAttached(pipe: Pipe): void {
     this.#pipes.add(pipe);
+    pipe.setMarks(this.#options); // the marks work at once, so those of the bind may be old
   }
 
   /** For patterns: a pipe is gone. Call it from `pipeClosed`. */
@@ -274,8 +391,17 @@ export abstract class Socket implements PipeHost {
     this.#pipes.delete(pipe);
   }
 
+  /**
+   * For devices, which use `trySend` and `tryReceive`: calls when it may be worth while to try again, also when it is not.
+   * Also when the socket was closed. One watcher at a time; undefined for none.
+   */
+  watch(watcher: SocketWatcher | undefined): void {
+    this.#watcher = watcher;
+  }
+
   /** For patterns: there may be messages for those who wait. */
   protected wakeReceivers(): void {
+    this.#watcher?.readable();
     while (this.#receivers.length > 0) {
       let message: Message | undefined;
       try {
@@ -290,6 +416,7 @@ export abstract class Socket implements PipeHost {
 
   /** For patterns: there may be room for those who wait. */
   protected wakeSenders(): void {
+    this.#watcher?.writable();
     for (
       let message = this.#senders.first();
       message !== undefined;
@@ -299,21 +426,169 @@ export abstract class Socket implements PipeHost {
         if (!this.trySend(message)) return;
         this.#senders.serve();
       } catch (error) {
+        if (isOutOfTurn(error)) return; // they keep their places
         this.#senders.refuse(error as Error); // a TransportError of the pattern
       }
     }
   }
 
+  /** For patterns whose turn to send has come inside `tryReceive`: as {@link wakeSenders}, when that has returned. */
+  protected wakeSendersLater(): void {
+    if (this.#senders.length > 0) process.nextTick(() => this.wakeSenders());
+  }
+
+  /** For patterns with a `send()` of their own: queues a message of frames, or waits for room. */
+  protected sendFrames(frames: Message): Promise<void> {
+    let reason: TransportError | undefined;
+    try {
+      this.#refuseClosed();
+      if (this.#senders.length === 0) {
+        this.#checkSize(frames);
+        if (this.trySend(frames)) return this.#isRunOver() ? nextTurn() : SENT;
+      } else if (this.#options.strictBusy) {
+        fail(
+          'EBUSY',
+          'Socket is busy writing; only one send operation may be in progress at any time',
+        );
+      }
+    } catch (error) {
+      if (!isOutOfTurn(error) || this.#options.sendTimeout === 0) return Promise.reject(error);
+      reason = error;
+    }
+    return this.#senders.wait(frames, this.#options.sendTimeout, 'send', reason);
+  }
+
+  /** For patterns with a `receive()` of their own: the next message, or a wait for it. */
+  protected receiveFrames(): Promise<Message> {
+    let reason: TransportError | undefined;
+    try {
+      this.#refuseClosed();
+      if (this.#receivers.length === 0) {
+        const message = this.tryReceive();
+        if (message !== undefined)
+          return this.#isRunOver() ? nextTurn(message) : Promise.resolve(message);
+      } else if (this.#options.strictBusy) {
+        fail(
+          'EBUSY',
+          'Socket is busy reading; only one receive operation may be in progress at any time',
+        );
+      }
+    } catch (error) {
+      if (!isOutOfTurn(error) || this.#options.receiveTimeout === 0) return Promise.reject(error);
+      reason = error;
+    }
+    return this.#receivers.wait(undefined, this.#options.receiveTimeout, 'receive', reason);
+  }
+
   /** For option properties. @throws TransportError `EINVAL`. */
   protected setOption(name: OptionName, value: unknown): void {
     this.#options = withOption(this.#options, name, value);
-    if (name !== 'sendHighWaterMark' && name !== 'receiveHighWaterMark') return;
-    for (const pipe of this.#pipes) pipe.setMarks(this.#options);
+    if (name === 'sendHighWaterMark' || name === 'receiveHighWaterMark') {
+      for (const pipe of this.#pipes) pipe.setMarks(this.#options);
+    } else if (worksLater(name) && this.#endpoints.inUse) {
+      process.emitWarning('Socket option will not take effect until next connect/bind.');
+    }
   }
 
   #refuseClosed(): void {
     if (this.#closed) fail('EBADF', 'Socket is closed');
+    if (this.#options.strictBusy && (this.#endpoints.blocked || this.#unbinding > 0)) {
+      fail('EBUSY', 'Socket is blocked by a bind or unbind operation');
+    }
   }
+
+  /**
+   * Awaited calls that never wait are microtasks, and those let nothing else happen: no bytes leave, no timer fires. After a
+   * while one of them has to wait for the next turn.
+   */
+  #isRunOver(): boolean {
+    this.#runCalls += 1;
+    if (this.#runCalls % CLOCK_CALLS !== 0) return false;
+    const now = performance.now();
+    if (this.#runCalls < RUN_CALLS && now - this.#runStart < RUN_MS) return false;
+    this.#runCalls = 0;
+    this.#runStart = now;
+    return true;
+  }
+
+  #checkSize(frames: Message): void {
+    const limit = this.context.maxMessageSize;
+    if (limit === INT32_MAX) return; // the default: nothing to count
+    let bytes = 0;
+    for (let i = 0; i < frames.length; i++) bytes += (frames[i] as Buffer).length; // i < length
+    if (bytes > limit) {
+      fail(
+        'EINVAL',
+        `A message of this context has at most ${limit} bytes; got ${bytes}. Raise context.maxMessageSize.`,
+      );
+    }
+  }
+
+  static {
+    lendSend = (prototype) => {
+      Object.assign(prototype, {
+        send(this: Socket, message: MessageLike | MessageLike[]): Promise<void> {
+          try {
+            return this.sendFrames(toMessage(message));
+          } catch (error) {
+            return Promise.reject(error);
+          }
+        },
+      });
+    };
+    lendReceive = (prototype) => {
+      Object.assign(prototype, {
+        receive(this: Socket): Promise<Message> {
+          return this.receiveFrames();
+        },
+        [Symbol.asyncIterator](this: Socket & Readable): AsyncIterator<unknown, undefined> {
+          return iterate(this);
+        },
+      });
+    };
+  }
+}
+
+/** Gives a socket class zeromq.js's `send()` and the options of senders. */
+export function defineWritable(prototype: Socket & Writable): void {
+  lendSend(prototype);
+  defineOptionProperties(prototype, WRITABLE_OPTION_NAMES);
+}
+
+/** Gives a socket class zeromq.js's `receive()`, its iterator and the options of receivers. */
+export function defineReadable(prototype: Socket & Readable): void {
+  lendReceive(prototype);
+  defineOptionProperties(prototype, READABLE_OPTION_NAMES);
+}
+
+/** Messages of a socket until it is closed, by its `receive()`. For classes with a `receive()` of their own. */
+export async function* iterate<M>(
+  socket: Socket & { receive(): Promise<M> },
+): AsyncGenerator<M, undefined> {
+  while (!socket.closed) {
+    let message: M;
+    try {
+      message = await socket.receive();
+    } catch (error) {
+      if (socket.closed) return undefined;
+      throw error;
+    }
+    yield message;
+  }
+  return undefined;
+}
+
+function nextTurn(): Promise<void>;
+function nextTurn<T>(value: T): Promise<T>;
+function nextTurn<T>(value?: T): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    setImmediate(resolve, value);
+  });
+}
+
+/** The pattern's order of sends and receives says "not now", which passes: who can wait, waits, as with zeromq.js. */
+function isOutOfTurn(error: unknown): error is TransportError {
+  return error instanceof TransportError && error.code === 'EFSM';
 }
 
 /** Makes options readable and settable as properties, as zeromq.js has them. */
@@ -323,7 +598,7 @@ export function defineOptionProperties(prototype: Socket, names: readonly Option
       configurable: true,
       enumerable: false,
       get(this: Socket) {
-        return this.options[name];
+        return shownOption(this.options, name);
       },
       set(this: Socket, value: unknown) {
         this.setOption(name, value);
@@ -332,4 +607,4 @@ export function defineOptionProperties(prototype: Socket, names: readonly Option
   }
 }
 
-defineOptionProperties(Socket.prototype, SOCKET_OPTION_NAMES);
+defineOptionProperties(Socket.prototype, COMMON_OPTION_NAMES);

@@ -73,8 +73,9 @@ export class Waiters<Item, Result> {
    * Joins the line.
    *
    * @param timeout ms until the promise rejects with EAGAIN; 0 at once, -1 never.
+   * @param reason what it rejects with in place of that, where more is known.
    */
-  wait(item: Item, timeout: number, doing: string): Promise<Result> {
+  wait(item: Item, timeout: number, doing: string, reason?: Error): Promise<Result> {
     if (timeout === 0) return Promise.reject(timedOut(doing, 0));
     if (this.#waiting >= WAITERS_MAX) {
       return Promise.reject(
@@ -87,7 +88,10 @@ export class Waiters<Item, Result> {
     return new Promise((resolve, reject) => {
       const waiter = new Waiter<Item, Result>(item, resolve, reject);
       if (timeout > 0) {
-        waiter.timer = setTimeout(() => this.#leave(waiter, timedOut(doing, timeout)), timeout);
+        waiter.timer = setTimeout(
+          () => this.#leave(waiter, reason ?? timedOut(doing, timeout)),
+          timeout,
+        );
       }
       this.#line.push(waiter);
       this.#waiting += 1;

@@ -1,56 +1,88 @@
 /**
  * The ipc transport (zmq_ipc(7)): Unix domain sockets with the same bytes as tcp.
  *
+ *   ipc://<path>      a file         ipc://*    a file in a folder of its own (bind only)
+ *   ipc://@<name>     a name of Linux's abstract namespace, where the runtime can: see abstract-name.ts
+ *
  * Unlike libzmq, which removes whatever is at the path before it binds, a path is only taken over when it is a socket that
  * nobody answers at: a live listener's address is EADDRINUSE, and a file is left alone.
  */
 
-import { lstat, mkdtemp, rm, stat, unlink } from 'node:fs/promises';
+import { lstatSync, mkdtempSync, statSync, unlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fail } from '../errors.ts';
+import type { ResolvedSocketOptions } from '../options.ts';
+import { isAbstract, systemPath } from './abstract-name.ts';
 import { checkIpcPath, parseEndpoint } from './endpoint.ts';
 import { StreamDialer } from './stream-dialer.ts';
-import { listenStream } from './stream-listener.ts';
+import { type ListenAddress, listenStream, listenStreamNow } from './stream-listener.ts';
 import type { Dialer, Listener, PipeHost, Transport } from './transport.ts';
+import { listensAt } from './unix-listeners.ts';
 
 /** `ipc://` */
 export const ipcTransport: Transport = {
-  async bind(endpoint: string, host: PipeHost): Promise<Listener> {
-    const given = parseEndpoint(endpoint).address;
-    const folder = given === '*' ? await makeFolder(endpoint) : undefined;
-    const path = checkIpcPath(folder === undefined ? given : join(folder, 'socket'), endpoint);
-    refuseAbstract(path, endpoint);
-    await removeStale(path, endpoint);
-    await refuseMissingFolder(path, endpoint);
-    return listenStream(
-      endpoint,
-      {
-        listen: { path },
-        endpointOf: () => `ipc://${path}`,
-        cleanUp: async () => {
-          if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-        },
-      },
-      host,
-    );
+  bind(endpoint: string, host: PipeHost, options: ResolvedSocketOptions): Promise<Listener> {
+    return listenStream(endpoint, host, options, async () => {
+      const address = listenAddress(endpoint);
+      const { path } = address.target;
+      if (hasSocketFile(path, endpoint) && !(await somebodyAnswers(path))) removeFile(path);
+      return address;
+    });
   },
 
-  connect(endpoint: string, host: PipeHost): Dialer {
-    const path = checkIpcPath(parseEndpoint(endpoint).address, endpoint);
-    refuseAbstract(path, endpoint);
-    return new StreamDialer(endpoint, host, () => connect({ path }));
+  bindSync(endpoint: string, host: PipeHost, options: ResolvedSocketOptions): Listener {
+    return listenStreamNow(endpoint, host, options, () => {
+      const address = listenAddress(endpoint);
+      const { path } = address.target;
+      if (hasSocketFile(path, endpoint)) {
+        const isLive = listensAt(path);
+        if (isLive === undefined) refuseLeftover(endpoint);
+        if (!isLive) removeFile(path);
+      }
+      return address;
+    });
+  },
+
+  connect(endpoint: string, host: PipeHost, options: ResolvedSocketOptions): Dialer {
+    const path = systemPath(checkIpcPath(parseEndpoint(endpoint).address, endpoint), endpoint);
+    return new StreamDialer(endpoint, host, options, {
+      open: () => connect({ path }),
+      prepare: undefined,
+      isInstant: true,
+    });
   },
 };
 
+/** Makes a folder where one is asked for. */
+function listenAddress(
+  endpoint: string,
+): ListenAddress & { readonly target: { readonly path: string } } {
+  const given = parseEndpoint(endpoint).address;
+  const folder = given === '*' ? makeFolder(endpoint) : undefined;
+  const name = checkIpcPath(folder === undefined ? given : join(folder, 'socket'), endpoint);
+  const path = systemPath(name, endpoint);
+  if (!isAbstract(name)) refuseMissingFolder(path, endpoint);
+  return {
+    target: { path },
+    endpointOf: () => `ipc://${name}`,
+    isAt: () => false,
+    admits: () => true,
+    cleanUp: async () => {
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 /** For `ipc://*`: a folder of our own under the first temporary folder that is set, else under the current one. */
-async function makeFolder(endpoint: string): Promise<string> {
+function makeFolder(endpoint: string): string {
   const { TMPDIR, TEMPDIR, TMP } = process.env;
   const parent = TMPDIR ?? TEMPDIR ?? TMP ?? '.';
   try {
-    return await mkdtemp(join(parent, 'tmp'));
+    return mkdtempSync(join(parent, 'tmp'));
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'EACCES';
+    const code = (cause as NodeJS.ErrnoException).code ?? 'EACCES'; // node:fs throws nothing else
     return fail(
       code,
       `Cannot make a folder for ${endpoint} in ${parent}: ${(cause as Error).message}`,
@@ -59,45 +91,47 @@ async function makeFolder(endpoint: string): Promise<string> {
   }
 }
 
-/** libuv up to 1.46 pads such a name with zeros, so no other program's `@name` could be reached: better to say so. */
-function refuseAbstract(path: string, endpoint: string): void {
-  if (!path.startsWith('@')) return;
-  fail(
-    'EPROTONOSUPPORT',
-    `Abstract socket names (${endpoint}) cannot be used here yet. Use a path such as ipc:///tmp/${path.slice(1)}.sock.`,
+/** Whether there is a socket file, of somebody alive or dead. @throws TransportError `EADDRINUSE` for a file of another kind. */
+function hasSocketFile(path: string, endpoint: string): boolean {
+  if (path.startsWith('\0')) return false; // an abstract name is no file
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return false;
+  if (stats.isSocket()) return true;
+  return fail(
+    'EADDRINUSE',
+    `Cannot listen on ${endpoint}: a file that is no socket is there. Choose another path.`,
     { endpoint },
   );
 }
 
-/** Removes a socket file that a program left behind when it was killed. */
-async function removeStale(path: string, endpoint: string): Promise<void> {
-  const stats = await lstat(path).catch(() => undefined); // not there, or not ours to see: listen() will tell
-  if (stats === undefined) return;
-  if (!stats.isSocket()) {
-    fail(
-      'EADDRINUSE',
-      `Cannot listen on ${endpoint}: a file that is no socket is there. Choose another path.`,
-      { endpoint },
-    );
+function refuseLeftover(endpoint: string): never {
+  fail(
+    'EADDRINUSE',
+    `Cannot listen on ${endpoint}: a socket file is there, and bindSync() cannot tell on this system whether somebody listens at it. Use await bind(), or remove the file.`,
+    { endpoint },
+  );
+}
+
+/** A socket file that a program left behind when it was killed. */
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // gone already, or not ours to remove: listening will tell
   }
-  if (await somebodyAnswers(path)) return; // listen() fails with EADDRINUSE
-  await unlink(path).catch(() => undefined); // gone already, or not ours to remove: listen() will tell
 }
 
 /** The system's ENOENT; libuv makes EACCES of it. */
-async function refuseMissingFolder(path: string, endpoint: string): Promise<void> {
+function refuseMissingFolder(path: string, endpoint: string): void {
   const folder = dirname(path);
   try {
-    await stat(folder);
+    statSync(folder);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') return; // listen() will tell
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') return; // listening will tell
     fail(
       'ENOENT',
       `Cannot listen on ${endpoint}: the folder ${folder} does not exist. Create it first.`,
-      {
-        endpoint,
-        cause,
-      },
+      { endpoint, cause },
     );
   }
 }

@@ -2,6 +2,7 @@
 
 import { fail } from '../errors.ts';
 import { parseEndpoint } from './endpoint.ts';
+import { inprocTransport } from './inproc.ts';
 import { ipcTransport } from './ipc.ts';
 import { tcpTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';
@@ -9,6 +10,7 @@ import type { Transport } from './transport.ts';
 const TRANSPORTS: ReadonlyMap<string, Transport> = new Map([
   ['tcp', tcpTransport],
   ['ipc', ipcTransport],
+  ['inproc', inprocTransport],
 ]);
 
 /** @throws TransportError `EINVAL` for something that is no endpoint; `EPROTONOSUPPORT` for a scheme that we do not have. */
@@ -18,7 +20,7 @@ export function transportOf(endpoint: string): Transport {
   if (found !== undefined) return found;
   return fail(
     'EPROTONOSUPPORT',
-    `The transport ${JSON.stringify(transport)} of ${endpoint} is not supported; there are ${[...TRANSPORTS.keys()].join(' and ')}.`,
+    `The transport ${JSON.stringify(transport)} of ${endpoint} is not supported; there are ${[...TRANSPORTS.keys()].join(', ')}.`,
     { endpoint },
   );
 }

@@ -8,26 +8,55 @@
  */
 
 import type { Socket as NetSocket } from 'node:net';
-import { Connection, type ConnectionEnd, type ConnectionOwner } from '../connections/connection.ts';
+import type { Authenticator } from '../authenticator.ts';
+import type { ConnectionEnd, ConnectionOwner } from '../connections/connection.ts';
+import type { RawConnectionOwner } from '../connections/raw-connection.ts';
 import { TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import { Pipe, type PipeLink } from '../pipes/pipe.ts';
 import type { SocketType } from '../socket-type.ts';
 import { reconnectDelay } from './backoff.ts';
-import { rememberError, remoteAddressOf, reportEnd, serve } from './stream.ts';
+import {
+  connectionOver,
+  rememberError,
+  remoteAddressOf,
+  reportEnd,
+  reportReady,
+  type StreamConnection,
+  serve,
+} from './stream.ts';
 import type { Dialer, PipeHost } from './transport.ts';
 
+/** How a dialer gets its streams. */
+export interface StreamOpener {
+  /** Makes a net.Socket that is connecting; what cannot be is told by the net.Socket, which then closes with an error. */
+  open(): NetSocket;
+  /**
+   * What comes between the stream's connect and the first byte of the connection: a proxy is asked to connect further. Calls `done`
+   * with the bytes that came behind, or destroys the stream.
+   */
+  readonly prepare:
+    | ((socket: NetSocket, done: (rest: Buffer | undefined) => void) => void)
+    | undefined;
+  /** A connection is made or refused at once, and nobody is told of a delay (ipc, as in libzmq). */
+  readonly isInstant: boolean;
+}
+
+/** How long a proxy may take when there is no `connectTimeout`: silence would hold the dialer for ever. */
+const PREPARE_TIMEOUT_MS = 30_000;
+
 /** Keeps one stream connected. */
-export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
+export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner, PipeLink {
   readonly endpoint: string;
+  readonly options: ResolvedSocketOptions;
   readonly #host: PipeHost;
-  readonly #open: () => NetSocket;
+  readonly #opener: StreamOpener;
   readonly #ended: Promise<void>;
   #resolveEnded: () => void = () => {};
   #pipe: Pipe | undefined = undefined;
   #socket: NetSocket | undefined = undefined;
-  #connection: Connection | undefined = undefined;
+  #connection: StreamConnection | undefined = undefined;
   /** The connection's handshake is done: it, and not we, is the link under the pipe. */
   #plugged = false;
   #retry: NodeJS.Timeout | undefined = undefined;
@@ -38,16 +67,21 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
   #closing = false;
   #done = false;
 
-  /** @param open makes a net.Socket that is connecting to the endpoint. */
-  constructor(endpoint: string, host: PipeHost, open: () => NetSocket) {
+  constructor(
+    endpoint: string,
+    host: PipeHost,
+    options: ResolvedSocketOptions,
+    opener: StreamOpener,
+  ) {
     this.endpoint = endpoint;
+    this.options = options;
     this.#host = host;
-    this.#open = open;
+    this.#opener = opener;
     this.#ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    if (!host.options.immediate) {
-      this.#pipe = new Pipe(host, host.options);
+    if (!options.immediate) {
+      this.#pipe = new Pipe(host, options);
       host.attach(this.#pipe);
       this.#pipe.plug(this);
     }
@@ -58,8 +92,8 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     return this.#host.socketType;
   }
 
-  get options(): ResolvedSocketOptions {
-    return this.#host.options;
+  get authenticator(): Authenticator {
+    return this.#host.authenticator;
   }
 
   get isDone(): boolean {
@@ -91,12 +125,12 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
 
   // From the connection.
 
-  connectionReady(_connection: Connection, peer: PeerInfo): Pipe | undefined {
+  connectionReady(_connection: StreamConnection, peer: PeerInfo): Pipe | undefined {
     this.#attempt = 0;
     this.#socket?.unref();
-    this.#host.report({ type: 'handshake', address: this.endpoint, remoteAddress: peer.address });
+    reportReady(this.#host, this.endpoint, peer.address);
     if (this.#pipe === undefined && !this.#closing) {
-      this.#pipe = new Pipe(this.#host, this.#host.options);
+      this.#pipe = new Pipe(this.#host, this.options);
       this.#pipe.peer = peer;
       this.#host.attach(this.#pipe);
     }
@@ -104,7 +138,7 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     return this.#pipe;
   }
 
-  connectionClosed(_connection: Connection, end: ConnectionEnd): void {
+  connectionClosed(_connection: StreamConnection, end: ConnectionEnd): void {
     const remoteAddress =
       this.#socket === undefined ? this.endpoint : remoteAddressOf(this.#socket, this.endpoint);
     reportEnd(this.#host, this.endpoint, remoteAddress, end);
@@ -115,15 +149,17 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
   dial(): void {
     if (this.#done) return;
     this.#retry = undefined;
-    const socket = this.#open();
+    const socket = this.#opener.open();
     this.#socket = socket;
     if (this.#unsent() === 0) socket.unref();
-    const limit = this.#host.options.connectTimeout;
+    const limit = this.options.connectTimeout;
     if (limit > 0) this.#connectTimer = setTimeout(connectTimedOut, limit, socket, limit).unref();
     socket.on('error', rememberError);
-    socket.once('connect', () => this.#connected(socket));
+    socket.once('connect', () => this.#prepare(socket));
     socket.once('close', () => this.#closed(socket));
-    this.#host.report({ type: 'connect:delay', address: this.endpoint });
+    if (!this.#opener.isInstant) {
+      this.#host.report({ type: 'connect:delay', address: this.endpoint });
+    }
   }
 
   /** Ends now, whatever is unsent. */
@@ -135,17 +171,35 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     return this.#pipe?.unsent ?? 0;
   }
 
-  #connected(socket: NetSocket): void {
-    clearTimeout(this.#connectTimer);
+  #prepare(socket: NetSocket): void {
+    const { prepare } = this.#opener;
+    if (prepare === undefined) {
+      this.#connected(socket, undefined);
+      return;
+    }
+    this.#connectTimer ??= setTimeout(
+      connectTimedOut,
+      PREPARE_TIMEOUT_MS,
+      socket,
+      PREPARE_TIMEOUT_MS,
+    ).unref();
+    prepare(socket, (rest) => this.#connected(socket, rest));
+  }
+
+  /** @param rest what the peer sent already. */
+  #connected(socket: NetSocket, rest: Buffer | undefined): void {
+    this.#clearConnectTimer();
     socket.removeListener('error', rememberError); // serve() puts it back among its own
     this.#host.report({ type: 'connect', address: this.endpoint });
-    this.#connection = new Connection(socket, this, remoteAddressOf(socket, this.endpoint));
-    serve(socket, this.#connection, this.#host.options);
+    const connection = connectionOver(socket, this, remoteAddressOf(socket, this.endpoint));
+    this.#connection = connection;
+    serve(socket, connection, this.options);
+    if (rest !== undefined) connection.receive(rest);
   }
 
   /** A stream that was never connected: the connection tells of the others. */
   #closed(socket: NetSocket): void {
-    clearTimeout(this.#connectTimer);
+    this.#clearConnectTimer();
     if (this.#socket !== socket || this.#connection !== undefined) return;
     this.#host.report({ type: 'close', address: this.endpoint });
     this.#disconnected(false);
@@ -156,11 +210,11 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     this.#socket = undefined;
     this.#plugged = false;
     if (this.#done) return;
-    if (this.#host.options.immediate && !this.#closing) this.#dropPipe();
+    if (this.options.immediate && !this.#closing) this.#dropPipe();
     const { isClosed } = this.#pipe ?? { isClosed: this.#closing };
     const delay = permanent
       ? undefined
-      : reconnectDelay(this.#host.options, this.#attempt, Math.random());
+      : reconnectDelay(this.options, this.#attempt, Math.random());
     if (delay === undefined || (isClosed && this.#unsent() === 0)) {
       this.#finish();
       return;
@@ -169,6 +223,11 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     this.#retry = setTimeout(dial, delay, this).unref();
     this.#pipe?.plug(this); // wakes us if messages wait
     this.#host.report({ type: 'connect:retry', address: this.endpoint, interval: delay });
+  }
+
+  #clearConnectTimer(): void {
+    clearTimeout(this.#connectTimer);
+    this.#connectTimer = undefined;
   }
 
   /** `immediate`: what was queued goes with the connection it was queued for. */
@@ -182,7 +241,7 @@ export class StreamDialer implements Dialer, ConnectionOwner, PipeLink {
     if (this.#done) return;
     this.#done = true;
     clearTimeout(this.#retry);
-    clearTimeout(this.#connectTimer);
+    this.#clearConnectTimer();
     clearTimeout(this.#lingerTimer);
     const connection = this.#connection;
     const socket = this.#socket;

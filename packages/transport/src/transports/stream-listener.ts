@@ -3,22 +3,35 @@
  */
 
 import { createServer, type Socket as NetSocket, type Server } from 'node:net';
-import { Connection, type ConnectionEnd, type ConnectionOwner } from '../connections/connection.ts';
+import type { Authenticator } from '../authenticator.ts';
+import type { ConnectionEnd, ConnectionOwner } from '../connections/connection.ts';
+import type { RawConnectionOwner } from '../connections/raw-connection.ts';
+import { TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import { Pipe } from '../pipes/pipe.ts';
 import type { SocketType } from '../socket-type.ts';
-import { remoteAddressOf, reportEnd, serve, systemError } from './stream.ts';
+import { type ListenTarget, listenNow } from './listen-now.ts';
+import {
+  connectionOver,
+  remoteAddressOf,
+  reportEnd,
+  reportReady,
+  type StreamConnection,
+  serve,
+  systemError,
+} from './stream.ts';
 import type { Listener, PipeHost } from './transport.ts';
 
 /** Where a stream listener listens. */
 export interface ListenAddress {
-  /** For `net.Server.listen`. */
-  readonly listen:
-    | { readonly path: string }
-    | { readonly host: string; readonly port: number; readonly ipv6Only: boolean };
+  readonly target: ListenTarget;
   /** The endpoint to report, once the server listens. */
   endpointOf(server: Server): string;
+  /** Whether an endpoint is another name of the one that was reported. */
+  isAt(endpoint: string, reported: string): boolean;
+  /** Whether a peer that connected may stay. */
+  admits(socket: NetSocket): boolean;
   /** Removes what listening left on disk. */
   cleanUp(): Promise<void>;
 }
@@ -27,27 +40,74 @@ export interface ListenAddress {
  * Listens and accepts.
  *
  * @param endpoint as it was given, for error texts.
- * @throws (rejects) TransportError with the system's errno name.
+ * @param choose finds the address; what it throws is told by the monitor too.
+ * @throws (rejects) TransportError with the system's errno name, or what `choose` throws.
  */
 export async function listenStream(
   endpoint: string,
-  address: ListenAddress,
   host: PipeHost,
+  options: ResolvedSocketOptions,
+  choose: () => Promise<ListenAddress>,
 ): Promise<Listener> {
-  const server = createServer({ noDelay: true });
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ ...address.listen, backlog: Math.max(1, host.options.backlog) }, resolve);
-    });
+    const address = await choose();
+    const server = createServer({ noDelay: true });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ ...address.target, backlog: backlogOf(options) }, resolve);
+      });
+    } catch (cause) {
+      abandon(address, endpoint, host);
+      throw cause;
+    }
+    server.removeAllListeners('error');
+    return new StreamListener(server, address, host, options);
   } catch (cause) {
-    const error = systemError(cause, `Cannot listen on ${endpoint}`, endpoint);
-    host.report({ type: 'bind:error', address: endpoint, error });
-    throw error;
+    return refuseBind(cause, endpoint, host);
   }
-  server.removeAllListeners('error');
-  server.unref();
-  return new StreamListener(server, address, host);
+}
+
+/** As {@link listenStream}, before it returns. @throws TransportError as there; `ENOTSUP` where the runtime cannot. */
+export function listenStreamNow(
+  endpoint: string,
+  host: PipeHost,
+  options: ResolvedSocketOptions,
+  choose: () => ListenAddress,
+): Listener {
+  try {
+    const address = choose();
+    const server = createServer({ noDelay: true });
+    try {
+      listenNow(server, address.target, backlogOf(options), endpoint);
+    } catch (cause) {
+      abandon(address, endpoint, host);
+      throw cause;
+    }
+    return new StreamListener(server, address, host, options);
+  } catch (cause) {
+    return refuseBind(cause, endpoint, host);
+  }
+}
+
+/** libzmq gives 0 to the system, which then keeps one; to Node 0 means its own default. */
+function backlogOf(options: ResolvedSocketOptions): number {
+  return Math.max(1, options.backlog);
+}
+
+/** Listening failed after an address was found. */
+function abandon(address: ListenAddress, endpoint: string, host: PipeHost): void {
+  void address.cleanUp();
+  host.report({ type: 'close', address: endpoint });
+}
+
+function refuseBind(cause: unknown, endpoint: string, host: PipeHost): never {
+  const error =
+    cause instanceof TransportError
+      ? cause
+      : systemError(cause, `Cannot listen on ${endpoint}`, endpoint);
+  host.report({ type: 'bind:error', address: endpoint, error });
+  throw error;
 }
 
 /** An accepted connection and, once its handshake is done, its pipe. */
@@ -56,20 +116,28 @@ interface Accepted {
   pipe: Pipe | undefined;
 }
 
-class StreamListener implements Listener, ConnectionOwner {
+class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
   readonly endpoint: string;
+  readonly options: ResolvedSocketOptions;
   readonly #server: Server;
   readonly #address: ListenAddress;
   readonly #host: PipeHost;
-  readonly #accepted = new Map<Connection, Accepted>();
+  readonly #accepted = new Map<StreamConnection, Accepted>();
   #closing: Promise<void> | undefined = undefined;
   #lastOneEnded: () => void = () => {};
 
-  constructor(server: Server, address: ListenAddress, host: PipeHost) {
+  constructor(
+    server: Server,
+    address: ListenAddress,
+    host: PipeHost,
+    options: ResolvedSocketOptions,
+  ) {
+    this.options = options;
     this.#server = server;
     this.#address = address;
     this.#host = host;
     this.endpoint = address.endpointOf(server);
+    server.unref();
     server.on('error', (error) =>
       host.report({ type: 'accept:error', address: this.endpoint, error }),
     );
@@ -81,8 +149,13 @@ class StreamListener implements Listener, ConnectionOwner {
     return this.#host.socketType;
   }
 
-  get options(): ResolvedSocketOptions {
-    return this.#host.options;
+  get authenticator(): Authenticator {
+    return this.#host.authenticator;
+  }
+
+  /** Whether an endpoint names this listener: by the address it reported, or by another name of it. */
+  isAt(endpoint: string): boolean {
+    return endpoint === this.endpoint || this.#address.isAt(endpoint, this.endpoint);
   }
 
   close(linger: number): Promise<void> {
@@ -90,18 +163,18 @@ class StreamListener implements Listener, ConnectionOwner {
     return this.#closing;
   }
 
-  connectionReady(connection: Connection, peer: PeerInfo): Pipe | undefined {
+  connectionReady(connection: StreamConnection, peer: PeerInfo): Pipe | undefined {
     const accepted = this.#accepted.get(connection);
     if (accepted === undefined) return undefined;
-    const pipe = new Pipe(this.#host, this.#host.options);
+    const pipe = new Pipe(this.#host, this.options);
     pipe.peer = peer;
     accepted.pipe = pipe;
-    this.#host.report({ type: 'handshake', address: this.endpoint, remoteAddress: peer.address });
+    reportReady(this.#host, this.endpoint, peer.address);
     this.#host.attach(pipe);
     return pipe;
   }
 
-  connectionClosed(connection: Connection, end: ConnectionEnd): void {
+  connectionClosed(connection: StreamConnection, end: ConnectionEnd): void {
     const accepted = this.#accepted.get(connection);
     if (accepted === undefined) return;
     this.#accepted.delete(connection);
@@ -113,10 +186,25 @@ class StreamListener implements Listener, ConnectionOwner {
   #accept(socket: NetSocket): void {
     socket.unref();
     const remoteAddress = remoteAddressOf(socket, this.endpoint);
-    const connection = new Connection(socket, this, remoteAddress);
+    if (!this.#address.admits(socket)) {
+      this.#refuse(socket, remoteAddress);
+      return;
+    }
+    const connection = connectionOver(socket, this, remoteAddress);
     this.#accepted.set(connection, { remoteAddress, pipe: undefined });
     this.#host.report({ type: 'accept', address: this.endpoint, remoteAddress });
-    serve(socket, connection, this.#host.options);
+    serve(socket, connection, this.options);
+  }
+
+  #refuse(socket: NetSocket, remoteAddress: string): void {
+    socket.on('error', ignore);
+    socket.destroy();
+    const error = new TransportError(
+      'EACCES',
+      `The peer ${remoteAddress} matches no tcpAcceptFilter.`,
+      { endpoint: this.endpoint },
+    );
+    this.#host.report({ type: 'accept:error', address: this.endpoint, remoteAddress, error });
   }
 
   async #close(linger: number): Promise<void> {
@@ -135,3 +223,6 @@ class StreamListener implements Listener, ConnectionOwner {
     this.#host.report({ type: 'close', address: this.endpoint });
   }
 }
+
+/** Of a peer that is refused, nothing is of interest. */
+function ignore(): void {}

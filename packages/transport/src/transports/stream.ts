@@ -7,20 +7,36 @@
  */
 
 import type { Socket as NetSocket } from 'node:net';
-import type { Connection, ConnectionEnd } from '../connections/connection.ts';
+import { Connection, type ConnectionEnd, type ConnectionOwner } from '../connections/connection.ts';
+import { RawConnection, type RawConnectionOwner } from '../connections/raw-connection.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PipeHost } from './transport.ts';
+import { limitUnsent } from './unsent-limit.ts';
 
 const kConnection = Symbol('connection');
 const kError = Symbol('error');
 
-type ServedSocket = NetSocket & { [kConnection]?: Connection; [kError]?: Error };
+/** What goes on over a stream: ZMTP, or nothing but bytes. */
+export type StreamConnection = Connection | RawConnection;
+
+type ServedSocket = NetSocket & { [kConnection]?: StreamConnection; [kError]?: Error };
+
+/** The connection that fits the owner's socket type, not yet started. @param address the peer's. */
+export function connectionOver(
+  socket: NetSocket,
+  owner: ConnectionOwner & RawConnectionOwner,
+  address: string,
+): StreamConnection {
+  return owner.socketType === 'STREAM'
+    ? new RawConnection(socket, owner, address)
+    : new Connection(socket, owner, address);
+}
 
 /** Puts the connection on the stream and starts its handshake. The stream is connected. */
 export function serve(
   socket: NetSocket,
-  connection: Connection,
+  connection: StreamConnection,
   options: ResolvedSocketOptions,
 ): void {
   const served: ServedSocket = socket;
@@ -32,6 +48,9 @@ export function serve(
   socket.on('drain', onDrain);
   socket.on('error', rememberError);
   socket.on('close', onClose);
+  if (options.tcpMaxRetransmitTimeout > 0 && socket.remoteAddress !== undefined) {
+    limitUnsent(socket, options.tcpMaxRetransmitTimeout);
+  }
   connection.start();
 }
 
@@ -50,6 +69,12 @@ export function remoteAddressOf(socket: NetSocket, endpoint: string): string {
   const { remoteAddress, remotePort } = socket;
   if (remoteAddress === undefined) return endpoint;
   return `tcp://${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+}
+
+/** Tells the monitor that both sides are ready. STREAM has no handshake to tell of. */
+export function reportReady(host: PipeHost, address: string, remoteAddress: string): void {
+  if (host.socketType === 'STREAM') return;
+  host.report({ type: 'handshake', address, remoteAddress });
 }
 
 /** Tells the monitor how a connection ended, in libzmq's words. */

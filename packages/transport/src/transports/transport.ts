@@ -5,6 +5,8 @@
  * `attach` of a dialer's pipe, which happens inside `connect`.
  */
 
+import type { Authenticator } from '../authenticator.ts';
+import type { Context } from '../context.ts';
 import type { MonitorEvent } from '../monitor-event.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { Pipe, PipeSink } from '../pipes/pipe.ts';
@@ -15,8 +17,10 @@ export interface PipeHost extends PipeSink {
   readonly socketType: SocketType;
   /** A dialer tries again after a fault of the peer, too. */
   readonly redialsAfterFaults: boolean;
-  /** As they are now: each bind, connect and new connection reads them once. */
-  readonly options: ResolvedSocketOptions;
+  /** The scope of inproc names. */
+  readonly context: Context;
+  /** For mechanisms that ask before they let a peer in. */
+  readonly authenticator: Authenticator;
   /** A new pipe; messages may be written to it from here on. */
   attach(pipe: Pipe): void;
   /** Something happened that a monitor may want to know. Never throws. */
@@ -34,6 +38,13 @@ export interface Listener {
    * @param linger how long queued messages may still be sent, ms; 0 drops them; -1 no limit.
    */
   close(linger: number): Promise<void>;
+  /**
+   * Where connections outlive an unbind (inproc): frees the address at once and leaves the connections alone, which end by
+   * `close` at the latest. Resolves when none of them is left. Without it an unbind is a `close`.
+   */
+  release?(): Promise<void>;
+  /** Whether another way of writing this listener's endpoint was given: `tcp://localhost:5555`. */
+  isAt?(endpoint: string): boolean;
 }
 
 /** What connect() leaves behind: it keeps one connection up. */
@@ -46,13 +57,18 @@ export interface Dialer {
   close(linger: number): Promise<void>;
 }
 
-/** One scheme. */
+/**
+ * One scheme. `options` are those of the socket at the time of the call; they hold for every connection that comes of it,
+ * also when the socket's options change later.
+ */
 export interface Transport {
   /**
    * @throws (rejects) TransportError `EINVAL` for a malformed address; `EADDRINUSE`, `EADDRNOTAVAIL`, `ENODEV`, `EACCES`,
    *   `ENOENT`, `ENAMETOOLONG` from the system.
    */
-  bind(endpoint: string, host: PipeHost): Promise<Listener>;
+  bind(endpoint: string, host: PipeHost, options: ResolvedSocketOptions): Promise<Listener>;
+  /** As bind, but before it returns. @throws TransportError as bind; `ENOTSUP` where the runtime cannot. */
+  bindSync(endpoint: string, host: PipeHost, options: ResolvedSocketOptions): Listener;
   /** Network problems are told by the monitor, not here. @throws TransportError `EINVAL` for a malformed address. */
-  connect(endpoint: string, host: PipeHost): Dialer;
+  connect(endpoint: string, host: PipeHost, options: ResolvedSocketOptions): Dialer;
 }

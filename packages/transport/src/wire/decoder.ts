@@ -11,7 +11,13 @@
 
 import { constants } from 'node:buffer';
 import { ProtocolError } from '../errors.ts';
-import { FLAG_LONG, FLAGS_RESERVED, LONG_HEADER_BYTES, SHORT_HEADER_BYTES } from './frame.ts';
+import {
+  FLAG_COMMAND,
+  FLAG_LONG,
+  FLAGS_RESERVED,
+  LONG_HEADER_BYTES,
+  SHORT_HEADER_BYTES,
+} from './frame.ts';
 
 /** The one listener of a decoder. */
 export interface FrameSink {
@@ -46,6 +52,7 @@ export class FrameDecoder {
   /** How much of the size field or of the spanning body is there. */
   #filled = 0;
   #body: Buffer | undefined = undefined;
+  #toleratesUnflagged = false;
   #halted = false;
   #stopped = false;
   #rest: Buffer | undefined = undefined;
@@ -59,6 +66,14 @@ export class FrameDecoder {
   /** Another limit, from the next frame on. */
   limit(maxMessageSize: number): void {
     this.#maxBodyBytes = maxMessageSize < 0 ? constants.MAX_LENGTH : maxMessageSize;
+  }
+
+  /**
+   * For publishers: libzmq up to 4.3.4 writes the commands of topics with 246 to 255 bytes with an eight-byte size and without
+   * the flag that says so. Nobody sends a command of no bytes, so one that seems to be empty is taken for such a frame.
+   */
+  expectUnflaggedCommands(): void {
+    this.#toleratesUnflagged = true;
   }
 
   /** True while frames wait in the decoder because the sink called {@link halt}. */
@@ -139,13 +154,12 @@ export class FrameDecoder {
         this.#state = SHORT_SIZE;
         return start + 1;
       }
+      if (this.#isUnflagged(chunk[start + 1] as number)) return this.#startLongSize(start + 1);
       this.#startBody(chunk[start + 1] as number); // start + 1 < end
       return this.#bodyInChunk(chunk, start + SHORT_HEADER_BYTES, end);
     }
     if (start + LONG_HEADER_BYTES > end) {
-      this.#state = LONG_SIZE;
-      this.#filled = 0;
-      return start + 1;
+      return this.#startLongSize(start + 1);
     }
     this.#startBody(readSize(chunk, start + 1));
     return this.#bodyInChunk(chunk, start + LONG_HEADER_BYTES, end);
@@ -158,7 +172,18 @@ export class FrameDecoder {
     return stop;
   }
 
+  #isUnflagged(size: number): boolean {
+    return size === 0 && this.#toleratesUnflagged && this.#flags === FLAG_COMMAND;
+  }
+
+  #startLongSize(offset: number): number {
+    this.#state = LONG_SIZE;
+    this.#filled = 0;
+    return offset;
+  }
+
   #shortSize(chunk: Buffer, offset: number): number {
+    if (this.#isUnflagged(chunk[offset] as number)) return this.#startLongSize(offset);
     this.#startBody(chunk[offset] as number); // offset < end
     return offset + 1;
   }

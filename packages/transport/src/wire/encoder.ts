@@ -8,7 +8,6 @@
 
 import type { Message } from '../message.ts';
 import {
-  FLAG_COMMAND,
   FLAG_LONG,
   FLAG_MORE,
   LONG_HEADER_BYTES,
@@ -58,11 +57,11 @@ export function encodeBatch(batch: readonly Message[], count: number, bytes: num
   return chunks;
 }
 
-/** A command frame around `body` (name length, name and data, see `command.ts`). */
-export function encodeCommandFrame(body: Buffer): Buffer {
+/** One frame around `body`, which is copied. @param flags COMMAND or none; LONG is added where it is needed. */
+export function encodeFrame(body: Buffer, flags: number): Buffer {
   const header = body.length > SHORT_BODY_MAX ? LONG_HEADER_BYTES : SHORT_HEADER_BYTES;
   const frame = Buffer.allocUnsafe(header + body.length);
-  body.copy(frame, writeHeader(frame, 0, FLAG_COMMAND, body.length));
+  body.copy(frame, writeHeader(frame, 0, flags, body.length));
   return frame;
 }
 

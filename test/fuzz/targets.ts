@@ -1,0 +1,35 @@
+import type { FuzzTarget } from './target.ts';
+import { carried, commands, encoder, metadata, subscriptions } from './targets/codecs.ts';
+import { curveBoxes, curveHandshake, curveInsider, curveTraffic } from './targets/curve.ts';
+import { decoder } from './targets/decoder.ts';
+import { binds, connects, parses } from './targets/endpoints.ts';
+import { handshake } from './targets/handshake.ts';
+import { options } from './targets/options.ts';
+import { rawStream } from './targets/raw-stream.ts';
+import { sharedRing } from './targets/shared-ring.ts';
+import { socks } from './targets/socks.ts';
+import { z85 } from './targets/z85.ts';
+import { zapHandler, zapReplies } from './targets/zap.ts';
+export const TARGETS: readonly FuzzTarget[] = [
+  decoder,
+  commands,
+  metadata,
+  encoder,
+  subscriptions,
+  carried,
+  z85,
+  handshake,
+  zapReplies,
+  zapHandler,
+  curveHandshake,
+  curveInsider,
+  curveTraffic,
+  curveBoxes,
+  parses,
+  connects,
+  binds,
+  options,
+  socks,
+  rawStream,
+  sharedRing,
+];
