@@ -3,7 +3,6 @@
  *
  *   npx tsx examples/05-pipeline/worker.ts [jobs] [collector]
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Pull, Push } from '@zscale/transport';
 
 const [jobs = 'tcp://127.0.0.1:5558', collector = 'tcp://127.0.0.1:5559'] = process.argv.slice(2);
@@ -21,7 +20,6 @@ for await (const [job] of source) {
   const primes = countPrimes(from, to);
   const ms = performance.now() - start;
   await sink.send(JSON.stringify({ worker, primes, ms, of }));
-  await nextTurn(); // a result leaves when Node gets its turn: before the next job, not after the last
 }
 
 function countPrimes(from: number, to: number): number {

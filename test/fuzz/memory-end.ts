@@ -72,7 +72,7 @@ export class MemoryEnd implements ConnectionOwner, PipeSink {
 
   connectionClosed(_connection: Connection, end: ConnectionEnd): void {
     if (this.end !== undefined) throw new Error('it was closed twice');
-    if (!this.stream.isDestroyed) throw new Error('it was closed and its stream was not');
+    if (!this.stream.isEnded) throw new Error('it was closed and its stream was not');
     if (end.duringHandshake === this.#isReady)
       throw new Error(`it was ${this.#isReady ? '' : 'not '}ready and says the opposite`);
     this.end = end;

@@ -29,6 +29,7 @@ export class MemoryStream implements ByteStream {
   #ending: (() => void) | undefined = undefined;
   #ended = false;
   #leave: Leave | undefined = undefined;
+  /** By the connection, which must not write any more; into a stream that the other side closed anybody may have written. */
   #destroyed = false;
   #closed = false;
   /** What a connection must not do. */
@@ -45,12 +46,17 @@ export class MemoryStream implements ByteStream {
   }
 
   get isDestroyed(): boolean {
-    return this.#destroyed;
+    return this.#destroyed || this.#closed;
+  }
+
+  /** Nothing is read, so an end behind what was sent is not seen either. */
+  get isPaused(): boolean {
+    return this.#paused;
   }
 
   /** The connection closed its side, or all. */
   get isEnded(): boolean {
-    return this.#ended || this.#destroyed;
+    return this.#ended || this.isDestroyed;
   }
 
   // For the connection.
@@ -133,8 +139,10 @@ export class MemoryStream implements ByteStream {
     return acted;
   }
 
-  /** After the last pump: what is out of balance. */
+  /** After the connection's end: the stream must end with it, and nothing be out of balance. */
   checkManners(): void {
+    for (let i = 0; i < 3; i++) this.pump();
+    if (!this.isDestroyed) this.misuse.push('left its stream open');
     if (this.#corks !== 0) this.misuse.push(`corked ${this.#corks} times more than uncorked`);
     if (this.misuse.length > 0) throw new Error(`the connection ${this.misuse.join('; ')}`);
   }
@@ -158,7 +166,8 @@ export class MemoryStream implements ByteStream {
 
   #close(error: Error | undefined): boolean {
     this.#closed = true;
-    this.#destroyed = true;
+    this.#ending?.();
+    this.#ending = undefined;
     this.#user?.streamClosed(error);
     return true;
   }

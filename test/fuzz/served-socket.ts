@@ -53,7 +53,7 @@ export class ServedPeer implements ConnectionOwner {
 
   connectionClosed(_connection: Connection | RawConnection, end: ConnectionEnd): void {
     if (this.end !== undefined) throw new Error('it was closed twice');
-    if (!this.stream.isDestroyed) throw new Error('it was closed and its stream was not');
+    if (!this.stream.isEnded) throw new Error('it was closed and its stream was not');
     checkConnectionErrorOf(end);
     this.end = end;
     this.#pipe?.end();
@@ -73,7 +73,6 @@ export class ServedPeer implements ConnectionOwner {
   /** For the end of a run. */
   close(): void {
     this.connection.destroy();
-    this.stream.pump();
     this.stream.checkManners();
   }
 }

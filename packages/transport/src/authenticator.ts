@@ -8,6 +8,11 @@ export interface Authenticator {
   /** Whether a handler is bound to `inproc://zeromq.zap.01` now. */
   readonly present: boolean;
   /**
+   * Calls `known` once {@link present} can be relied on: at once, or when the other threads of the process have been asked.
+   * Left out where it always can.
+   */
+  whenKnown?(known: () => void): void;
+  /**
    * Sends a ZAP request.
    *
    * @param request the frames from the version on, without the delimiter.

@@ -77,7 +77,7 @@ export class ProtocolError extends Error {
   }
 }
 
-/** The peer refused us with a ZMTP ERROR command (RFC 37, section "The NULL mechanism"). */
+/** A ZAP handler refused: the peer's, told by a ZMTP ERROR command (RFC 37), or our own. */
 export class AuthError extends Error {
   override readonly name: string = 'AuthError';
   /** ZAP status (RFC 27): 300 try again, 400 refused, 500 the handler failed. */
@@ -85,7 +85,7 @@ export class AuthError extends Error {
 
   constructor(status: 300 | 400 | 500) {
     super(
-      `The peer refused the connection with status ${status}. Check the credentials or the peer's access rules.`,
+      `The connection was refused with status ${status} by a ZAP handler, ours or the peer's. Check the credentials and its rules.`,
     );
     this.status = status;
   }

@@ -70,3 +70,4 @@ export { Subscriber } from './sockets/subscriber.ts';
 export { XPublisher } from './sockets/xpublisher.ts';
 export { XSubscriber } from './sockets/xsubscriber.ts';
 export type { PipeHost } from './transports/transport.ts';
+export { decodeZ85, encodeZ85 } from './z85.ts';

@@ -121,7 +121,7 @@ const tampering = fc.record({
 export const curveHandshake: FuzzTarget = {
   name: 'curve-handshake',
   promise: 'never is ready after any command of the handshake was changed, and shows no key',
-  runs: 250,
+  runs: 60,
   property: fc.property(tampering, ({ seed, at, change: how }) => {
     const random = randomSource(seed);
     const { server: serverKeys, client: clientKeys } = longTermKeys(random);
@@ -172,7 +172,7 @@ export const curveInsider: FuzzTarget = {
   name: 'curve-insider',
   promise:
     'throws nothing but ProtocolErrors at peers that have the right keys and put anything into the boxes',
-  runs: 200,
+  runs: 40,
   property: fc.property(
     fc.record({
       seed: fc.nat(1000),
@@ -258,7 +258,7 @@ const traffic = fc.record({
 export const curveTraffic: FuzzTarget = {
   name: 'curve-traffic',
   promise: 'opens a MESSAGE once, unchanged and in order, and nothing else',
-  runs: 500,
+  runs: 200,
   property: fc.property(traffic, ({ seed, bodies, arrivals, crafted: [count, inside] }) => {
     const key = randomSource(seed)(KEY_BYTES);
     const secret = Buffer.from(key);

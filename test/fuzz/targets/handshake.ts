@@ -123,7 +123,7 @@ export const handshake: FuzzTarget = {
   name: 'handshake',
   promise:
     'ends any conversation with a known error or in order, once, and delivers nothing before both sides are ready',
-  runs: 250,
+  runs: 100,
   property: fc.asyncProperty(conversation, (input) => withoutStrays(() => converse(input))),
 };
 
@@ -166,7 +166,6 @@ async function converse(input: Conversation): Promise<void> {
   await turn();
   // A paused stream ends behind what is read; whatever is left of it ends here.
   ours.connection.destroy();
-  ours.stream.pump();
 
   ok(ours.end !== undefined, 'it never ended');
   ours.stream.checkManners();

@@ -141,6 +141,7 @@ async function ask(input: { role: string; replies: Buffer[][]; leaves: boolean }
     if (isPlain) strictEqual(welcomed, expected);
   } finally {
     server.connection.destroy();
+    server.stream.checkManners();
     client.close();
     handler.close();
     await handler.ended;

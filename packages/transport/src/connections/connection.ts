@@ -11,6 +11,7 @@
 
 import type { Authenticator } from '../authenticator.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
+import { checkSecurity } from '../mechanisms/create-mechanism.ts';
 import type { Mechanism } from '../mechanisms/mechanism.ts';
 import type { Message } from '../message.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
@@ -354,7 +355,8 @@ export class Connection
     this.#writer.close();
     this.#message = undefined;
     this.#pipe = undefined;
-    this.#stream.destroy();
+    if (error instanceof AuthError) sayWhy(this.#stream);
+    else this.#stream.destroy();
     const permanent = error instanceof ProtocolError || error instanceof AuthError;
     this.#owner.connectionClosed(this, { error, permanent, duringHandshake });
   }
@@ -364,6 +366,24 @@ function handshakeLimit(maxMessageSize: number): number {
   return maxMessageSize < 0
     ? HANDSHAKE_FRAME_BYTES
     : Math.min(maxMessageSize, HANDSHAKE_FRAME_BYTES);
+}
+
+/** The peer is told that it was refused: what was written goes out before the end. */
+function sayWhy(stream: ByteStream): void {
+  const timer = setTimeout(() => stream.destroy(), FAREWELL_MS).unref();
+  stream.end(() => {
+    clearTimeout(timer);
+    stream.destroy();
+  });
+}
+
+/**
+ * Refuses options of security with which no handshake could succeed. For those who make connections, before the first.
+ *
+ * @throws TransportError `EINVAL`.
+ */
+export function checkConnectionOptions(options: ResolvedSocketOptions): void {
+  checkSecurity(options);
 }
 
 function lost(text: string): TransportError {

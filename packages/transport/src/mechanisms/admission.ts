@@ -1,7 +1,8 @@
 /**
  * The question whether one peer may come in, from the mechanism that has its credentials to the ZAP handler and back.
  *
- *   IDLE -> ASKED -> DECIDED         IDLE -> DECIDED where no handler is to be asked
+ *   IDLE -> LOOKING -> ASKED -> DECIDED         LOOKING: for a handler, which may be in another thread
+ *     \--------\-------------> DECIDED          where none is to be asked, or there is none
  *
  * It tells a refusal to the peer (400 and 500; 300 means "later", and says nothing) and to the connection, so that a mechanism
  * only goes on when its peer is admitted. A handler that never answers is the handshake's limit of time to end.
@@ -10,7 +11,7 @@
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import type { Mechanism, MechanismOutput, MechanismSetup } from './mechanism.ts';
 import { encodeError, type RefusalStatus } from './refusals.ts';
-import { decodeZapReply, encodeZapRequest, ZAP_ENDPOINT, zapCourse } from './zap.ts';
+import { decodeZapReply, encodeZapRequest, mayAskZap, ZAP_ENDPOINT, zapCourse } from './zap.ts';
 
 /** The mechanism that asks. */
 export interface AdmissionOwner {
@@ -28,6 +29,7 @@ export class Admission {
   readonly #setup: MechanismSetup;
   readonly #encodeError: (status: RefusalStatus) => Buffer;
   #withdraw: (() => void) | undefined = undefined;
+  #closed = false;
 
   /** @param errorEncoder makes the ERROR command; PLAIN has one of its own. */
   constructor(
@@ -46,6 +48,28 @@ export class Admission {
 
   /** Asks, or decides alone where the options say so. @param credentials frames of the request, by mechanism (RFC 27). */
   ask(credentials: readonly Buffer[]): void {
+    const { authenticator } = this.#setup;
+    if (authenticator.whenKnown === undefined || !mayAskZap(this.#mechanism, this.#setup)) {
+      this.#takeCourse(credentials);
+      return;
+    }
+    let isLater = false;
+    authenticator.whenKnown(() => {
+      if (this.#closed) return;
+      if (isLater) this.#failOnThrow(() => this.#takeCourse(credentials));
+      else this.#takeCourse(credentials);
+    });
+    isLater = true;
+  }
+
+  /** Withdraws the question. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#withdraw?.();
+    this.#withdraw = undefined;
+  }
+
+  #takeCourse(credentials: readonly Buffer[]): void {
     const course = zapCourse(this.#mechanism, this.#setup);
     if (course === 'admit') {
       this.#owner.admitted(NO_PROPERTIES);
@@ -62,21 +86,21 @@ export class Admission {
     }
   }
 
-  /** Withdraws the question. Idempotent. */
-  close(): void {
-    this.#withdraw?.();
-    this.#withdraw = undefined;
-  }
-
   #answered(reply: Buffer[] | undefined): void {
     if (this.#withdraw === undefined) return; // withdrawn or answered already: nobody is let in by a second answer
     this.#withdraw = undefined;
-    try {
+    this.#failOnThrow(() => {
       const { status, properties } = decodeZapReply(reply);
       if (status === 200) this.#owner.admitted(properties);
       else this.#refuse(status);
+    });
+  }
+
+  /** For what happens outside of `receiveCommand`, where nobody below us waits for what we throw. */
+  #failOnThrow(step: () => void): void {
+    try {
+      step();
     } catch (error) {
-      // Nobody below us is waiting for what we throw: this is not inside `receiveCommand`.
       if (!(error instanceof ProtocolError)) throw error;
       this.#output.fail(error);
     }

@@ -14,7 +14,7 @@ export interface MechanismOutput {
   sendCommand(body: Buffer): void;
   /** The handshake is done: the peer's properties by name. Called once; not after `fail`. */
   ready(metadata: ReadonlyMap<string, Buffer>): void;
-  /** The handshake failed: a ProtocolError or AuthError. Called once; the connection ends. */
+  /** The handshake failed: a ProtocolError or AuthError, or a TransportError for our own part. Called once; the connection ends. */
   fail(error: Error): void;
 }
 

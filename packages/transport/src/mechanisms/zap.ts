@@ -40,12 +40,18 @@ export interface ZapVerdict {
  * and not set. Without a handler PLAIN refuses, and the others do where a domain is set and enforced (`ZMQ_ZAP_ENFORCE_DOMAIN`).
  */
 export function zapCourse(mechanism: Mechanism['name'], setup: MechanismSetup): ZapCourse {
-  const { zapDomain, zapEnforceDomain } = setup.options;
-  const hasDomain = zapDomain !== null;
-  const asks = mechanism === 'PLAIN' || hasDomain || (mechanism === 'CURVE' && !zapEnforceDomain);
-  if (!asks) return 'admit';
+  const { zapEnforceDomain } = setup.options;
+  if (!mayAskZap(mechanism, setup)) return 'admit';
   if (setup.authenticator.present) return 'ask';
   return mechanism === 'PLAIN' || zapEnforceDomain ? 'refuse' : 'admit';
+}
+
+/** Whether a handler is asked where there is one. */
+export function mayAskZap(mechanism: Mechanism['name'], setup: MechanismSetup): boolean {
+  const { zapDomain, zapEnforceDomain } = setup.options;
+  return (
+    mechanism === 'PLAIN' || zapDomain !== null || (mechanism === 'CURVE' && !zapEnforceDomain)
+  );
 }
 
 /** The frames of a request, without the delimiter. */

@@ -11,7 +11,7 @@ import type { Context } from '../context.ts';
 import { EMPTY_FRAME } from '../message.ts';
 import { type ResolvedSocketOptions, resolveSocketOptions } from '../options.ts';
 import type { Pipe } from '../pipes/pipe.ts';
-import { inprocTransport, isInprocBound } from '../transports/inproc.ts';
+import { inprocTransport, isInprocBound, whenInprocKnown } from '../transports/inproc.ts';
 import type { Dialer, PipeHost } from '../transports/transport.ts';
 
 /** Where handlers are bound (RFC 27). */
@@ -33,6 +33,10 @@ export class ZapClient implements Authenticator {
 
   get present(): boolean {
     return isInprocBound(this.#context, ZAP_ENDPOINT);
+  }
+
+  whenKnown(known: () => void): void {
+    whenInprocKnown(this.#context, ZAP_ENDPOINT, known);
   }
 
   ask(request: Buffer[], answered: (reply: Buffer[] | undefined) => void): () => void {

@@ -6,6 +6,7 @@
  *
  *   hello/here   who is there                        claim/claimed   may I bind this name?
  *   seek/bound   who has this name? I do             dial            connect me; answered on the wire of the two threads
+ *   whose/owner  do you have this name? yes or no
  *   gone/dead    I end; that thread has ended
  *
  * Opening costs about 1 ms once, at the first inproc bind or connect of the default context; nothing of it holds a process.
@@ -75,7 +76,13 @@ type ThreadMessage = { readonly from: Member } & (
   | { readonly type: 'here'; readonly to: string }
   | { readonly type: 'dead'; readonly threadId: number }
   | { readonly type: 'claim'; readonly name: string; readonly since: bigint }
-  | { readonly type: 'seek' | 'bound'; readonly name: string }
+  | { readonly type: 'seek' | 'bound' | 'whose'; readonly name: string }
+  | {
+      readonly type: 'owner';
+      readonly to: string;
+      readonly name: string;
+      readonly isOwner: boolean;
+    }
   | {
       readonly type: 'claimed';
       readonly to: string;
@@ -92,6 +99,16 @@ type ThreadMessage = { readonly from: Member } & (
     }
 );
 
+/** What is known of a name that somebody here wants to know about. */
+interface Trace {
+  /** Threads that have bound it. */
+  readonly owners: Set<string>;
+  /** Settled when all have answered. */
+  readonly question: InprocClaim;
+  /** Who waits for that; undefined afterwards. */
+  waiting: Array<() => void> | undefined;
+}
+
 /** A message without its sender, distributed over the union. */
 type Unsigned<M> = M extends unknown ? Omit<M, 'from'> : never;
 
@@ -103,6 +120,7 @@ export class InprocThreads {
   readonly #openedAt: number = performance.now();
   readonly #members = new Map<string, Member>();
   readonly #claims = new Map<string, InprocClaim>();
+  readonly #traces = new Map<string, Trace>();
   readonly #pairs = new Map<string, ThreadPair>();
   #watch: NodeJS.Timeout | undefined = undefined;
   #dials = 0;
@@ -128,16 +146,33 @@ export class InprocThreads {
    * @returns whether the name is free.
    */
   async claim(name: string): Promise<boolean> {
-    for (const { key, task } of [...this.#members.values()]) {
-      if (!isTaskAlive(task)) this.#forget(key);
-    }
-    const rollCallMs = this.#openedAt + ROLL_CALL_MS - performance.now();
-    const claim = new InprocClaim(this.#members.keys(), rollCallMs);
+    const claim = this.#question();
     this.#claims.set(name, claim);
     this.#post({ type: 'claim', name, since: claim.since });
     const isFree = await claim.isFree;
     this.#claims.delete(name);
     return isFree;
+  }
+
+  /** Whether another thread has bound the name, as far as is known: see {@link lookFor}. */
+  isBound(name: string): boolean {
+    const owners = this.#traces.get(name)?.owners;
+    if (owners === undefined || owners.size === 0) return false;
+    this.#forgetDead(); // a thread that was ended says no word
+    return owners.size > 0;
+  }
+
+  /** Follows a name from now on, and calls back when every thread has said whether it has it, or is too busy to. */
+  lookFor(name: string, known: () => void): void {
+    let trace = this.#traces.get(name);
+    if (trace === undefined) {
+      trace = { owners: new Set(), question: this.#question(), waiting: [] };
+      this.#traces.set(name, trace);
+      void trace.question.isFree.then(() => this.#traced(name)); // never rejects
+      this.#post({ type: 'whose', name });
+    }
+    if (trace.waiting === undefined) known();
+    else trace.waiting.push(known);
   }
 
   /** How long it may take until somebody says that it has a name, ms; 0 when nobody else is there. */
@@ -165,7 +200,9 @@ export class InprocThreads {
         this.#post({ type: 'here', to: from.key });
         break;
       case 'here':
-        for (const claim of this.#claims.values()) claim.add(from.key); // they follow our hello
+        // They follow our hello, and what we asked since.
+        for (const claim of this.#claims.values()) claim.add(from.key);
+        for (const { question } of this.#traces.values()) question.add(from.key);
         break;
       case 'gone':
         this.#memberGone(from.key);
@@ -183,7 +220,20 @@ export class InprocThreads {
       case 'seek':
         if (this.#names.has(message.name)) this.announce(message.name);
         break;
+      case 'whose':
+        this.#post({
+          type: 'owner',
+          to: from.key,
+          name: message.name,
+          isOwner: this.#names.has(message.name),
+        });
+        break;
+      case 'owner':
+        if (message.isOwner) this.#traces.get(message.name)?.owners.add(from.key);
+        this.#traces.get(message.name)?.question.answered(from.key);
+        break;
       case 'bound':
+        this.#traces.get(message.name)?.owners.add(from.key);
         this.#names.boundElsewhere(message.name, (dialer) =>
           this.#dial(from, message.name, dialer),
         );
@@ -192,6 +242,25 @@ export class InprocThreads {
         this.#accept(message);
         break;
     }
+  }
+
+  /** To all who are there, and to those who will have said so in a moment. */
+  #question(): InprocClaim {
+    this.#forgetDead();
+    return new InprocClaim(this.#members.keys(), this.#openedAt + ROLL_CALL_MS - performance.now());
+  }
+
+  #forgetDead(): void {
+    for (const { key, task } of [...this.#members.values()]) {
+      if (!isTaskAlive(task)) this.#forget(key);
+    }
+  }
+
+  #traced(name: string): void {
+    const trace = this.#traces.get(name);
+    const waiting = trace?.waiting ?? [];
+    if (trace !== undefined) trace.waiting = undefined;
+    for (const known of waiting) known();
   }
 
   /** Of two who ask at the same time the one who asked first gets the name: one clock goes for all threads. */
@@ -280,6 +349,10 @@ export class InprocThreads {
   #forget(key: string): void {
     this.#members.delete(key);
     for (const claim of this.#claims.values()) claim.answered(key);
+    for (const { owners, question } of this.#traces.values()) {
+      owners.delete(key);
+      question.answered(key);
+    }
   }
 
   #exit(): void {

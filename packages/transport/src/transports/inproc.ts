@@ -62,6 +62,16 @@ class InprocNames implements WaitingRoom, ThreadNames {
     return this.#listen(name, endpoint, host, options);
   }
 
+  /** Whether a socket of this context is bound to the name: certain in this thread, and in others once {@link whenKnown} said so. */
+  isBound(name: string): boolean {
+    return this.#listeners.has(name) || (this.#threads?.isBound(name) ?? false);
+  }
+
+  whenKnown(name: string, known: () => void): void {
+    if (this.#threads === undefined || this.#listeners.has(name)) known();
+    else this.#threads.lookFor(name, known);
+  }
+
   connect(endpoint: string, host: PipeHost, options: ResolvedSocketOptions): InprocDialer {
     const name = nameOf(endpoint);
     const self = describe(endpoint, host, options);
@@ -191,13 +201,24 @@ export const inprocTransport: Transport = {
 };
 
 /**
- * Whether a socket of this thread is bound to an inproc endpoint in this context. False for endpoints of other transports.
+ * Calls back once {@link isInprocBound} knows about the other threads, too: at once, or when they have answered, which takes
+ * 20 ms the first time and at most 1 s where one is busy.
+ *
+ * @throws TransportError `EINVAL` for what is no endpoint.
+ */
+export function whenInprocKnown(context: Context, endpoint: string, known: () => void): void {
+  namesOf(context).whenKnown(parseEndpoint(endpoint).address, known);
+}
+
+/**
+ * Whether a socket is bound to an inproc endpoint in this context. False for endpoints of other transports. See
+ * {@link whenInprocKnown} for those of other threads.
  *
  * @throws TransportError `EINVAL` for what is no endpoint.
  */
 export function isInprocBound(context: Context, endpoint: string): boolean {
   const { transport, address } = parseEndpoint(endpoint);
-  return transport === 'inproc' && (NAMES.get(context)?.has(address) ?? false);
+  return transport === 'inproc' && (NAMES.get(context)?.isBound(address) ?? false);
 }
 
 /** @throws TransportError `EINVAL` */

@@ -9,7 +9,11 @@
 
 import type { Socket as NetSocket } from 'node:net';
 import type { Authenticator } from '../authenticator.ts';
-import type { ConnectionEnd, ConnectionOwner } from '../connections/connection.ts';
+import {
+  type ConnectionEnd,
+  type ConnectionOwner,
+  checkConnectionOptions,
+} from '../connections/connection.ts';
 import type { RawConnectionOwner } from '../connections/raw-connection.ts';
 import { TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
@@ -73,6 +77,7 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
     options: ResolvedSocketOptions,
     opener: StreamOpener,
   ) {
+    checkConnectionOptions(options);
     this.endpoint = endpoint;
     this.options = options;
     this.#host = host;

@@ -4,7 +4,11 @@
 
 import { createServer, type Socket as NetSocket, type Server } from 'node:net';
 import type { Authenticator } from '../authenticator.ts';
-import type { ConnectionEnd, ConnectionOwner } from '../connections/connection.ts';
+import {
+  type ConnectionEnd,
+  type ConnectionOwner,
+  checkConnectionOptions,
+} from '../connections/connection.ts';
 import type { RawConnectionOwner } from '../connections/raw-connection.ts';
 import { TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
@@ -50,6 +54,7 @@ export async function listenStream(
   choose: () => Promise<ListenAddress>,
 ): Promise<Listener> {
   try {
+    checkConnectionOptions(options);
     const address = await choose();
     const server = createServer({ noDelay: true });
     try {
@@ -76,6 +81,7 @@ export function listenStreamNow(
   choose: () => ListenAddress,
 ): Listener {
   try {
+    checkConnectionOptions(options);
     const address = choose();
     const server = createServer({ noDelay: true });
     try {
