@@ -1,7 +1,7 @@
 /*
  * The monitor of a socket as a list: what has been told so far, in order.
  */
-import type { Dealer, Reply, Request, Router } from '@zscale/transport';
+import type { Socket } from '@zscale/transport';
 
 /** One monitor event as tests look at it. */
 export interface RecordedEvent {
@@ -29,7 +29,7 @@ const EVENT_TYPES = [
 ] as const;
 
 /** Listens to all events of `socket` from now on; the list grows as they come. */
-export function recordEvents(socket: Dealer | Reply | Request | Router): RecordedEvent[] {
+export function recordEvents(socket: Socket): RecordedEvent[] {
   const recorded: RecordedEvent[] = [];
   for (const type of EVENT_TYPES) {
     socket.events.on(type, (event) => {
