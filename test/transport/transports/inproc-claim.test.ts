@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   InprocClaim,
   ROLL_CALL_MS,
-} from '../../../packages/transport/src/transports/inproc-claim.ts';
+} from '../../../packages/transport/src/transports/inproc/inproc-claim.ts';
 
 describe('the claim of a name', () => {
   beforeEach(() => {

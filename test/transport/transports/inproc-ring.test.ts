@@ -15,7 +15,7 @@ import {
   recordBytes,
   SHARED_RING_BYTES,
   STARVED,
-} from '../../../packages/transport/src/transports/shared-ring.ts';
+} from '../../../packages/transport/src/transports/inproc/shared-ring.ts';
 
 /** Takes everything, or as much as it is told to. */
 class Sink implements RingSink {

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { queryObjects } from 'node:v8';
 import { Context, Dealer, Reply, Request, Router } from '@zscale/transport';
 import { describe, expect, it } from 'vitest';
-import { ThreadLink } from '../../../packages/transport/src/transports/inproc-thread-link.ts';
+import { ThreadLink } from '../../../packages/transport/src/transports/inproc/inproc-thread-link.ts';
 import { Thread } from '../../fixtures/threads/thread.ts';
 import { fixture, Program, ROOT } from '../../support/cli.ts';
 import { closing } from '../../support/closing.ts';

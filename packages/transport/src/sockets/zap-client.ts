@@ -11,7 +11,7 @@ import type { Context } from '../context.ts';
 import { EMPTY_FRAME } from '../message.ts';
 import { type ResolvedSocketOptions, resolveSocketOptions } from '../options.ts';
 import type { Pipe } from '../pipes/pipe.ts';
-import { inprocTransport, isInprocBound, whenInprocKnown } from '../transports/inproc.ts';
+import { inprocTransport, isInprocBound, whenInprocKnown } from '../transports/inproc/inproc.ts';
 import type { Dialer, PipeHost } from '../transports/transport.ts';
 
 /** Where handlers are bound (RFC 27). */

@@ -2,7 +2,7 @@
 
 import { fail } from '../errors.ts';
 import { parseEndpoint } from './endpoint.ts';
-import { inprocTransport } from './inproc.ts';
+import { inprocTransport } from './inproc/inproc.ts';
 import { ipcTransport } from './ipc.ts';
 import { tcpTransport } from './tcp.ts';
 import type { Transport } from './transport.ts';

@@ -9,7 +9,7 @@
  * other pipe ends. So there is nothing to linger for.
  */
 
-import type { PipeLink } from '../pipes/pipe.ts';
+import type { PipeLink } from '../../pipes/pipe.ts';
 import type { InprocPipe } from './inproc-pipe.ts';
 
 /** Messages per transfer; then others get their turn (`setImmediate`). */

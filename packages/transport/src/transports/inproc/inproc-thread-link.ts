@@ -10,9 +10,9 @@
  * reader's mark under way. As with a stream, what waits to be sent holds the thread; an idle connection does not.
  */
 
-import { Fifo } from '../fifo.ts';
-import type { Message } from '../message.ts';
-import type { PipeLink } from '../pipes/pipe.ts';
+import { Fifo } from '../../fifo.ts';
+import type { Message } from '../../message.ts';
+import type { PipeLink } from '../../pipes/pipe.ts';
 import { type CarriedMessages, packMessage, unpackMessages } from './inproc-carried.ts';
 import type { LinkOwner } from './inproc-link.ts';
 import type { InprocPipe } from './inproc-pipe.ts';

@@ -14,7 +14,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { BroadcastChannel, threadId } from 'node:worker_threads';
-import type { PeerInfo } from '../peer-info.ts';
+import type { PeerInfo } from '../../peer-info.ts';
 import { InprocClaim, ROLL_CALL_MS } from './inproc-claim.ts';
 import type { LinkOwner } from './inproc-link.ts';
 import type { InprocPipe } from './inproc-pipe.ts';

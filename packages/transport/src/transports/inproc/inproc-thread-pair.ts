@@ -7,7 +7,7 @@
  */
 
 import { BroadcastChannel } from 'node:worker_threads';
-import type { PeerInfo } from '../peer-info.ts';
+import type { PeerInfo } from '../../peer-info.ts';
 import type { CarriedMessages } from './inproc-carried.ts';
 import type { LinkWire, ThreadLink } from './inproc-thread-link.ts';
 

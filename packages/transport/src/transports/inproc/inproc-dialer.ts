@@ -9,13 +9,13 @@
  * time to say that they have it.
  */
 
-import type { ResolvedSocketOptions } from '../options.ts';
-import type { PeerInfo } from '../peer-info.ts';
-import type { PipeLink } from '../pipes/pipe.ts';
+import type { ResolvedSocketOptions } from '../../options.ts';
+import type { PeerInfo } from '../../peer-info.ts';
+import type { PipeLink } from '../../pipes/pipe.ts';
+import type { Dialer, PipeHost } from '../transport.ts';
 import { InprocPipe } from './inproc-pipe.ts';
 import type { ThreadLink } from './inproc-thread-link.ts';
 import type { ThreadDialer } from './inproc-threads.ts';
-import type { Dialer, PipeHost } from './transport.ts';
 
 /** Where dialers wait. */
 export interface WaitingRoom {

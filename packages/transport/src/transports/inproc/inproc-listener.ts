@@ -3,12 +3,12 @@
  * a stream's, inproc connections outlive an unbind.
  */
 
-import type { ResolvedSocketOptions } from '../options.ts';
-import type { PeerInfo } from '../peer-info.ts';
-import type { PipeLink } from '../pipes/pipe.ts';
+import type { ResolvedSocketOptions } from '../../options.ts';
+import type { PeerInfo } from '../../peer-info.ts';
+import type { PipeLink } from '../../pipes/pipe.ts';
+import type { Listener, PipeHost } from '../transport.ts';
 import type { LinkOwner } from './inproc-link.ts';
 import { InprocPipe } from './inproc-pipe.ts';
-import type { Listener, PipeHost } from './transport.ts';
 
 /** One bound name. */
 export class InprocListener implements Listener, LinkOwner {

@@ -8,12 +8,13 @@
  * heartbeats, `immediate` and reconnecting do not apply; a monitor is told of mismatched types only.
  */
 
-import { type Context, context as defaultContext } from '../context.ts';
-import { fail, ProtocolError } from '../errors.ts';
-import type { ResolvedSocketOptions } from '../options.ts';
-import type { PeerInfo } from '../peer-info.ts';
-import { announcesRoutingId, compatiblePeers, isCompatible } from '../socket-type.ts';
-import { parseEndpoint } from './endpoint.ts';
+import { type Context, context as defaultContext } from '../../context.ts';
+import { fail, ProtocolError } from '../../errors.ts';
+import type { ResolvedSocketOptions } from '../../options.ts';
+import type { PeerInfo } from '../../peer-info.ts';
+import { announcesRoutingId, compatiblePeers, isCompatible } from '../../socket-type.ts';
+import { parseEndpoint } from '../endpoint.ts';
+import type { Dialer, Listener, PipeHost, Transport } from '../transport.ts';
 import { InprocDialer, type WaitingRoom } from './inproc-dialer.ts';
 import { linkPipes } from './inproc-link.ts';
 import { InprocListener } from './inproc-listener.ts';
@@ -23,7 +24,6 @@ import {
   type ThreadDialer,
   type ThreadNames,
 } from './inproc-threads.ts';
-import type { Dialer, Listener, PipeHost, Transport } from './transport.ts';
 
 /** zmq_inproc(7). */
 const NAME_MAX = 256;

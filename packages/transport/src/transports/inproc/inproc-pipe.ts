@@ -4,7 +4,7 @@
  * `receiveHighWaterMark` is free, and a 0 on either side means no limit (zmq_inproc(7), "the high water mark is the sum").
  */
 
-import { Pipe, type PipeMarks, type PipeSink } from '../pipes/pipe.ts';
+import { Pipe, type PipeMarks, type PipeSink } from '../../pipes/pipe.ts';
 
 /** One half of an inproc connection; a pipe like any other before it is joined. */
 export class InprocPipe extends Pipe {

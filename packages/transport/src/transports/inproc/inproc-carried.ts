@@ -9,7 +9,7 @@
  *   layout   per message: frame count, then for each frame: which buffer, offset, length
  */
 
-import type { Message } from '../message.ts';
+import type { Message } from '../../message.ts';
 
 /** What goes over the channel: any number of messages. */
 export interface CarriedMessages {

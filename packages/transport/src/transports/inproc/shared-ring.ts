@@ -11,7 +11,7 @@
  * one's own, then look at the other's counters; `Atomics` gives the order that this needs.
  */
 
-import type { Message } from '../message.ts';
+import type { Message } from '../../message.ts';
 
 /** Bytes of a ring. A power of two; the system gives memory only to the pages that were used. */
 const RING_BYTES = 512 * 1024;
