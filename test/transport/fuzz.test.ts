@@ -8,7 +8,9 @@ import { TARGETS } from '../fuzz/targets.ts';
 const seed = randomSeed();
 
 describe('whatever comes in', () => {
-  it.each(TARGETS)('$name: $promise', async (target) => {
+  const targets = TARGETS.map((target) => [target.name, target.promise, target] as const);
+
+  it.each(targets)('%s: %s', async (_name, _promise, target) => {
     const report = await fuzz(target, { seed, runs: target.runs });
     if (report !== undefined) expect.fail(report);
   });

@@ -54,6 +54,18 @@ describe('a heartbeat', () => {
     expect([old.sent, old.ends, quiet.sent, quiet.ends]).toEqual([[], [], [], []]);
   });
 
+  it('does not give up a peer while we do not read from it', () => {
+    const { heartbeat, sent, ends } = beating({ heartbeatInterval: 100 });
+    vi.advanceTimersByTime(150); // asked, and waiting for the answer
+    heartbeat.suspend();
+    vi.advanceTimersByTime(1000);
+    expect(ends).toEqual([]);
+    expect(sent.length).toBeGreaterThan(5); // the peer hears that we live
+    heartbeat.resume();
+    vi.advanceTimersByTime(250);
+    expect(ends).toHaveLength(1);
+  });
+
   it('gives up a peer that says nothing for the timeout after a PING', () => {
     const { ends } = beating({ heartbeatInterval: 100, heartbeatTimeout: 250 });
     vi.advanceTimersByTime(349);

@@ -52,6 +52,17 @@ describe('FairQueue', () => {
     expect(queue.lastPipe).toBe(pipes[1]);
   });
 
+  it('reads what a lost peer had left before anything else, so that a peer that came back is heard in order', () => {
+    const { queue, pipes } = queueOver([3, 2]);
+    const [lost] = pipes as [Pipe, Pipe];
+    expect(texts(queue.receive() ?? [])).toEqual(['0.0']);
+    lost.end();
+    queue.retire(lost);
+    expect(queue.readable).toBe(true);
+    expect(drain(queue)).toEqual(['0.1', '0.2', '1.0', '1.1']);
+    expect(queue.readable).toBe(false);
+  });
+
   it('loses the messages of a pipe that is detached, and no others', () => {
     const { queue, pipes } = queueOver([2, 2]);
     queue.detach(pipes[0] as Pipe);
@@ -63,7 +74,7 @@ describe('FairQueue', () => {
     const [pipe] = pipes as [Pipe];
     pipe.end();
     queue.retire(pipe);
-    expect(drain(queue)).toEqual(['0.0', '1.0', '0.1']);
+    expect(drain(queue)).toEqual(['0.0', '0.1', '1.0']);
     pipe.deliver(message('never'));
     queue.activate(pipe);
     expect(queue.receive()).toBeUndefined();

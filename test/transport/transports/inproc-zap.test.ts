@@ -41,6 +41,25 @@ describe('a ZAP handler in another thread', () => {
     await thread.close();
   });
 
+  it('is waited for while its thread is too busy to say that it is there', async () => {
+    const thread = new Thread(`
+      const handler = new zscale.Reply();
+      await handler.bind('inproc://zeromq.zap.01');
+      say('bound');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500); // it answers nobody
+      for await (const [version, id] of handler) await handler.send([version, id, '400', '', '', '']);
+    `);
+    await thread.says('bound');
+    const pull = closing(new Reply({ zapDomain: 'global' }));
+    const events = recordEvents(pull);
+    const stranger = closing(new Request({ reconnectInterval: -1 }));
+    stranger.connect(await boundTo(pull, TCP_WILDCARD));
+    await until(() => countOf(events, 'disconnect') === 1);
+    expect(countOf(events, 'handshake')).toBe(0);
+    expect(countOf(events, 'handshake:error:auth')).toBe(1);
+    await thread.close();
+  });
+
   it('lets PLAIN clients in, which nobody does without it', async () => {
     const reply = closing(new Reply({ plainServer: true }));
     const events = recordEvents(reply);

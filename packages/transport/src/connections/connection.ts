@@ -58,6 +58,8 @@ const CLOSED = 4;
 const HANDSHAKE_FRAME_BYTES = 64 * 1024;
 /** What a frame costs beside its bytes, for `maxMultipartSize`: messages of endless empty frames are bounded too. */
 const FRAME_OVERHEAD_BYTES = 64;
+/** Frames of one message: a peer that sends empty ones without end would take some 50 bytes of memory for each two of its own. */
+export const FRAMES_MAX: number = 256 * 1024;
 /** After the last byte was written, the peer has this long to read it and close before we do. */
 const FAREWELL_MS = 1000;
 
@@ -151,13 +153,15 @@ export class Connection
 
   #receiveFrame(flags: number, body: Buffer): void {
     if ((flags & FLAG_COMMAND) !== 0) {
+      // A command between the frames of a message may share a chunk with them, which they keep in memory.
+      if (this.#message !== undefined && this.#maxMultipartSize >= 0) this.#countBytes(body.length);
       this.#command(body);
       return;
     }
     if (this.#maxMultipartSize >= 0) this.#countBytes(body.length);
     let message = this.#message;
     if (message === undefined) message = [body];
-    else message.push(body);
+    else if (message.push(body) > FRAMES_MAX) refuseFrames();
     if ((flags & FLAG_MORE) !== 0) {
       this.#message = message;
       return;
@@ -179,12 +183,14 @@ export class Connection
 
   pause(): void {
     this.#paused = true;
+    this.#heartbeat?.suspend();
     this.#decoder.halt();
     this.#stream.pause();
   }
 
   resume(): void {
     this.#paused = false;
+    this.#heartbeat?.resume();
     process.nextTick(resumeReceiving, this);
   }
 
@@ -366,6 +372,13 @@ function handshakeLimit(maxMessageSize: number): number {
   return maxMessageSize < 0
     ? HANDSHAKE_FRAME_BYTES
     : Math.min(maxMessageSize, HANDSHAKE_FRAME_BYTES);
+}
+
+function refuseFrames(): never {
+  throw new ProtocolError(
+    'EMSGSIZE',
+    `A message may have ${FRAMES_MAX} frames; the peer's has more. Send several messages.`,
+  );
 }
 
 /** The peer is told that it was refused: what was written goes out before the end. */

@@ -22,6 +22,8 @@ export class Heartbeat {
   readonly #ping: Buffer;
   readonly #interval: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined = undefined;
+  /** We do not read from the peer now, and so cannot hear it. */
+  #suspended = false;
 
   /** @param pings whether the peer knows PING at all: 3.1 peers do. */
   constructor(owner: HeartbeatOwner, options: ResolvedSocketOptions, pings: boolean) {
@@ -54,6 +56,17 @@ export class Heartbeat {
       this.#arm(ping.timeToLive, 'the peer was silent for its own time to live');
   }
 
+  /** The connection reads nothing more for now: that nothing is heard says nothing about the peer. */
+  suspend(): void {
+    this.#suspended = true;
+    this.heard();
+  }
+
+  /** The connection reads again. The next PING asks anew. */
+  resume(): void {
+    this.#suspended = false;
+  }
+
   stop(): void {
     clearInterval(this.#interval);
     clearTimeout(this.#expiry);
@@ -61,7 +74,7 @@ export class Heartbeat {
   }
 
   #arm(ms: number, reason: string): void {
-    if (this.#expiry !== undefined) return;
+    if (this.#expiry !== undefined || this.#suspended) return;
     this.#expiry = setTimeout(expire, ms, this.#owner, `${reason} within ${ms} ms`).unref();
   }
 }

@@ -1,5 +1,6 @@
 /** The pipes a socket reads from, in turn: one whole message from each that has any (libzmq `fq_t`). */
 
+import { Fifo } from '../fifo.ts';
 import type { Message } from '../message.ts';
 import type { Pipe } from './pipe.ts';
 import { Rotation } from './rotation.ts';
@@ -7,11 +8,14 @@ import { Rotation } from './rotation.ts';
 /** Rotates over the pipes that have messages. */
 export class FairQueue {
   readonly #rotation = new Rotation();
+  /** Pipes whose peer is gone and which still have messages: they are read first, so that a peer that came back is heard in order. */
+  readonly #retired = new Fifo<Pipe>();
   /** The pipe that the last message came from; undefined before the first. */
   lastPipe: Pipe | undefined = undefined;
 
   /** Whether some pipe has a message. */
   get readable(): boolean {
+    if (this.#retired.length > 0) return true;
     for (;;) {
       const pipe = this.#rotation.current;
       if (pipe === undefined) return false;
@@ -40,26 +44,33 @@ export class FairQueue {
     this.#rotation.detach(pipe);
   }
 
-  /** The peer of this pipe is gone: it leaves now if it is silent, or else after its last message. */
+  /** The peer of this pipe is gone: it is out of turn, and what it still had is read before anything else. */
   retire(pipe: Pipe): void {
-    if (pipe.unread === 0) this.#rotation.detach(pipe);
+    if (this.#rotation.detach(pipe) && pipe.unread > 0) this.#retired.push(pipe);
   }
 
   /** The next message in turn; `lastPipe` is where it came from. */
   receive(): Message | undefined {
+    if (this.#retired.length > 0) return this.#receiveRetired();
     for (;;) {
       const pipe = this.#rotation.current;
       if (pipe === undefined) return undefined;
       const message = pipe.read();
       if (message === undefined) {
         this.#rotation.deactivateCurrent();
-        if (pipe.isClosed) this.#rotation.detach(pipe);
         continue;
       }
       this.lastPipe = pipe;
-      if (pipe.isClosed && pipe.unread === 0) this.#rotation.detach(pipe);
-      else this.#rotation.advance();
+      this.#rotation.advance();
       return message;
     }
+  }
+
+  #receiveRetired(): Message | undefined {
+    const pipe = this.#retired.peek();
+    const message = pipe?.read();
+    if (pipe === undefined || pipe.unread === 0) this.#retired.shift();
+    this.lastPipe = pipe;
+    return message;
   }
 }

@@ -20,11 +20,14 @@ const GENERATION_MAX = 0x3fff_ffff;
 /** Topics of a leaving holder that are taken out in one go; then others get their turn (`setImmediate`). */
 const LEAVING_TOPICS = 10_000;
 
-/** How much one holder may hold. */
+/** How much may be held. */
 export interface TopicLimits {
+  /** Topics of one holder. */
   readonly topics: number;
-  /** Over all of its topics. */
+  /** Over all topics of one holder. */
   readonly bytes: number;
+  /** Topics of all holders together, each counted for each of them. Default: no limit. */
+  readonly total?: number;
 }
 
 const NO_LIMITS: TopicLimits = {
@@ -79,6 +82,8 @@ export class SubscriptionTrie<T> {
   readonly #holdings = new Map<T, Holding<T>>();
   #generation = 0;
   #nodes = 1;
+  /** Topics of all holders, those of leaving ones included. */
+  #total = 0;
 
   /** @param limits what each holder may hold. Default: no limits. */
   constructor(limits: TopicLimits = NO_LIMITS) {
@@ -97,11 +102,13 @@ export class SubscriptionTrie<T> {
     if (known !== undefined && holding.places.has(known)) return 'held';
     if (
       holding.places.size >= this.#limits.topics ||
+      this.#total >= (this.#limits.total ?? Number.POSITIVE_INFINITY) ||
       holding.bytes + topic.length > this.#limits.bytes
     ) {
       return 'refused';
     }
     this.#holdings.set(holder, holding);
+    this.#total += 1;
     const node = known ?? this.#make(topic);
     holding.bytes += topic.length;
     if (node.holdings === undefined) {
@@ -120,6 +127,7 @@ export class SubscriptionTrie<T> {
     const node = holding === undefined ? undefined : this.#find(topic);
     if (holding === undefined || node === undefined || !holding.places.has(node)) return 'unknown';
     holding.bytes -= topic.length;
+    this.#total -= 1;
     const isLast = leave(node, holding);
     if (isLast) this.#prune(node);
     if (holding.places.size === 0) this.#holdings.delete(holder);
@@ -255,6 +263,7 @@ export class SubscriptionTrie<T> {
       }
       topics += 1;
       const topic = each === undefined ? undefined : topicOf(node);
+      this.#total -= 1;
       const isLast = leave(node, holding);
       if (isLast) this.#prune(node);
       if (topic !== undefined) each?.(topic, isLast);

@@ -5,6 +5,9 @@ import type { ResolvedSocketOptions } from '../options.ts';
 import { transportOf } from '../transports/registry.ts';
 import type { Dialer, Listener, PipeHost } from '../transports/transport.ts';
 
+/** With fewer endpoints than this nobody looks whether some are done. */
+const SWEEP_MIN = 64;
+
 /** The endpoints of one socket. */
 export class EndpointSet {
   readonly #host: PipeHost;
@@ -14,6 +17,7 @@ export class EndpointSet {
   readonly #released = new Set<Listener>();
   /** Binds that are under way, so that closing waits for them. */
   readonly #binding = new Set<Promise<unknown>>();
+  #sweepAt = SWEEP_MIN;
   #closed = false;
   /** Whether anything is, or is being, bound or connected. */
   get inUse(): boolean {
@@ -96,6 +100,7 @@ export class EndpointSet {
    */
   connect(endpoint: string, options: ResolvedSocketOptions, once: boolean): void {
     const transport = transportOf(endpoint);
+    if (this.#dialers.size >= this.#sweepAt) this.#sweep();
     const dialers = this.#dialers.get(endpoint)?.filter((dialer) => !dialer.isDone) ?? [];
     if (dialers.length > 0 && once) return;
     dialers.push(transport.connect(endpoint, this.#host, options));
@@ -130,6 +135,14 @@ export class EndpointSet {
     this.#listeners.clear();
     this.#dialers.clear();
     await Promise.all(ends);
+  }
+
+  /** Forgets the dialers that are done, once there are twice as many as after the last time. */
+  #sweep(): void {
+    for (const [endpoint, dialers] of this.#dialers) {
+      if (dialers.every((dialer) => dialer.isDone)) this.#dialers.delete(endpoint);
+    }
+    this.#sweepAt = Math.max(SWEEP_MIN, this.#dialers.size * 2);
   }
 
   #add(listener: Listener): void {

@@ -59,6 +59,7 @@ export abstract class PairBase extends Socket {
     this.#waiting.delete(pipe);
     if (pipe !== this.#pipe) return;
     this.#pipe = undefined;
+    this.#source(); // forgets those that left nothing
     for (const next of this.#waiting) {
       this.#waiting.delete(next);
       this.#take(next);

@@ -20,9 +20,11 @@ import {
 import { Socket } from './socket.ts';
 
 /** Topics one peer may hold. Each takes a few hundred bytes of memory beside its own. */
-export const TOPICS_MAX = 1_000_000;
+export const TOPICS_MAX = 100_000;
+/** Topics that all peers together may hold; who asks for one more is disconnected. */
+export const TOPICS_TOTAL_MAX = 2_000_000;
 /** Bytes that the topics of one peer may have together. */
-export const TOPIC_BYTES_MAX: number = 64 * 1024 * 1024;
+export const TOPIC_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** Messages read from one peer in a row; then others get their turn. */
 const FAIRNESS_MESSAGES = 4096;
@@ -184,5 +186,9 @@ export abstract class PublisherBase extends Socket {
 
 /** Topics of peers, as many as each may have. */
 export function newTopicTable(): SubscriptionTrie<Pipe> {
-  return new SubscriptionTrie<Pipe>({ topics: TOPICS_MAX, bytes: TOPIC_BYTES_MAX });
+  return new SubscriptionTrie<Pipe>({
+    topics: TOPICS_MAX,
+    bytes: TOPIC_BYTES_MAX,
+    total: TOPICS_TOTAL_MAX,
+  });
 }

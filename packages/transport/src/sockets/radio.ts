@@ -7,6 +7,7 @@
 import { fail } from '../errors.ts';
 import { type Message, type MessageLike, toMessage } from '../message.ts';
 import { WRITABLE_OPTION_NAMES } from '../options.ts';
+import { GroupTable } from '../pipes/group-table.ts';
 import type { Pipe } from '../pipes/pipe.ts';
 import { decodeMembership, groupKey, isGroup, toGroup } from './group.ts';
 import { refuseMultipart } from './sieve.ts';
@@ -24,6 +25,9 @@ const TRAITS: SocketTraits = {
   connectsOnce: false,
 };
 
+/** Commands of one peer that are taken in one go. */
+const FAIRNESS_MESSAGES = 10_000;
+
 /** Whom a message is for. */
 export interface RadioGroupOptions {
   /** 0 to 255 bytes, none of which is zero. */
@@ -34,8 +38,9 @@ export interface Radio extends Writable<MessageLike, [RadioGroupOptions]> {}
 
 /** Sends to groups. It never waits: a peer that is full misses the message. */
 export class Radio extends Socket {
-  readonly #members = new Map<string, Set<Pipe>>();
+  readonly #table = new GroupTable();
   #dropped = 0;
+  #expelled = 0;
   #discarded = 0;
 
   constructor(options: SocketOptions<Radio> = {}) {
@@ -50,6 +55,11 @@ export class Radio extends Socket {
   /** Messages that a peer missed because it was full. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Peers that were disconnected because they joined too many groups. */
+  get expelled(): number {
+    return this.#expelled;
   }
 
   /** Received messages that say nothing about groups. */
@@ -79,11 +89,11 @@ export class Radio extends Socket {
     if (message.length !== 2 || group === undefined || frame === undefined || !isGroup(group)) {
       return fail('EINVAL', 'Invalid argument: a RADIO socket sends [group][frame].');
     }
-    const members = this.#members.get(groupKey(group));
+    const members = this.#table.membersOf(groupKey(group));
     if (members === undefined) return true;
     for (const pipe of members) {
       if (!pipe.writable) pipe.flush();
-      if (!pipe.write([group, frame])) this.#dropped += 1;
+      if (!pipe.write([group, frame]) && !pipe.isClosed) this.#dropped += 1;
     }
     return true;
   }
@@ -93,13 +103,19 @@ export class Radio extends Socket {
   }
 
   override pipeReadable(pipe: Pipe): void {
-    for (let message = pipe.read(); message !== undefined; message = pipe.read()) {
+    for (let count = 0; ; count++) {
+      if (count === FAIRNESS_MESSAGES) {
+        setImmediate(() => this.pipeReadable(pipe));
+        return;
+      }
+      const message = pipe.read();
+      if (message === undefined) return;
       const [frame] = message;
       const said =
         message.length === 1 && frame !== undefined ? decodeMembership(frame) : undefined;
       if (said === undefined) this.#discarded += 1;
-      else if (said.isMember) this.#join(said.key, pipe);
-      else this.#leave(said.key, pipe);
+      else if (!said.isMember) this.#table.leave(said.key, pipe);
+      else if (!pipe.isClosed && !this.#table.join(said.key, pipe)) this.#expel(pipe);
     }
   }
 
@@ -108,18 +124,12 @@ export class Radio extends Socket {
 
   override pipeClosed(pipe: Pipe): void {
     this.pipeDetached(pipe);
-    for (const key of this.#members.keys()) this.#leave(key, pipe);
+    this.#table.leaveAll(pipe);
   }
 
-  #join(key: string, pipe: Pipe): void {
-    const members = this.#members.get(key);
-    if (members === undefined) this.#members.set(key, new Set([pipe]));
-    else members.add(pipe);
-  }
-
-  #leave(key: string, pipe: Pipe): void {
-    const members = this.#members.get(key);
-    if (members?.delete(pipe) && members.size === 0) this.#members.delete(key);
+  #expel(pipe: Pipe): void {
+    this.#expelled += 1;
+    pipe.close(0);
   }
 }
 

@@ -36,6 +36,9 @@ import {
 type Own = Pick<PatternOptions, 'notify'>;
 
 const OWN: readonly OptionName[] = ['notify'];
+/** A connection that is closed by an empty frame has this long to take what was sent before. */
+const CLOSE_MS = 30_000;
+
 const TRAITS: SocketTraits = {
   socketType: 'STREAM',
   options: [...WRITABLE_OPTION_NAMES, ...READABLE_OPTION_NAMES, ...OWN],
@@ -125,7 +128,8 @@ export class Stream extends Socket {
       );
     }
     if (body.length === 0) {
-      pipe.close(this.options.linger); // libzmq drops what is queued before
+      const { linger } = this.options;
+      pipe.close(linger < 0 ? CLOSE_MS : Math.min(linger, CLOSE_MS)); // libzmq drops what is queued before
       return true;
     }
     if (!pipe.writable) return false;

@@ -77,6 +77,7 @@ export function parseConnectAddress(address: string, endpoint: string): ConnectA
 /** @throws TransportError `EINVAL` for an empty name; `ENAMETOOLONG` for a path the system cannot hold. */
 export function checkIpcPath(path: string, endpoint: string): string {
   if (path === '@') refuse(endpoint, 'an abstract name has one byte or more after the @');
+  if (path.includes('\0')) refuse(endpoint, 'a path has no zero bytes');
   if (Buffer.byteLength(path) > IPC_PATH_MAX_BYTES) {
     fail(
       'ENAMETOOLONG',

@@ -8,7 +8,16 @@
  * nobody answers at: a live listener's address is EADDRINUSE, and a file is left alone.
  */
 
-import { lstatSync, mkdtempSync, statSync, unlinkSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  renameSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -27,7 +36,7 @@ export const ipcTransport: Transport = {
     return listenStream(endpoint, host, options, async () => {
       const address = listenAddress(endpoint);
       const { path } = address.target;
-      if (hasSocketFile(path, endpoint) && !(await somebodyAnswers(path))) removeFile(path);
+      if (hasSocketFile(path, endpoint)) await removeLeftover(path);
       return address;
     });
   },
@@ -64,9 +73,17 @@ function listenAddress(
   const name = checkIpcPath(folder === undefined ? given : join(folder, 'socket'), endpoint);
   const path = systemPath(name, endpoint);
   if (!isAbstract(name)) refuseMissingFolder(path, endpoint);
+  let own: Stats | undefined;
   return {
     target: { path },
-    endpointOf: () => `ipc://${name}`,
+    endpointOf: () => {
+      own = isAbstract(name) ? undefined : lstatSync(path, { throwIfNoEntry: false });
+      return `ipc://${name}`;
+    },
+    closing: (close) => {
+      if (isAbstract(name)) close();
+      else closeKeepingOthers(path, own, close);
+    },
     isAt: () => false,
     admits: () => true,
     cleanUp: async () => {
@@ -119,6 +136,45 @@ function removeFile(path: string): void {
   } catch {
     // gone already, or not ours to remove: listening will tell
   }
+}
+
+/**
+ * Removes a leftover, unless somebody answers at it: then listening will tell. It is moved aside first and asked once more, so that of
+ * two programs that find the same leftover none removes the other's new file.
+ */
+async function removeLeftover(path: string): Promise<void> {
+  if (await somebodyAnswers(path)) return;
+  const aside = asideOf(path);
+  try {
+    renameSync(path, aside);
+    if (await somebodyAnswers(aside)) linkSync(aside, path);
+  } catch {
+    // Gone already, not ours to move, or a third program is there by now: listening will tell.
+  }
+  removeFile(aside);
+}
+
+/** Closing removes whatever is at the path: the file of a program that has bound it since is moved out of the way. */
+function closeKeepingOthers(path: string, own: Stats | undefined, close: () => void): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || (found.ino === own?.ino && found.dev === own.dev)) {
+    close();
+    return;
+  }
+  const aside = asideOf(path);
+  try {
+    renameSync(path, aside);
+  } catch {
+    close(); // what we may not move, closing cannot remove either
+    return;
+  }
+  close();
+  renameSync(aside, path);
+}
+
+/** A name in the same folder that nobody has; short, for socket files have short paths. */
+function asideOf(path: string): string {
+  return join(dirname(path), `.z${randomBytes(3).toString('hex')}`);
 }
 
 /** The system's ENOENT; libuv makes EACCES of it. */

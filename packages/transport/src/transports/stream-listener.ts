@@ -36,6 +36,8 @@ export interface ListenAddress {
   isAt(endpoint: string, reported: string): boolean;
   /** Whether a peer that connected may stay. */
   admits(socket: NetSocket): boolean;
+  /** Calls `close`, which closes the server, with whatever has to be done around it. Default: nothing. */
+  closing?(close: () => void): void;
   /** Removes what listening left on disk. */
   cleanUp(): Promise<void>;
 }
@@ -214,7 +216,11 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
   }
 
   async #close(linger: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = new Promise<void>((resolve) => {
+      const close = (): unknown => this.#server.close(() => resolve());
+      if (this.#address.closing === undefined) close();
+      else this.#address.closing(close);
+    });
     const ended = new Promise<void>((resolve) => {
       this.#lastOneEnded = resolve;
       if (this.#accepted.size === 0) resolve();

@@ -4,7 +4,7 @@
  * Linux everybody can look whether its task is still there. A thread that is merely busy is there.
  */
 
-import { existsSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readlinkSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 
 /** The task of an unknown system: it counts as alive. */
@@ -22,6 +22,47 @@ export function ownTask(): number {
 /** False only when a thread with this id of {@link ownTask} is certainly gone. */
 export function isTaskAlive(task: number): boolean {
   return task === UNKNOWN_TASK || existsSync(`/proc/self/task/${task}`);
+}
+
+/** A file of the system's that nobody opens, by which a thread marks itself: an open file is seen by all threads, also by busy ones' peers. */
+const MARK = 'schedstat';
+const MARKED = /^\/proc\/\d+\/task\/(\d+)\/schedstat$/;
+
+/**
+ * Marks this thread, for {@link markedTasks} of any thread; Node closes the file when the thread ends, however it does.
+ *
+ * @returns takes the mark away.
+ */
+export function markThread(): () => void {
+  try {
+    const file = openSync(`/proc/thread-self/${MARK}`, 'r');
+    return () => closeSync(file);
+  } catch {
+    return () => {}; // no Linux: the others have to ask
+  }
+}
+
+/** The tasks of threads that are marked, without ours. It looks at every open file of the process: once is enough. */
+export function markedTasks(): number[] {
+  const own = ownTask();
+  const tasks: number[] = [];
+  try {
+    for (const file of readdirSync('/proc/self/fd')) {
+      const task = Number(MARKED.exec(targetOf(file))?.[1] ?? own);
+      if (task !== own) tasks.push(task);
+    }
+  } catch {
+    // no Linux, or no /proc
+  }
+  return tasks;
+}
+
+function targetOf(file: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${file}`);
+  } catch {
+    return ''; // closed meanwhile
+  }
 }
 
 /** Calls `onExit` when this thread ends, and `onChildExit` with the thread id of every Worker made from now on that ended. */

@@ -20,12 +20,14 @@ import type { LinkOwner } from './inproc-link.ts';
 import type { InprocPipe } from './inproc-pipe.ts';
 import { LINK_MEMORY_BYTES, ThreadLink } from './inproc-thread-link.ts';
 import { fromThreadPeer, ThreadPair, type ThreadPeer, toThreadPeer } from './inproc-thread-pair.ts';
-import { isTaskAlive, ownTask, watchThreads } from './inproc-thread-watch.ts';
+import { isTaskAlive, markedTasks, ownTask, watchThreads } from './inproc-thread-watch.ts';
 
 /** Every thread of a process, and every copy of this package that speaks this version, meets here. */
 const CHANNEL_NAME = 'zscale.inproc.1';
 /** A thread that is not busy for longer than this has answered. */
 const SEARCH_MS = 1000;
+/** In front of the task of an owner that is not known by its key yet. */
+const MARKED_TASK = 'task ';
 /** How often the threads we are connected to are looked after. */
 const WATCH_MS = 1000;
 
@@ -167,6 +169,8 @@ export class InprocThreads {
     let trace = this.#traces.get(name);
     if (trace === undefined) {
       trace = { owners: new Set(), question: this.#question(), waiting: [] };
+      // Seen, though perhaps too busy to say so: what they have bound is known by what they answer, in the end.
+      for (const task of markedTasks()) trace.owners.add(`${MARKED_TASK}${task}`);
       this.#traces.set(name, trace);
       void trace.question.isFree.then(() => this.#traced(name)); // never rejects
       this.#post({ type: 'whose', name });
@@ -229,6 +233,7 @@ export class InprocThreads {
         });
         break;
       case 'owner':
+        this.#traces.get(message.name)?.owners.delete(`${MARKED_TASK}${from.task}`);
         if (message.isOwner) this.#traces.get(message.name)?.owners.add(from.key);
         this.#traces.get(message.name)?.question.answered(from.key);
         break;
@@ -251,6 +256,12 @@ export class InprocThreads {
   }
 
   #forgetDead(): void {
+    for (const { owners } of this.#traces.values()) {
+      for (const owner of owners) {
+        if (!owner.startsWith(MARKED_TASK)) continue;
+        if (!isTaskAlive(Number(owner.slice(MARKED_TASK.length)))) owners.delete(owner);
+      }
+    }
     for (const { key, task } of [...this.#members.values()]) {
       if (!isTaskAlive(task)) this.#forget(key);
     }

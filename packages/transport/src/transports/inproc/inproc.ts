@@ -18,6 +18,7 @@ import type { Dialer, Listener, PipeHost, Transport } from '../transport.ts';
 import { InprocDialer, type WaitingRoom } from './inproc-dialer.ts';
 import { linkPipes } from './inproc-link.ts';
 import { InprocListener } from './inproc-listener.ts';
+import { markThread } from './inproc-thread-watch.ts';
 import {
   type Incoming,
   InprocThreads,
@@ -27,6 +28,8 @@ import {
 
 /** zmq_inproc(7). */
 const NAME_MAX = 256;
+/** The ZAP handler's (RFC 27). It must be found also in a thread that is too busy to answer. */
+const MARKED_NAME = 'zeromq.zap.01';
 
 /** What is bound and connected in a context, on the part of this thread. */
 class InprocNames implements WaitingRoom, ThreadNames {
@@ -150,8 +153,11 @@ class InprocNames implements WaitingRoom, ThreadNames {
     options: ResolvedSocketOptions,
   ): InprocListener {
     const self = describe(endpoint, host, options);
+    const unmark = name === MARKED_NAME && this.#threads !== undefined ? markThread() : undefined;
     const listener = new InprocListener(endpoint, host, options, self, (released) => {
-      if (this.#listeners.get(name) === released) this.#listeners.delete(name);
+      if (this.#listeners.get(name) !== released) return;
+      this.#listeners.delete(name);
+      unmark?.();
     });
     this.#listeners.set(name, listener);
     const dialers = this.#waiting.get(name) ?? [];
