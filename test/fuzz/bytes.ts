@@ -62,9 +62,11 @@ export type Mutation =
   | { readonly kind: 'swap'; readonly at: number }
   | { readonly kind: 'before'; readonly at: number; readonly bytes: Buffer };
 
-/** One mutation of the first `units` units. @param unit what a whole foreign unit may look like. */
-export function mutation(units: number, unit: fc.Arbitrary<Buffer>): fc.Arbitrary<Mutation> {
-  const at = fc.nat(units - 1);
+/** One mutation. @param at of which unit. @param unit what a whole foreign unit may look like. */
+export function mutation(
+  at: fc.Arbitrary<number>,
+  unit: fc.Arbitrary<Buffer>,
+): fc.Arbitrary<Mutation> {
   // Offsets count modulo the unit's length. Half of them hit a header or a name.
   const offset = fc.oneof(fc.nat(12), fc.nat(300));
   const kind = fc.constant;
@@ -86,7 +88,10 @@ export function mutation(units: number, unit: fc.Arbitrary<Buffer>): fc.Arbitrar
     fc.record({ kind: kind('duplicate' as const), at }),
     fc.record({ kind: kind('drop' as const), at }),
     fc.record({ kind: kind('swap' as const), at }),
-    fc.record({ kind: kind('before' as const), at, bytes: unit }),
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: kind('before' as const), at, bytes: unit }),
+    },
   );
 }
 

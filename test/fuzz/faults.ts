@@ -1,6 +1,5 @@
 /** What may be said about a peer's bytes, and what may not: the errors that are allowed to come out of the transport. */
 
-import { ok } from 'node:assert';
 import { inspect } from 'node:util';
 import {
   AuthError,
@@ -8,6 +7,7 @@ import {
   type ProtocolErrorCode,
   TransportError,
 } from '../../packages/transport/src/errors.ts';
+import { ok } from './ok.ts';
 
 // A record, so that the compiler says when a code is missing.
 const PROTOCOL_CODES: Readonly<Record<ProtocolErrorCode, true>> = {

@@ -122,6 +122,16 @@ describe('options', () => {
     expect(make).toThrow(new RegExp(name));
   });
 
+  it('keep what they were given, also when the caller changes it afterwards', () => {
+    const metadata: Record<string, string> = { 'X-a': '1' };
+    const routingId = Buffer.from('me');
+    const socket = closing(new Dealer({ metadata, routingId } as object)); // zeromq.js takes Buffers at run time
+    metadata['X-a'] = '2';
+    routingId.fill('x');
+    expect(socket.metadata).toEqual({ 'X-a': '1' });
+    expect(socket.routingId).toBe('me');
+  });
+
   it('that are secret never show in an error', () => {
     const almost = `${'k'.repeat(38)}\\\\`;
     for (const name of ['curveSecretKey', 'curvePublicKey', 'curveServerKey', 'plainPassword']) {

@@ -378,15 +378,22 @@ export function withOption(
   value: unknown,
 ): ResolvedSocketOptions {
   TABLE[name].check(name, value);
-  const stored =
-    name === 'tcpAcceptFilter'
-      ? value === null
-        ? []
-        : [...options.tcpAcceptFilter, String(value)]
-      : name === 'heartbeatTimeToLive'
-        ? Math.floor((value as number) / 100) * 100 // checked above
-        : value;
+  const stored = storedForm(options, name, value);
   return Object.freeze({ ...options, [name]: stored, ...chosenSecurity(options, name, value) });
+}
+
+/** What is kept of a value: never something that its owner can still change. */
+function storedForm(options: ResolvedSocketOptions, name: OptionName, value: unknown): unknown {
+  switch (name) {
+    case 'tcpAcceptFilter':
+      return value === null ? [] : [...options.tcpAcceptFilter, String(value)];
+    case 'heartbeatTimeToLive':
+      return Math.floor((value as number) / 100) * 100; // a number: it was checked
+    case 'metadata':
+      return Object.freeze({ ...(value as object) }); // an object of strings: it was checked
+    default:
+      return Buffer.isBuffer(value) ? Buffer.from(value) : value;
+  }
 }
 
 /** Whether a change works only on later binds and connects. */

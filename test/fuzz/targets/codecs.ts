@@ -1,6 +1,6 @@
 /** The small codecs: commands, metadata, greetings, subscriptions, and what is carried between threads. */
 
-import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import {
   decodePlainHello,
@@ -16,7 +16,7 @@ import {
   type CarriedMessages,
   packMessage,
   unpackMessages,
-} from '../../../packages/transport/src/transports/inproc-carried.ts';
+} from '../../../packages/transport/src/transports/inproc/inproc-carried.ts';
 import {
   decodeCommand,
   decodePing,
@@ -33,6 +33,7 @@ import { decodeGreeting, encodeGreeting } from '../../../packages/transport/src/
 import { decodeMetadata, encodeMetadata } from '../../../packages/transport/src/wire/metadata.ts';
 import { body, bytes, filled } from '../bytes.ts';
 import { checkProtocolError } from '../faults.ts';
+import { ok } from '../ok.ts';
 import type { FuzzTarget } from '../target.ts';
 import { commandBody, greeting, properties, readFrames } from '../wire.ts';
 
@@ -71,7 +72,7 @@ export const commands: FuzzTarget = {
     fc.record({
       name,
       data: body,
-      any: bytes(300),
+      any: fc.oneof(bytes(300), bytes(6)),
       timeToLive: fc.integer({ min: 0, max: 10_000_000 }),
       username: bytes(255),
       mechanism: latin1(0, 20).filter((each) => !each.includes('\0')),
@@ -87,7 +88,7 @@ export const commands: FuzzTarget = {
       deepStrictEqual(decodeCommand(encodePong(data)), { name: 'PONG', data });
 
       const hello = decodeCommand(encodePlainHello(username, any.subarray(0, 255)));
-      ok(hello !== undefined);
+      ok(hello !== undefined, 'what was written is a command');
       deepStrictEqual(decodePlainHello(hello.data), [username, any.subarray(0, 255)]);
 
       deepStrictEqual(encodeGreeting(mechanism, false), greeting(mechanism));
@@ -98,11 +99,14 @@ export const commands: FuzzTarget = {
         deepStrictEqual(encodeCommand(command.name, command.data), any);
       }
       const context = decodePing(any)?.context;
-      ok(context === undefined || context.length <= 16);
+      ok(context === undefined || context.length <= 16, 'a context has 16 bytes at most');
       decodeGreeting(Buffer.concat([any, Buffer.alloc(64)]).subarray(0, 64));
-      valueOrProtocolError(() => decodePlainHello(any));
+      const credentials = valueOrProtocolError(() => decodePlainHello(any));
+      if (credentials !== undefined) {
+        deepStrictEqual(encodePlainHello(...credentials), commandBody('HELLO', any));
+      }
       const refusal = valueOrProtocolError(() => decodeErrorReason(any));
-      ok(refusal === undefined || refusal instanceof Error);
+      ok(refusal === undefined || refusal instanceof Error, 'a reason is an error');
     },
   ),
 };
@@ -169,7 +173,7 @@ export const subscriptions: FuzzTarget = {
     (kind, topic, any) => {
       for (const form of [topic, topic.toString('latin1')]) {
         const encoded = encodeSubscription(kind, form);
-        ok(isSubscription(encoded));
+        ok(isSubscription(encoded), 'what was written is a subscription');
         strictEqual(encoded[0], kind);
         deepStrictEqual(topicOf(encoded), topic);
       }

@@ -5,7 +5,7 @@
  * are not looked up, and only addresses of the machine itself are dialled. Binds are to free ports and a folder of the target's own.
  */
 
-import { ok, strictEqual } from 'node:assert';
+import { strictEqual } from 'node:assert';
 import dns from 'node:dns';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -22,6 +22,7 @@ import {
   parseEndpoint,
 } from '../../../packages/transport/src/transports/endpoint.ts';
 import { transportOf } from '../../../packages/transport/src/transports/registry.ts';
+import { ok } from '../ok.ts';
 import { turn, withoutStrays } from '../strays.ts';
 import type { FuzzTarget } from '../target.ts';
 
@@ -80,7 +81,26 @@ const scheme = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('__proto__://', 'constructor://', 'ws://') },
 );
 
+const host = fc.constantFrom(
+  '*',
+  '127.0.0.1',
+  'localhost',
+  '::1',
+  '[::1]',
+  'a_b.c-d',
+  'lo',
+  '0',
+  '[',
+);
+const port = fc.constantFrom('0', '*', '5555', '65535', '65536', '', '00', '08');
+
 const endpoint = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom('', '127.0.0.1:0;', 'lo:0;', '[::1]:0;', ';', 'x:1;'), host, port)
+      .map(([source, name, number]) => `tcp://${source}${name}:${number}`),
+  },
   {
     weight: 6,
     arbitrary: fc
@@ -164,7 +184,7 @@ async function listen(
     strictEqual(socket.hasEndpoints, isBound);
     if (!isBound) return;
     const { lastEndpoint } = socket;
-    ok(lastEndpoint !== null);
+    ok(lastEndpoint !== null, 'the address that was bound is told');
     strictEqual(parseEndpoint(lastEndpoint).transport, parseEndpoint(text).transport);
     await socket.unbind(lastEndpoint);
     strictEqual(socket.hasEndpoints, false);
@@ -184,7 +204,7 @@ export const parses: FuzzTarget = {
     succeeds(() => {
       const { transport, address } = parseEndpoint(text);
       strictEqual(`${transport}://${address}`, text);
-      ok(transport.length > 0 && address.length > 0);
+      ok(transport.length > 0 && address.length > 0, 'both parts are there');
     });
     succeeds(() => transportOf(text));
     succeeds(() => checkAddress(parseBindAddress(text, text)));
@@ -205,7 +225,7 @@ export const parses: FuzzTarget = {
 
 function checkAddress({ host, port }: { host: string; port: number }): void {
   ok(Number.isInteger(port) && port >= 0 && port <= 65_535, `port ${port}`);
-  ok(typeof host === 'string');
+  ok(typeof host === 'string', 'a host is a string');
 }
 
 /** Whether it does; an error must be one that is documented. */
@@ -256,19 +276,20 @@ function harmless(text: string, folder: string): string {
   return text.replace(/\d+$/, (port) => (Number(port) > 0 && Number(port) < 65_536 ? '0' : port));
 }
 
-/** Every look-up fails meanwhile, as with no network. */
+/** Every look-up of a name fails meanwhile, as with no network. Addresses need none. */
 async function withoutLookups(run: () => Promise<void>): Promise<void> {
   const { lookup } = dns;
   const { lookup: lookupPromise } = dns.promises;
   const failure = (name: unknown): Error =>
     Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' });
   Object.assign(dns, {
-    lookup: (name: unknown, ...rest: unknown[]) => {
+    lookup(name: string, ...rest: unknown[]) {
+      if (isIP(name) > 0) return Reflect.apply(lookup, dns, [name, ...rest]);
       const done = rest.at(-1) as (error: Error) => void; // the last argument of dns.lookup
       process.nextTick(done, failure(name));
     },
   });
-  Object.assign(dns.promises, { lookup: (name: unknown) => Promise.reject(failure(name)) });
+  Object.assign(dns.promises, { lookup: (name: string) => Promise.reject(failure(name)) });
   try {
     await run();
   } finally {

@@ -5,7 +5,7 @@
  * CURVE draws its transient keys anew each time, so the bytes differ between runs of one seed; what happens to them does not.
  */
 
-import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import { curveKeyPair } from '../../../packages/transport/src/mechanisms/curve/keys.ts';
 import type { AnySocketOptions } from '../../../packages/transport/src/options.ts';
@@ -15,14 +15,17 @@ import { body, bytes, cutBytes, cuts, Mutator, mutation } from '../bytes.ts';
 import { checkConnectionError, checkDiscretion } from '../faults.ts';
 import { MemoryAuthenticator, zapReply } from '../memory-authenticator.ts';
 import { MemoryEnd } from '../memory-end.ts';
+import { ok } from '../ok.ts';
 import { turn, withoutStrays } from '../strays.ts';
 import type { FuzzTarget } from '../target.ts';
-import { command, frame, greeting, greeting2, message, readFrames } from '../wire.ts';
+import { command, frame, greeting, greeting2, message, properties, readFrames } from '../wire.ts';
 
 /** Turns after which nobody has anything more to say; far above what any conversation takes. */
 const TURNS_MAX = 200;
-/** Units of the longest conversation: three parts of a greeting, three commands, messages. */
-const UNITS = 10;
+/** The unit behind the three parts of a greeting. */
+const FIRST_COMMAND = 3;
+/** The last unit of the longest conversation: three commands and some messages further. */
+const LAST_UNIT = 9;
 const PASSWORD = 'correct horse battery staple';
 
 const serverKeys = curveKeyPair();
@@ -72,25 +75,48 @@ const ROLES = {
 
 /** A unit that the peer did not send. */
 const foreignUnit: fc.Arbitrary<Buffer> = fc.oneof(
-  bytes(40),
-  fc.tuple(fc.nat(7), bytes(20)).map(([flags, content]) => frame(flags, content)),
-  fc
-    .tuple(
-      fc.constantFrom('READY', 'ERROR', 'HELLO', 'WELCOME', 'INITIATE', 'MESSAGE', 'PING', 'X'),
-      bytes(20),
-    )
-    .map(([name, data]) => command(name, data)),
-  fc
-    .constantFrom('300', '400', '500', '\x7f')
-    .map((reason) => command('ERROR', Buffer.from(`\x03${reason}`, 'latin1'))),
-  fc.constantFrom('NULL', 'PLAIN', 'CURVE', 'GSSAPI').map((mechanism) => greeting(mechanism)),
+  { weight: 1, arbitrary: bytes(40) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(fc.nat(7), bytes(20)).map(([flags, content]) => frame(flags, content)),
+  },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('READY', 'ERROR', 'HELLO', 'WELCOME', 'INITIATE', 'MESSAGE', 'PING', 'X'),
+        // Also what would be right in another place: who skips a step must not come in.
+        fc.oneof(
+          fc.constant(Buffer.alloc(0)),
+          fc.constant(properties([['Socket-Type', Buffer.from('DEALER')]])),
+          fc.constant(Buffer.from('\x05admin\x06secret')),
+          bytes(20),
+        ),
+      )
+      .map(([name, data]) => command(name, data)),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom('300', '400', '500', '\x7f')
+      .map((reason) => command('ERROR', Buffer.from(`\x03${reason}`, 'latin1'))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom('NULL', 'PLAIN', 'CURVE', 'GSSAPI')
+      .map((mechanism) => greeting(mechanism)),
+  },
 );
+
+/** Half of what happens does so to the commands of the handshake. */
+const at = fc.oneof(fc.nat(LAST_UNIT), fc.integer({ min: FIRST_COMMAND, max: FIRST_COMMAND + 2 }));
 
 const messages = fc.array(fc.array(body, { minLength: 1, maxLength: 3 }), { maxLength: 3 });
 
 const conversation = fc.record({
   role: fc.constantFrom(...(Object.keys(ROLES) as Array<keyof typeof ROLES>)), // its own keys
-  mutations: fc.array(mutation(UNITS, foreignUnit), { maxLength: 3 }),
+  mutations: fc.array(mutation(at, foreignUnit), { maxLength: 3 }),
   sizes: cuts,
   theirMessages: messages,
   ourMessages: messages,
@@ -123,7 +149,7 @@ export const handshake: FuzzTarget = {
   name: 'handshake',
   promise:
     'ends any conversation with a known error or in order, once, and delivers nothing before both sides are ready',
-  runs: 100,
+  runs: 250,
   property: fc.asyncProperty(conversation, (input) => withoutStrays(() => converse(input))),
 };
 

@@ -1,6 +1,6 @@
 /** Options: any object makes a socket whose properties say what was given, or is refused for what it is. */
 
-import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import { Context } from '../../../packages/transport/src/context.ts';
 import * as drafts from '../../../packages/transport/src/draft.ts';
@@ -8,6 +8,7 @@ import { TransportError } from '../../../packages/transport/src/errors.ts';
 import * as sockets from '../../../packages/transport/src/index.ts';
 import { COMMON_OPTION_NAMES } from '../../../packages/transport/src/options.ts';
 import type { OpenOptions, Socket } from '../../../packages/transport/src/sockets/socket.ts';
+import { ok } from '../ok.ts';
 import type { FuzzTarget } from '../target.ts';
 
 type SocketClass = new (options?: never) => Socket;
@@ -81,7 +82,26 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 1, arbitrary: fc.anything() },
 );
 
-const entries = fc.array(fc.tuple(name, value), { maxLength: 5 });
+/** Names with values that some of them take. */
+const fitting = fc.constantFrom<readonly [string, unknown]>(
+  ['tcpAcceptFilter', '127.0.0.1/8'],
+  ['tcpAcceptFilter', '::1'],
+  ['tcpAcceptFilter', null],
+  ['curveSecretKey', Z85_KEY],
+  ['curveServerKey', Buffer.alloc(32, 7)],
+  ['curveServer', true],
+  ['plainServer', true],
+  ['plainUsername', 'admin'],
+  ['heartbeatTimeToLive', 250],
+  ['metadata', { 'X-a': 'b' }],
+  ['routingId', Buffer.from('é')],
+  ['verbosity', 'allSubs'],
+);
+
+const entries = fc.array(
+  fc.oneof({ weight: 3, arbitrary: fc.tuple(name, value) }, { weight: 1, arbitrary: fitting }),
+  { maxLength: 5 },
+);
 
 export const options: FuzzTarget = {
   name: 'options',
@@ -137,6 +157,10 @@ function checkSet(socket: Socket, key: string, wanted: unknown): void {
 
 function checkOption(socket: Socket, key: string, wanted: unknown): void {
   ok(isOption(key), `${key} is no option and was taken`);
+  ok(
+    typeof wanted !== 'number' || Number.isInteger(wanted),
+    `${key} takes a number that is not whole`,
+  );
   deepStrictEqual(Reflect.get(socket, key), kept(key, wanted), key);
 }
 

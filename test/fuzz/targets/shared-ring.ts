@@ -4,7 +4,7 @@
  * for him to do.
  */
 
-import { ok, strictEqual } from 'node:assert';
+import { strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import {
   BUDGET,
@@ -17,7 +17,8 @@ import {
   recordBytes,
   SHARED_RING_BYTES,
   STARVED,
-} from '../../../packages/transport/src/transports/shared-ring.ts';
+} from '../../../packages/transport/src/transports/inproc/shared-ring.ts';
+import { ok } from '../ok.ts';
 import type { FuzzTarget } from '../target.ts';
 
 /** Lengths of frames: small ones for the layout, large ones to get around the ring. */
@@ -153,8 +154,8 @@ export const sharedRing: FuzzTarget = {
           isReaderAsleep = reader.sleep();
           ok(isReaderAsleep, 'it can sleep: nothing came meanwhile');
         } else {
-          ok(sink.expected.length > 0);
-          if (end === PAUSED) ok(sink.isPaused);
+          ok(sink.expected.length > 0, 'stopped early though there is nothing');
+          if (end === PAUSED) ok(sink.isPaused, 'paused though nobody asked');
           else if (end === STARVED) strictEqual(sink.arrived.length, 0);
           else strictEqual(end, BUDGET);
         }
@@ -185,7 +186,7 @@ export const sharedRing: FuzzTarget = {
     for (let i = 0; i < 2000 && read(1_000_000, 1_000_000_000, true) !== EMPTY; i++);
     strictEqual(sink.expected.length, 0, 'something never came');
     ok(writer.hasRoom, 'an empty ring has room');
-    ok(!reader.isEnded);
+    ok(!reader.isEnded, 'ended though nobody said so');
     writer.end();
     ok(reader.isEnded && !reader.sleep(), 'the end is seen, and nobody sleeps through it');
     for (const part of outside)

@@ -1,12 +1,13 @@
 /** What a SOCKS5 proxy says (RFC 1928): any bytes, in any chunks. */
 
-import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, strictEqual } from 'node:assert';
 import { EventEmitter } from 'node:events';
 import type { Socket as NetSocket } from 'node:net';
 import fc from 'fast-check';
 import { TransportError } from '../../../packages/transport/src/errors.ts';
 import { askProxy } from '../../../packages/transport/src/transports/socks.ts';
 import { bytes, cutBytes, cuts } from '../bytes.ts';
+import { ok } from '../ok.ts';
 import type { FuzzTarget } from '../target.ts';
 
 const CODES = new Set([
@@ -75,8 +76,8 @@ export const socks: FuzzTarget = {
     const length = replyLength(whole);
     if (dones > 0) {
       strictEqual(dones, 1);
-      ok(!stream.destroyed);
-      ok(length !== undefined);
+      ok(!stream.destroyed, 'a connection was told and its stream destroyed');
+      ok(length !== undefined, 'a refusal is taken for a connection');
       deepStrictEqual(Buffer.concat([rest ?? Buffer.alloc(0), ...behind]), whole.subarray(length));
       deepStrictEqual(stream.written, [Buffer.of(5, 1, 0), REQUEST]);
       strictEqual(stream.listenerCount('data'), 0);

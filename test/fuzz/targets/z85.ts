@@ -1,9 +1,10 @@
 /** Z85 (RFC 32). */
 
-import { ok, strictEqual } from 'node:assert';
+import { strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import { decodeZ85, encodeZ85 } from '../../../packages/transport/src/z85.ts';
 import { bytes } from '../bytes.ts';
+import { ok } from '../ok.ts';
 import type { FuzzTarget } from '../target.ts';
 
 const ALPHABET =

@@ -1,6 +1,6 @@
 /** Replies of a ZAP handler (RFC 27): whatever comes back, nobody is let in but by a reply that says so. */
 
-import { ok, strictEqual } from 'node:assert';
+import { strictEqual } from 'node:assert';
 import fc from 'fast-check';
 import { Context } from '../../../packages/transport/src/context.ts';
 import { decodeZapReply } from '../../../packages/transport/src/mechanisms/zap.ts';
@@ -9,6 +9,7 @@ import { ZapClient } from '../../../packages/transport/src/sockets/zap-client.ts
 import { bytes } from '../bytes.ts';
 import { checkProtocolError } from '../faults.ts';
 import { MemoryEnd } from '../memory-end.ts';
+import { ok } from '../ok.ts';
 import { turn, withoutStrays } from '../strays.ts';
 import type { FuzzTarget } from '../target.ts';
 import { command, greeting, properties } from '../wire.ts';
