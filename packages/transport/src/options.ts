@@ -492,6 +492,8 @@ function noGssapi(name: string, value: unknown): void {
 function metadata(name: string, value: unknown): void {
   const expected = 'an object of strings under names that start with "X-"';
   if (typeof value !== 'object' || value === null) refuseType(name, expected, value);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) refuseType(name, expected, value);
   for (const [key, entry] of Object.entries(value)) {
     if (!METADATA_NAME.test(key) || typeof entry !== 'string') refuse(name, expected, key);
   }

@@ -171,6 +171,7 @@ function isOption(key: string): boolean {
 /** Texts given as bytes are shown as text, and the time to live in the steps in which it is sent. */
 function kept(key: string, wanted: unknown): unknown {
   if (key === 'heartbeatTimeToLive') return Math.floor(Number(wanted) / 100) * 100;
+  if (key === 'metadata') return { ...Object(wanted) }; // a copy, so that nobody can change it
   return Buffer.isBuffer(wanted) && !key.startsWith('curve') ? wanted.toString() : wanted;
 }
 
