@@ -329,6 +329,45 @@ describe.each(libraries)('a program written for zeromq.js, on %s,', (name, zmq) 
     ]);
   });
 
+  it('may use a small Buffer again once its send has resolved', async () => {
+    const push = closing(new zmq.Push());
+    const pull = closing(new zmq.Pull());
+    await pull.bind('tcp://127.0.0.1:*');
+    push.connect(pull.lastEndpoint as string); // just bound
+    const counter = Buffer.alloc(128);
+    for (let i = 0; i < 5; i++) {
+      counter.writeUInt32LE(i);
+      await push.send(counter);
+    }
+    for (let i = 0; i < 5; i++) expect((await pull.receive())[0]?.readUInt32LE()).toBe(i);
+  });
+
+  it('is told why a peer of a wrong type is refused, and tries it no more', async () => {
+    const pull = closing(new zmq.Pull());
+    await pull.bind('tcp://127.0.0.1:*');
+    const request = closing(new zmq.Request({ linger: 0 }));
+    const seen: string[] = [];
+    request.events.on('connect:retry', () => void seen.push('retry'));
+    request.events.on('handshake:error:protocol', () => void seen.push('protocol'));
+    request.events.on('disconnect', () => void seen.push('disconnect'));
+    request.connect(pull.lastEndpoint as string); // just bound
+    await until(() => seen.includes('disconnect'));
+    expect(seen).not.toContain('retry');
+    if (name === 'ours') expect(seen[0]).toBe('protocol'); // libzmq tells only the disconnect
+  });
+
+  it("reads libzmq's text in an error", async () => {
+    const socket = closing(new zmq.Reply());
+    await expect(socket.bind('foo://x')).rejects.toThrow(/^Protocol not supported/);
+    await expect(socket.bind('tcp://127.0.0.1')).rejects.toThrow(/^Invalid argument/);
+    await socket.bind('tcp://127.0.0.1:*');
+    const endpoint = socket.lastEndpoint as string; // just bound
+    await expect(closing(new zmq.Reply()).bind(endpoint)).rejects.toThrow(
+      /^Address already in use/,
+    );
+    expect(() => socket.disconnect('tcp://127.0.0.1:1')).toThrow(/^No such endpoint/);
+  });
+
   it('makes key pairs, asks for the version and for capabilities', () => {
     const { publicKey, secretKey } = zmq.curveKeyPair();
     expect(publicKey).toHaveLength(40);

@@ -197,17 +197,39 @@ describe.each(transports)('ROUTER over $name', ({ anywhere, fresh }) => {
     expect(second.pending).toHaveLength(0);
   });
 
-  it('with handover, gives a routing id to the peer that came last, and closes the first', async () => {
+  it('with handover, gives a routing id to the peer that came last; the first stays, unheard and unspoken to', async () => {
     const { socket, endpoint } = await bound({ handover: true });
     const first = await client1(endpoint);
     first.write('0001 61');
     expect(texts(await socket.receive())).toEqual(['client-1', 'a']);
     const second = await client1(endpoint);
-    await first.expectClosed();
     second.write('0001 62');
     expect(texts(await socket.receive())).toEqual(['client-1', 'b']);
+    first.write('0001 63');
     await socket.send(['client-1', 'x']);
     await second.expectBytes('0001 78');
+    second.write('0001 64');
+    expect(texts(await socket.receive())).toEqual(['client-1', 'd']);
+    expect(first.pending).toHaveLength(0);
+  });
+
+  it('with handover, does not let two living peers of one id take it from each other again and again', async () => {
+    const { socket, endpoint } = await bound({ handover: true });
+    const events = recordEvents(socket);
+    for (let i = 0; i < 2; i++) {
+      const dealer = closing(new Dealer({ routingId: 'd', reconnectInterval: 1 }));
+      dealer.connect(endpoint);
+      await dealer.send(`from ${i}`);
+      expect(texts(await socket.receive())).toEqual(['d', `from ${i}`]);
+    }
+    const other = closing(new Dealer());
+    other.connect(endpoint);
+    for (let i = 0; i < 20; i++) {
+      await other.send('time goes by');
+      await socket.receive();
+    }
+    expect(countOf(events, 'accept')).toBe(3);
+    expect(countOf(events, 'disconnect')).toBe(0);
   });
 
   it('hears of a DEALER with probeRouter as soon as it is there: routing id, empty frame', async () => {

@@ -97,6 +97,16 @@ describe('a process with sockets', () => {
     expect(await program.ended()).toMatchObject(ENDED_BY_ITSELF);
   });
 
+  it('ends with linger 0, also when its socket was never closed', async () => {
+    const program = new Program(`
+      const request = new Request({ linger: 0, receiveTimeout: 50 });
+      request.connect('${await freshTcp()}');
+      await request.send('is anybody there?');
+      await request.receive().catch(() => console.log('nobody'));
+    `);
+    expect(await program.ended()).toMatchObject({ ...ENDED_BY_ITSELF, output: 'nobody\n' });
+  });
+
   it('ends with linger 0, whatever is queued for whoever never comes', async () => {
     const program = new Program(`
       const dealer = new Dealer({ linger: 0 });

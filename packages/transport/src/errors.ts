@@ -15,6 +15,26 @@ const LIBZMQ_ERRNO: Readonly<Record<string, number>> = {
   EMTHREAD: 156_384_766,
 };
 
+/** What libzmq and the system call these errors: programs written for zeromq.js may look for it in the text. */
+const LIBZMQ_TEXT: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Address already in use',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  EFSM: 'Operation cannot be accomplished in current state',
+  EHOSTUNREACH: 'Host unreachable',
+  EINVAL: 'Invalid argument',
+  EMFILE: 'Too many open files',
+  ENAMETOOLONG: 'File name too long',
+  ENODEV: 'No such device',
+  ENOENT: 'No such endpoint',
+  ENOTSUP: 'Operation not supported',
+  EPROTONOSUPPORT: 'Protocol not supported',
+};
+
+function withLibzmqText(code: string, message: string): string {
+  const text = LIBZMQ_TEXT[code];
+  return text === undefined || message.startsWith(text) ? message : `${text}: ${message}`;
+}
+
 /** What an error is about, where that is known. */
 export interface ErrorFacts {
   /** The endpoint that was bound, connected or talked to. */
@@ -33,7 +53,10 @@ export class TransportError extends Error {
   readonly address: string | undefined;
 
   constructor(code: string, message: string, facts: ErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    super(
+      withLibzmqText(code, message),
+      facts.cause === undefined ? undefined : { cause: facts.cause },
+    );
     this.code = code;
     this.errno = LIBZMQ_ERRNO[code] ?? (constants.errno as Record<string, number>)[code] ?? 0;
     this.address = facts.endpoint;

@@ -24,14 +24,17 @@ export type MessageLike =
 /** The empty frame that stands between envelope and body (RFC 28, "the delimiter"). Shared: never written to. */
 export const EMPTY_FRAME: Buffer = Buffer.alloc(0);
 
+/** Frames up to this size are copied, as zeromq.js does: a program may use a small Buffer again for the next message. */
+const COPIED_BYTES = 128;
+
 /**
- * Makes a message of what a caller gave. Buffers and views are taken by reference, not copied: do not write to them
- * after the send.
+ * Makes a message of what a caller gave. Buffers and views of more than 128 bytes are taken by reference, not copied: do not
+ * write to them after the send.
  *
  * @throws TransportError `EINVAL` for an empty list or a part that is no {@link MessageLike}.
  */
 export function toMessage(value: MessageLike | readonly MessageLike[]): Message {
-  if (Buffer.isBuffer(value)) return [value];
+  if (Buffer.isBuffer(value)) return [keptFrame(value)];
   if (Array.isArray(value)) {
     const message: Message = [];
     for (let i = 0; i < value.length; i++) message.push(toFrame(value[i]));
@@ -46,14 +49,19 @@ export function toMessage(value: MessageLike | readonly MessageLike[]): Message 
   return [toFrame(value)];
 }
 
+function keptFrame(bytes: Buffer): Buffer {
+  return bytes.length > COPIED_BYTES || bytes.length === 0 ? bytes : Buffer.from(bytes);
+}
+
 function toFrame(value: unknown): Buffer {
-  if (Buffer.isBuffer(value)) return value;
+  if (Buffer.isBuffer(value)) return keptFrame(value);
   if (typeof value === 'string') return Buffer.from(value);
   if (value === null) return EMPTY_FRAME;
   if (typeof value === 'number') return Buffer.from(String(value));
   if (ArrayBuffer.isView(value))
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return Buffer.from(value);
+    return keptFrame(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+  if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer)
+    return keptFrame(Buffer.from(value));
   return fail(
     'EINVAL',
     `A frame is a Buffer, typed array, ArrayBuffer, string, number or null; got ${describe(value)}. Encode it first, for example with JSON.stringify.`,

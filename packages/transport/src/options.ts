@@ -172,7 +172,7 @@ export interface PatternOptions {
   relaxed?: boolean;
   /** ROUTER: an unknown routing id fails with EHOSTUNREACH and a full peer makes `send()` wait, in place of dropping. Default false. `ZMQ_ROUTER_MANDATORY`. */
   mandatory?: boolean;
-  /** ROUTER: a new peer takes over a routing id that is in use; the old peer is disconnected. Default false. `ZMQ_ROUTER_HANDOVER`. */
+  /** ROUTER: a new peer takes over a routing id that is in use; the old peer stays connected, unheard and unspoken to. Default false. `ZMQ_ROUTER_HANDOVER`. */
   handover?: boolean;
   /** PUSH, PULL, PUB, SUB, DEALER, SCATTER, GATHER: only the newest message waits, to be sent or to be received. Set it before bind and connect. Default false. `ZMQ_CONFLATE`. */
   conflate?: boolean;
@@ -305,7 +305,7 @@ const TABLE: Table = {
   noDrop: { default: false, check: boolean, immediate: true },
   invertMatching: { default: false, check: boolean, immediate: true },
   manual: { default: false, check: boolean, immediate: true },
-  welcomeMessage: { default: null, check: text(INT32_MAX), immediate: true },
+  welcomeMessage: { default: null, check: welcome, immediate: true },
   verbosity: { default: null, check: oneOf([null, 'allSubs', 'allSubsUnsubs']), immediate: true },
   notify: { default: true, check: boolean },
 };
@@ -392,6 +392,7 @@ function storedForm(options: ResolvedSocketOptions, name: OptionName, value: unk
     case 'metadata':
       return Object.freeze({ ...(value as object) }); // an object of strings: it was checked
     default:
+      if (name === 'welcomeMessage' && value === '') return null;
       return Buffer.isBuffer(value) ? Buffer.from(value) : value;
   }
 }
@@ -449,6 +450,11 @@ function isTaken(name: string, rules: OptionRules): name is OptionName {
     (COMMON_OPTION_NAMES as readonly string[]).includes(name) ||
     (rules.options as readonly string[]).includes(name)
   );
+}
+
+/** An empty one is none. */
+function welcome(name: string, value: unknown): void {
+  if (value !== '') text(INT32_MAX)(name, value);
 }
 
 function addressRange(name: string, value: unknown): void {

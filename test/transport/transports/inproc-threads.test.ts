@@ -582,6 +582,25 @@ describe('the end of a thread', () => {
     expect(String((await router.receive())[1])).toBe('got meanwhile');
   });
 
+  it.each([
+    ['a word, and computes for a while before it ends', 'hello', 100],
+    ['32 MiB', 'x'.repeat(1024), 0],
+  ])('that has sent %s, is held until it is handed over', async (what, body, busy) => {
+    const endpoint = fresh();
+    const router = closing(new Router());
+    await router.bind(endpoint);
+    const thread = new Thread(`
+      const dealer = new zscale.Dealer();
+      dealer.connect('${endpoint}');
+      await dealer.send('${body}'.repeat(${what === '32 MiB' ? 32 * 1024 : 1}));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${busy});
+      dealer.close();
+    `);
+    const [, message] = await router.receive();
+    expect(message?.length).toBe(what === '32 MiB' ? 32 * 1024 * 1024 : body.length);
+    await thread.ended();
+  });
+
   it('is not held off by open sockets, nor by what nobody will ever read', async () => {
     const endpoint = fresh();
     const thread = new Thread(`

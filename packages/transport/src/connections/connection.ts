@@ -361,7 +361,8 @@ export class Connection
     this.#writer.close();
     this.#message = undefined;
     this.#pipe = undefined;
-    if (error instanceof AuthError) sayWhy(this.#stream);
+    const isTold = duringHandshake && error instanceof ProtocolError; // by our own READY, which the peer can judge
+    if (error instanceof AuthError || isTold) sayWhy(this.#stream);
     else this.#stream.destroy();
     const permanent = error instanceof ProtocolError || error instanceof AuthError;
     this.#owner.connectionClosed(this, { error, permanent, duringHandshake });
@@ -381,7 +382,7 @@ function refuseFrames(): never {
   );
 }
 
-/** The peer is told that it was refused: what was written goes out before the end. */
+/** The peer can see why it was refused: what was written goes out before the end. */
 function sayWhy(stream: ByteStream): void {
   const timer = setTimeout(() => stream.destroy(), FAREWELL_MS).unref();
   stream.end(() => {

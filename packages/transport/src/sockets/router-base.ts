@@ -149,7 +149,9 @@ export abstract class RouterBase extends Socket {
     const holder = this.#table.find(routingId);
     if (holder !== undefined && holder !== pipe) {
       if (!this.options.handover) return false;
-      holder.close(0);
+      // As in libzmq it stays connected, unheard and unspoken to: if we closed it, it would come back and take the id again.
+      this.#table.remove(holder);
+      this.#fairQueue.detach(holder);
     }
     this.#table.remove(pipe);
     this.#table.add(routingId, pipe);

@@ -11,7 +11,7 @@
 
 import type { Authenticator } from '../authenticator.ts';
 import { type Context, context as defaultContext } from '../context.ts';
-import { fail, TransportError } from '../errors.ts';
+import { fail, failType, TransportError } from '../errors.ts';
 import { type Message, type MessageLike, toMessage } from '../message.ts';
 import type { MonitorEvent } from '../monitor-event.ts';
 import { INT32_MAX } from '../option-checks.ts';
@@ -155,6 +155,8 @@ export abstract class Socket implements PipeHost {
    * @throws TypeError for an option that is unknown, foreign to the pattern or of a wrong type.
    */
   protected constructor(traits: SocketTraits, options: OpenOptions) {
+    const given: unknown = options; // callers without types
+    if (typeof given !== 'object' || given === null) failType('Options must be an object.');
     const { context = defaultContext, ...settings } = options;
     this.socketType = traits.socketType;
     this.#connectsOnce = traits.connectsOnce;

@@ -13,6 +13,9 @@ export function toTopics(prefixes: ReadonlyArray<Buffer | string>): Buffer[] {
 function toTopic(prefix: Buffer | string): Buffer {
   if (typeof prefix === 'string') return Buffer.from(prefix);
   if (Buffer.isBuffer(prefix)) return prefix;
+  const given: unknown = prefix; // callers without types, as zeromq.js takes them
+  if (given === null) return EVERYTHING;
+  if (given instanceof Uint8Array) return Buffer.from(given);
   return failType(`A topic is a string or a Buffer; got ${describe(prefix)}.`);
 }
 

@@ -120,6 +120,7 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
 
   /** Something waits for the next connection: the process stays until it is there. */
   wake(): void {
+    if ((this.#host.linger ?? this.options.linger) === 0) return; // it would be dropped in the end
     this.#socket?.ref();
     this.#retry?.ref();
   }

@@ -21,6 +21,8 @@ export interface PipeHost extends PipeSink {
   readonly context: Context;
   /** For mechanisms that ask before they let a peer in. */
   readonly authenticator: Authenticator;
+  /** What is queued when its program has nothing more to do is given up with 0; undefined for the option of the connect. */
+  readonly linger?: number;
   /** A new pipe; messages may be written to it from here on. */
   attach(pipe: Pipe): void;
   /** Something happened that a monitor may want to know. Never throws. */

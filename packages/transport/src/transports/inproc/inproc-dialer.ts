@@ -90,13 +90,20 @@ export class InprocDialer implements Dialer, PipeLink, ThreadDialer {
   // The pipe's link while nobody has the name.
 
   wake(): void {
-    const { searchTime } = this.#room;
-    if (searchTime > 0) this.#search = setTimeout(noop, searchTime);
+    // From the next turn on: answers come only when the event loop gets its turn, and this one may be long.
+    if (this.#room.searchTime > 0) setImmediate(hold, this);
   }
 
   pause(): void {}
 
   resume(): void {}
+
+  /** For the tick above: somebody may still say that the name is bound. */
+  hold(): void {
+    if (this.#joined || this.#done) return;
+    clearTimeout(this.#search);
+    this.#search = setTimeout(noop, this.#room.searchTime);
+  }
 
   // From the names.
 
@@ -156,6 +163,10 @@ export class InprocDialer implements Dialer, PipeLink, ThreadDialer {
     this.pipe.end();
     this.#resolveEnded();
   }
+}
+
+function hold(dialer: InprocDialer): void {
+  dialer.hold();
 }
 
 function finish(dialer: InprocDialer): void {

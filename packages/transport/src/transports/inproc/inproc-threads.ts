@@ -179,10 +179,9 @@ export class InprocThreads {
     else trace.waiting.push(known);
   }
 
-  /** How long it may take until somebody says that it has a name, ms; 0 when nobody else is there. */
+  /** How long it may take until somebody says that it has a name, counted from when the event loop gets its turn, ms. */
   get searchTime(): number {
-    if (this.#members.size > 0) return SEARCH_MS;
-    return Math.max(0, Math.ceil(this.#openedAt + ROLL_CALL_MS - performance.now()));
+    return this.#members.size > 0 ? SEARCH_MS : ROLL_CALL_MS;
   }
 
   /** A socket of this thread is bound now: those who wait elsewhere may come. */
