@@ -65,7 +65,7 @@ describe('pnpm start', () => {
     const { endpoint } = await started();
     const end = await start(endpoint).end();
     expect(end).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(end.stderr).toMatch(/^Cannot listen on .*\n$/);
+    expect(end.stderr).toMatch(/^Address already in use: Cannot listen on .*\n$/);
     expect(end.stderr).toContain(endpoint);
   });
 });

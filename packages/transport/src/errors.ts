@@ -39,6 +39,8 @@ function withLibzmqText(code: string, message: string): string {
 export interface ErrorFacts {
   /** The endpoint that was bound, connected or talked to. */
   readonly endpoint?: string;
+  /** The text is zeromq.js's own for this case: nothing is put in front of it. */
+  readonly isVerbatim?: boolean;
   readonly cause?: unknown;
 }
 
@@ -54,7 +56,7 @@ export class TransportError extends Error {
 
   constructor(code: string, message: string, facts: ErrorFacts = {}) {
     super(
-      withLibzmqText(code, message),
+      facts.isVerbatim ? message : withLibzmqText(code, message),
       facts.cause === undefined ? undefined : { cause: facts.cause },
     );
     this.code = code;

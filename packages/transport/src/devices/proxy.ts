@@ -301,6 +301,6 @@ function checkCapture(capture: Socket): void {
 
 function checkInUse(side: string, socket: Socket): void {
   if (socket.closed || !socket.hasEndpoints) {
-    fail('EINVAL', `${side} socket must be bound or connected`);
+    fail('EINVAL', `${side} socket must be bound or connected`, { isVerbatim: true });
   }
 }

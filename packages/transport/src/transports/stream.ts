@@ -110,8 +110,8 @@ export function systemError(cause: unknown, doing: string, endpoint: string): Tr
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the address is in use; stop the other program or choose another address',
-  EADDRNOTAVAIL: 'the address does not belong to this machine; use one of its own, or *',
+  EADDRINUSE: 'stop the program that listens there, or choose another address',
+  EADDRNOTAVAIL: 'it does not belong to this machine; use an address that does, or *',
   EACCES: 'permission denied; ports below 1024 and foreign folders need more rights',
   ENOENT: 'the folder does not exist; create it first',
   ENOTDIR: 'a part of the path is no folder',
