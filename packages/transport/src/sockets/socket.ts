@@ -139,7 +139,7 @@ export abstract class Socket implements PipeHost {
   readonly context: Context;
   #options: ResolvedSocketOptions;
   #watcher: SocketWatcher | undefined = undefined;
-  /** Calls of send() and receive() in this run that need not wait, and when it began. */
+  /** Calls of send() and receive() in this run that need not wait, and when the first few of them were over. */
   #runCalls = 0;
   #runStart = 0;
   /** unbind() calls under way. */
@@ -457,6 +457,7 @@ export abstract class Socket implements PipeHost {
       if (!isOutOfTurn(error) || this.#options.sendTimeout === 0) return Promise.reject(error);
       reason = error;
     }
+    this.#runCalls = 0; // who waits gives the event loop its turn
     return this.#senders.wait(frames, this.#options.sendTimeout, 'send', reason);
   }
 
@@ -479,6 +480,7 @@ export abstract class Socket implements PipeHost {
       if (!isOutOfTurn(error) || this.#options.receiveTimeout === 0) return Promise.reject(error);
       reason = error;
     }
+    this.#runCalls = 0;
     return this.#receivers.wait(undefined, this.#options.receiveTimeout, 'receive', reason);
   }
 
@@ -507,9 +509,12 @@ export abstract class Socket implements PipeHost {
     this.#runCalls += 1;
     if (this.#runCalls % CLOCK_CALLS !== 0) return false;
     const now = performance.now();
+    if (this.#runCalls === CLOCK_CALLS) {
+      this.#runStart = now;
+      return false;
+    }
     if (this.#runCalls < RUN_CALLS && now - this.#runStart < RUN_MS) return false;
     this.#runCalls = 0;
-    this.#runStart = now;
     return true;
   }
 
