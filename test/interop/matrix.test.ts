@@ -1,22 +1,24 @@
 /*
- * Every pair of socket types, over tcp and ipc, whoever binds, without security, with PLAIN and with CURVE: ours on either
+ * Every pair of socket types, drafts with single frames too, over tcp and ipc, whoever binds, without security, with PLAIN and with CURVE: ours on either
  * side of npm zeromq's libzmq. Credentials are checked by a ZAP handler in each library.
  */
 import * as ours from '@zscale/transport';
+import * as ourDrafts from '@zscale/transport/draft';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as theirs from 'zeromq';
+import * as theirDrafts from 'zeromq/lib/draft.js';
 import { boundTo } from '../support/bound.ts';
 import { closing } from '../support/closing.ts';
 import { transports } from '../support/transports.ts';
 
-type Library = typeof theirs;
+type Library = typeof theirs & typeof theirDrafts;
 
 /** The face that both libraries have. */
 interface AnySocket {
   readonly lastEndpoint: string | null;
   bind(endpoint: string): Promise<void>;
   connect(endpoint: string): void;
-  send(message: string | (string | Buffer)[]): Promise<void>;
+  send(message: string | (string | Buffer)[], options?: object): Promise<void>;
   receive(): Promise<Buffer[]>;
   subscribe(...topics: string[]): void;
   close(): void;
@@ -33,7 +35,11 @@ type Type =
   | 'Pull'
   | 'Push'
   | 'XPublisher'
-  | 'XSubscriber';
+  | 'XSubscriber'
+  | 'Client'
+  | 'Server'
+  | 'Scatter'
+  | 'Gather';
 
 /** Two types and what they say to each other. */
 interface Pairing {
@@ -80,7 +86,7 @@ async function publish(pub: AnySocket, sub: AnySocket): Promise<void> {
 const subscribed = (sub: AnySocket): Promise<void> => Promise.resolve(sub.subscribe('A'));
 const subscribedByMessage = (sub: AnySocket): Promise<void> => sub.send('\u0001A');
 
-const pairings: readonly Pairing[] = [
+const pairings: Pairing[] = [
   {
     a: 'Request',
     b: 'Reply',
@@ -197,6 +203,29 @@ const pairings: readonly Pairing[] = [
   },
 ];
 
+pairings.push(
+  {
+    a: 'Client',
+    b: 'Server',
+    async talk(a, b) {
+      await a.send(large.toString());
+      const [question, from] = await b.receive();
+      expect(question?.equals(large)).toBe(true);
+      await b.send('world', from as unknown as object); // the second is { routingId }
+      expect(texts(await a.receive())).toEqual(['world']);
+    },
+  },
+  {
+    a: 'Scatter',
+    b: 'Gather',
+    async talk(a, b) {
+      for (const text of ['one', 'two', large.toString()]) await a.send(text);
+      for (const text of ['one', 'two', large.toString()])
+        expect(texts(await b.receive())).toEqual([text]);
+    },
+  },
+);
+
 const server = theirs.curveKeyPair();
 const client = theirs.curveKeyPair();
 
@@ -219,9 +248,12 @@ const mechanisms = [
   },
 ] as const;
 
+const our = { ...ours, ...ourDrafts } as unknown as Library;
+const their = { ...theirs, ...theirDrafts } as unknown as Library;
+
 const stacks: readonly (readonly [string, Library, Library])[] = [
-  ['ours, theirs', ours as unknown as Library, theirs],
-  ['theirs, ours', theirs, ours as unknown as Library],
+  ['ours, theirs', our, their],
+  ['theirs, ours', their, our],
 ];
 
 /** Lets in whom the table above knows, until it is closed. */
@@ -242,7 +274,7 @@ async function serveZap(library: Library): Promise<{ close(): void }> {
 
 const handlers: { close(): void }[] = [];
 beforeAll(async () => {
-  handlers.push(await serveZap(theirs), await serveZap(ours as unknown as Library));
+  handlers.push(await serveZap(their), await serveZap(our));
 });
 afterAll(() => {
   for (const handler of handlers) handler.close();
