@@ -1,6 +1,7 @@
 /*
  * What a peer can do to us, and to others: nothing but lose its own connection. Raw peers that greet properly and then misbehave.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, unlinkSync } from 'node:fs';
 import { Dealer, Pull, Push, Reply, Request } from '@zscale/transport';
 import { Radio } from '@zscale/transport/draft';
@@ -103,6 +104,24 @@ describe('an ipc path', () => {
     request.connect(endpoint);
     await request.send('x');
     expect(texts(await second.receive())).toEqual(['x']);
+  });
+
+  it('that a killed program left behind is taken over by one of those who bind it at once', async () => {
+    for (let round = 0; round < 5; round++) {
+      const endpoint = freshIpc();
+      const path = endpoint.slice('ipc://'.length);
+      const program = `net.createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+      expect(spawnSync(process.execPath, ['-e', program]).signal).toBe('SIGKILL');
+      expect(existsSync(path)).toBe(true);
+      const replies = [new Reply(), new Reply(), new Reply()].map(closing);
+      const bound = await Promise.allSettled(replies.map((reply) => reply.bind(endpoint)));
+      expect(bound.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      const winner = replies[bound.findIndex(({ status }) => status === 'fulfilled')];
+      const request = closing(new Request());
+      request.connect(endpoint);
+      await request.send('x');
+      expect(texts((await winner?.receive()) ?? [])).toEqual(['x']);
+    }
   });
 
   it('with a zero byte is EINVAL', async () => {

@@ -138,6 +138,18 @@ describe('SubscriptionTrie', () => {
     trie.removeAll('a', () => expect.unreachable());
   });
 
+  it('refuses everybody when all of them together hold too much, until somebody lets go', () => {
+    const trie = trieOf({ a: ['1', '2'], b: ['1'] }, { topics: 10, bytes: 100, total: 3 });
+    expect(trie.add(bytes('1'), 'b')).toBe('held');
+    expect(trie.add(bytes('2'), 'b')).toBe('refused');
+    expect(trie.add(bytes('3'), 'c')).toBe('refused');
+    trie.remove(bytes('2'), 'a');
+    expect(trie.add(bytes('3'), 'c')).toBe('first');
+    expect(trie.add(bytes('4'), 'c')).toBe('refused');
+    trie.removeAll('a');
+    expect(trie.add(bytes('4'), 'c')).toBe('first');
+  });
+
   it('finds a holder of very many topics no more at once, and takes them out over several turns', async () => {
     const trie = trieOf({ stays: ['5', '77'] });
     for (let i = 0; i < 25_000; i++) trie.add(bytes(String(i)), 'goes');

@@ -10,7 +10,7 @@
 
 import { randomBytes } from 'node:crypto';
 import {
-  linkSync,
+  type BigIntStats,
   lstatSync,
   mkdtempSync,
   renameSync,
@@ -139,19 +139,19 @@ function removeFile(path: string): void {
 }
 
 /**
- * Removes a leftover, unless somebody answers at it: then listening will tell. It is moved aside first and asked once more, so that of
- * two programs that find the same leftover none removes the other's new file.
+ * Removes a leftover, unless somebody answers at it: then listening will tell. Of several programs that find the same leftover each
+ * looks, just before it removes it, whether it is still that one: none removes the new file of another.
  */
 async function removeLeftover(path: string): Promise<void> {
-  if (await somebodyAnswers(path)) return;
-  const aside = asideOf(path);
-  try {
-    renameSync(path, aside);
-    if (await somebodyAnswers(aside)) linkSync(aside, path);
-  } catch {
-    // Gone already, not ours to move, or a third program is there by now: listening will tell.
-  }
-  removeFile(aside);
+  const found = fileAt(path);
+  if (found === undefined || (await somebodyAnswers(path))) return;
+  const still = fileAt(path);
+  // Numbers of files are used again at once; the time is not.
+  if (still?.ino === found.ino && still.ctimeNs === found.ctimeNs) removeFile(path);
+}
+
+function fileAt(path: string): BigIntStats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false, bigint: true });
 }
 
 /** Closing removes whatever is at the path: the file of a program that has bound it since is moved out of the way. */
