@@ -210,6 +210,31 @@ describe('a device', () => {
     expect((await received)[0]).toHaveLength(100);
   });
 
+  it('lets the back-pressure of a subscriber cross a FORWARDER with noDrop on its way, and loses nothing', async () => {
+    const { frontend, backend } = await start('FORWARDER', {
+      highWaterMark: 2,
+      backendOptions: { noDrop: true },
+    });
+    const publisher = connected(new XPublisher({ noDrop: true, sendHighWaterMark: 2 }), frontend);
+    const subscriber = new Subscriber({ receiveHighWaterMark: 2 });
+    subscriber.subscribe('');
+    connected(subscriber, backend);
+    await publisher.receive(); // the subscription, through the device
+    const body = Buffer.alloc(500_000);
+    let sent = 0;
+    for (let refused = 0; refused < 200; ) {
+      if (publisher.trySend([Buffer.from(String(sent)), body])) {
+        sent += 1;
+        refused = 0;
+      } else {
+        refused += 1;
+        await new Promise(setImmediate);
+      }
+      expect(sent).toBeLessThan(5000); // without back-pressure it would never end
+    }
+    for (let i = 0; i < sent; i++) expect(String((await subscriber.receive())[0])).toBe(String(i));
+  });
+
   it('gives both sides its highWaterMark', async () => {
     const { running, frontend } = await start('STREAMER', {
       backend: `connect:${await freshTcp()}`,
