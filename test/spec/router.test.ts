@@ -213,6 +213,27 @@ describe.each(transports)('ROUTER over $name', ({ anywhere, fresh }) => {
     expect(first.pending).toHaveLength(0);
   });
 
+  it('with handover, hears a peer it connects to again when that comes back and takes its id again', async () => {
+    const listener = await RawListener.listen(await fresh());
+    const socket = closing(new Router({ handover: true, reconnectInterval: 1 }));
+    socket.connect(listener.endpoint);
+    const greet = async (): Promise<RawPeer> => {
+      const peer = await listener.accept();
+      await peer.greet(READY_DEALER_CLIENT_1);
+      return peer;
+    };
+    const first = await greet();
+    first.write('0001 61');
+    expect(texts(await socket.receive())).toEqual(['client-1', 'a']);
+    const other = await client1(await boundTo(socket, anywhere()));
+    other.write('0001 62');
+    expect(texts(await socket.receive())).toEqual(['client-1', 'b']);
+    first.close();
+    const again = await greet();
+    again.write('0001 63');
+    expect(texts(await socket.receive())).toEqual(['client-1', 'c']);
+  });
+
   it('with handover, does not let two living peers of one id take it from each other again and again', async () => {
     const { socket, endpoint } = await bound({ handover: true });
     const events = recordEvents(socket);

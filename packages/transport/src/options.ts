@@ -359,7 +359,7 @@ export function resolveSocketOptions(
     if (value === undefined) continue;
     if (!isTaken(name, rules)) {
       failType(
-        `This socket has no option ${JSON.stringify(name)}. See docs/reference/options.md for those it has.`,
+        `This socket has no option ${JSON.stringify(name)}. See docs/reference/sockets.md for those it has.`,
       );
     }
     resolved = withOption(resolved, name, value);

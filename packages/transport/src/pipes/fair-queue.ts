@@ -24,6 +24,11 @@ export class FairQueue {
     }
   }
 
+  /** Whether the pipe is in turn. */
+  has(pipe: Pipe): boolean {
+    return this.#rotation.has(pipe);
+  }
+
   /** Adds a pipe, counted as silent until {@link activate}. */
   attach(pipe: Pipe): void {
     this.#rotation.attach(pipe);

@@ -24,6 +24,11 @@ export class Rotation {
     return this.#pipes;
   }
 
+  /** Whether the pipe is in the set. */
+  has(pipe: Pipe): boolean {
+    return this.#places.has(pipe);
+  }
+
   /** Adds a pipe, idle. */
   attach(pipe: Pipe): void {
     this.#places.set(pipe, this.#pipes.length);

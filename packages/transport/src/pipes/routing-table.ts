@@ -6,9 +6,11 @@
  */
 
 import { randomInt } from 'node:crypto';
+import { fail } from '../errors.ts';
 import type { Pipe } from './pipe.ts';
 
 const GENERATED_ID_BYTES = 5;
+const ROUTING_ID_MAX_BYTES = 255;
 
 /** Routing ids to pipes and back. */
 export class RoutingTable {
@@ -32,6 +34,32 @@ export class RoutingTable {
   /** What this pipe is or was known by; undefined for one that was never added. */
   idOf(pipe: Pipe): Buffer | undefined {
     return this.#ids.get(pipe);
+  }
+
+  /**
+   * A name that a program gives to the peer it connects to (`ZMQ_CONNECT_ROUTING_ID`).
+   *
+   * @param immediate whether pipes come only with connections (`ZMQ_IMMEDIATE`): then there is nothing to name yet.
+   * @throws TransportError `EINVAL` for a name that cannot be, or is in use.
+   */
+  checkName(routingId: string, immediate: boolean): Buffer {
+    const bytes = Buffer.from(routingId);
+    if (bytes.length < 1 || bytes.length > ROUTING_ID_MAX_BYTES || bytes[0] === 0) {
+      fail(
+        'EINVAL',
+        `A routing id has 1 to ${ROUTING_ID_MAX_BYTES} bytes and does not start with a zero; got ${JSON.stringify(routingId)}.`,
+      );
+    }
+    if (this.find(bytes) !== undefined) {
+      fail('EINVAL', `The routing id ${JSON.stringify(routingId)} is in use by another peer.`);
+    }
+    if (immediate) {
+      fail(
+        'EINVAL',
+        'A routing id given to connect() needs a pipe at once: it cannot be combined with immediate.',
+      );
+    }
+    return bytes;
   }
 
   /** Enters a peer. The id must be free: see {@link find}. */

@@ -16,7 +16,7 @@ import { Socket } from './socket.ts';
 
 /** What `connect()` of a Router takes beside the endpoint. */
 export interface RouterConnectOptions {
-  /** Names that peer at once, whatever it announces; 1 to 255 bytes. Must be free. `ZMQ_CONNECT_ROUTING_ID`. */
+  /** Names that peer at once, whatever it announces; 1 to 255 bytes, the first no zero. Must be free. `ZMQ_CONNECT_ROUTING_ID`. */
   readonly routingId?: string;
 }
 
@@ -50,7 +50,8 @@ export abstract class RouterBase extends Socket {
 
   /** For ROUTER: connects, and knows the peer by this name at once. @throws TransportError `EINVAL` for a name that is in use or, with `immediate`, cannot be given. */
   protected connectAs(endpoint: string, routingId: string | undefined): void {
-    if (routingId !== undefined) this.#nextRoutingId = this.#checkNewId(routingId);
+    if (routingId !== undefined)
+      this.#nextRoutingId = this.#table.checkName(routingId, this.options.immediate);
     try {
       super.connect(endpoint);
     } finally {
@@ -145,7 +146,6 @@ export abstract class RouterBase extends Socket {
   #name(pipe: Pipe): boolean {
     const announced = pipe.peer?.routingId ?? EMPTY_FRAME;
     const routingId = announced.length > 0 ? announced : this.#table.generateId();
-    const known = this.#table.idOf(pipe);
     const holder = this.#table.find(routingId);
     if (holder !== undefined && holder !== pipe) {
       if (!this.options.handover) return false;
@@ -155,24 +155,9 @@ export abstract class RouterBase extends Socket {
     }
     this.#table.remove(pipe);
     this.#table.add(routingId, pipe);
-    if (known === undefined) this.#fairQueue.attach(pipe);
+    if (this.#fairQueue.has(pipe)) return true;
+    this.#fairQueue.attach(pipe);
+    if (pipe.unread > 0) this.#fairQueue.activate(pipe); // from before it was named, or named again
     return true;
-  }
-
-  #checkNewId(routingId: string): Buffer {
-    const bytes = Buffer.from(routingId);
-    if (bytes.length < 1 || bytes.length > 255) {
-      fail('EINVAL', `A routing id has 1 to 255 bytes; got ${bytes.length}.`);
-    }
-    if (this.#table.find(bytes) !== undefined) {
-      fail('EINVAL', `The routing id ${JSON.stringify(routingId)} is in use by another peer.`);
-    }
-    if (this.options.immediate) {
-      fail(
-        'EINVAL',
-        'A routing id given to connect() needs a pipe at once: it cannot be combined with immediate.',
-      );
-    }
-    return bytes;
   }
 }

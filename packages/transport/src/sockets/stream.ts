@@ -44,7 +44,6 @@ const TRAITS: SocketTraits = {
   options: [...WRITABLE_OPTION_NAMES, ...READABLE_OPTION_NAMES, ...OWN],
   connectsOnce: false,
 };
-const ROUTING_ID_MAX_BYTES = 255;
 
 /** What `connect()` of a Stream takes beside the endpoint. */
 export interface StreamConnectOptions {
@@ -103,7 +102,8 @@ export class Stream extends Socket {
   override connect(endpoint: string, options: StreamConnectOptions = {}): void {
     refuseOtherTransports(endpoint);
     const { routingId } = options;
-    if (routingId !== undefined) this.#nextRoutingId = this.#checkNewId(routingId);
+    if (routingId !== undefined)
+      this.#nextRoutingId = this.#table.checkName(routingId, this.options.immediate);
     try {
       super.connect(endpoint);
     } finally {
@@ -166,26 +166,6 @@ export class Stream extends Socket {
     this.#table.remove(pipe);
     this.#fairQueue.retire(pipe);
     this.wakeSenders();
-  }
-
-  #checkNewId(routingId: string): Buffer {
-    const bytes = Buffer.from(routingId);
-    if (bytes.length < 1 || bytes.length > ROUTING_ID_MAX_BYTES || bytes[0] === 0) {
-      fail(
-        'EINVAL',
-        `A routing id has 1 to ${ROUTING_ID_MAX_BYTES} bytes and does not start with a zero; got ${JSON.stringify(routingId)}.`,
-      );
-    }
-    if (this.#table.find(bytes) !== undefined) {
-      fail('EINVAL', `The routing id ${JSON.stringify(routingId)} is in use by another peer.`);
-    }
-    if (this.options.immediate) {
-      fail(
-        'EINVAL',
-        'A routing id given to connect() needs a pipe at once: it cannot be combined with immediate.',
-      );
-    }
-    return bytes;
   }
 }
 
