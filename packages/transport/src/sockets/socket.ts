@@ -36,6 +36,7 @@ import { SOCKET_TYPE_NUMBERS, type SocketType } from '../socket-type.ts';
 import type { PipeHost } from '../transports/transport.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import { Observer } from './monitor.ts';
+import { nextTurn, Run } from './run.ts';
 import { KeepAlive, Waiters } from './waiters.ts';
 import { ZapClient } from './zap-client.ts';
 
@@ -49,12 +50,6 @@ export interface SocketWatcher {
   /** There may be room. */
   writable(): void;
 }
-
-/** A run of calls that need not wait ends after this many, or this many ms: then the event loop gets its turn. */
-const RUN_CALLS = 512;
-const RUN_MS = 5;
-/** The clock is looked at every so many calls: it costs more than they do. */
-const CLOCK_CALLS = 8;
 
 /** How a pattern differs from others outside of its messages. */
 export interface SocketTraits {
@@ -139,9 +134,7 @@ export abstract class Socket implements PipeHost {
   readonly context: Context;
   #options: ResolvedSocketOptions;
   #watcher: SocketWatcher | undefined = undefined;
-  /** Calls of send() and receive() in this run that need not wait, and when the first few of them were over. */
-  #runCalls = 0;
-  #runStart = 0;
+  readonly #run = new Run();
   /** unbind() calls under way. */
   #unbinding = 0;
   #closed = false;
@@ -446,7 +439,7 @@ export abstract class Socket implements PipeHost {
       this.#refuseClosed();
       if (this.#senders.length === 0) {
         this.#checkSize(frames);
-        if (this.trySend(frames)) return this.#isRunOver() ? nextTurn() : SENT;
+        if (this.trySend(frames)) return this.#run.isOver() ? nextTurn() : SENT;
       } else if (this.#options.strictBusy) {
         fail(
           'EBUSY',
@@ -457,7 +450,7 @@ export abstract class Socket implements PipeHost {
       if (!isOutOfTurn(error) || this.#options.sendTimeout === 0) return Promise.reject(error);
       reason = error;
     }
-    this.#runCalls = 0; // who waits gives the event loop its turn
+    this.#run.end();
     return this.#senders.wait(frames, this.#options.sendTimeout, 'send', reason);
   }
 
@@ -469,7 +462,7 @@ export abstract class Socket implements PipeHost {
       if (this.#receivers.length === 0) {
         const message = this.tryReceive();
         if (message !== undefined)
-          return this.#isRunOver() ? nextTurn(message) : Promise.resolve(message);
+          return this.#run.isOver() ? nextTurn(message) : Promise.resolve(message);
       } else if (this.#options.strictBusy) {
         fail(
           'EBUSY',
@@ -480,7 +473,7 @@ export abstract class Socket implements PipeHost {
       if (!isOutOfTurn(error) || this.#options.receiveTimeout === 0) return Promise.reject(error);
       reason = error;
     }
-    this.#runCalls = 0;
+    this.#run.end();
     return this.#receivers.wait(undefined, this.#options.receiveTimeout, 'receive', reason);
   }
 
@@ -499,23 +492,6 @@ export abstract class Socket implements PipeHost {
     if (this.#options.strictBusy && (this.#endpoints.blocked || this.#unbinding > 0)) {
       fail('EBUSY', 'Socket is blocked by a bind or unbind operation');
     }
-  }
-
-  /**
-   * Awaited calls that never wait are microtasks, and those let nothing else happen: no bytes leave, no timer fires. After a
-   * while one of them has to wait for the next turn.
-   */
-  #isRunOver(): boolean {
-    this.#runCalls += 1;
-    if (this.#runCalls % CLOCK_CALLS !== 0) return false;
-    const now = performance.now();
-    if (this.#runCalls === CLOCK_CALLS) {
-      this.#runStart = now;
-      return false;
-    }
-    if (this.#runCalls < RUN_CALLS && now - this.#runStart < RUN_MS) return false;
-    this.#runCalls = 0;
-    return true;
   }
 
   #checkSize(frames: Message): void {
@@ -583,14 +559,6 @@ export async function* iterate<M>(
     yield message;
   }
   return undefined;
-}
-
-function nextTurn(): Promise<void>;
-function nextTurn<T>(value: T): Promise<T>;
-function nextTurn<T>(value?: T): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    setImmediate(resolve, value);
-  });
 }
 
 /** The pattern's order of sends and receives says "not now", which passes: who can wait, waits, as with zeromq.js. */
