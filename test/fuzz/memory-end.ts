@@ -16,6 +16,7 @@ import {
 } from '../../packages/transport/src/options.ts';
 import type { PeerInfo } from '../../packages/transport/src/peer-info.ts';
 import { Pipe, type PipeSink } from '../../packages/transport/src/pipes/pipe.ts';
+import { Slab } from '../../packages/transport/src/slab.ts';
 import type { SocketType } from '../../packages/transport/src/socket-type.ts';
 import { MemoryStream } from './memory-stream.ts';
 
@@ -34,6 +35,7 @@ export class MemoryEnd implements ConnectionOwner, PipeSink {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
   readonly authenticator: Authenticator;
+  readonly slab: Slab = new Slab();
   readonly stream: MemoryStream;
   readonly connection: Connection;
   /** Messages that came, in order. */

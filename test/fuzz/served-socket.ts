@@ -10,6 +10,7 @@ import { RawConnection } from '../../packages/transport/src/connections/raw-conn
 import type { ResolvedSocketOptions } from '../../packages/transport/src/options.ts';
 import type { PeerInfo } from '../../packages/transport/src/peer-info.ts';
 import { Pipe } from '../../packages/transport/src/pipes/pipe.ts';
+import { Slab } from '../../packages/transport/src/slab.ts';
 import type { SocketType } from '../../packages/transport/src/socket-type.ts';
 import type { Socket } from '../../packages/transport/src/sockets/socket.ts';
 import { checkConnectionError } from './faults.ts';
@@ -20,6 +21,7 @@ export class ServedPeer implements ConnectionOwner {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
   readonly authenticator: Authenticator;
+  readonly slab: Slab = new Slab();
   readonly stream: MemoryStream;
   readonly connection: Connection | RawConnection;
   end: ConnectionEnd | undefined = undefined;

@@ -33,6 +33,8 @@ const HOUSES: Readonly<Record<string, House>> = {
   transport: {
     ground: [
       'authenticator.ts',
+      'busy-poll.ts',
+      'bytes.ts',
       'capability.ts',
       'cidr.ts',
       'context.ts',
@@ -40,6 +42,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'message.ts',
       'option-checks.ts',
       'options.ts',
+      'slab.ts',
       'z85.ts',
       'socket-type.ts',
       'peer-info.ts',

@@ -6,8 +6,11 @@
  * connected from another. A context that a program makes itself belongs to its thread.
  */
 
+import { availableParallelism } from 'node:os';
+import { BusyPoll } from './busy-poll.ts';
 import { fail, failType } from './errors.ts';
-import { boolean, type Check, integer } from './option-checks.ts';
+import { boolean, type Check, integer, number } from './option-checks.ts';
+import { Slab } from './slab.ts';
 
 /** What `new Context()` takes. Each is also a property. */
 export interface ContextOptions {
@@ -21,6 +24,12 @@ export interface ContextOptions {
   maxSockets?: number;
   /** The default of the option `ipv6` of sockets made from then on. Default false. `ZMQ_IPV6`. */
   ipv6?: boolean;
+  /**
+   * How long a `receive()` that has to wait may keep the event loop turning instead of letting the process sleep, in ms: a reply that
+   * comes soon is then there without the system waking anybody. Sockets whose messages do not come soon do not do it. 0 for
+   * never, up to 1000. Default 0.1; 0 on a machine with one CPU. Not in libzmq.
+   */
+  busyPoll?: number;
   /** Without effect. 0 or more. `ZMQ_THREAD_PRIORITY`. */
   threadPriority?: number;
   /** Without effect. 0 or more. `ZMQ_THREAD_SCHED_POLICY`. */
@@ -28,6 +37,8 @@ export interface ContextOptions {
 }
 
 const MAX_SOCKETS_LIMIT = 65_535;
+const BUSY_POLL_MS = 0.1;
+const BUSY_POLL_MAX_MS = 1000;
 
 const CHECKS: Readonly<Record<keyof ContextOptions, Check>> = {
   blocky: boolean,
@@ -35,6 +46,7 @@ const CHECKS: Readonly<Record<keyof ContextOptions, Check>> = {
   maxMessageSize: integer(0),
   maxSockets: integer(1, MAX_SOCKETS_LIMIT),
   ipv6: boolean,
+  busyPoll: number(0, BUSY_POLL_MAX_MS),
   threadPriority: integer(0),
   threadSchedulingPolicy: integer(0),
 };
@@ -49,9 +61,14 @@ export class Context {
     maxMessageSize: 0x7fff_ffff,
     maxSockets: 1023,
     ipv6: false,
+    busyPoll: availableParallelism() > 1 ? BUSY_POLL_MS : 0, // with one CPU the peer could not run meanwhile
     threadPriority: -1,
     threadSchedulingPolicy: -1,
   };
+  /** For sockets: what keeps the event loop turning. */
+  readonly poll: BusyPoll = new BusyPoll();
+  /** For connections: where batches are put together. */
+  readonly slab: Slab = new Slab();
   #sockets = 0;
 
   /**
@@ -59,6 +76,7 @@ export class Context {
    * @throws TypeError for a wrong type or an unknown option.
    */
   constructor(options: ContextOptions = {}) {
+    this.poll.limit = this.#values.busyPoll;
     for (const [name, value] of Object.entries(options)) {
       if (!Object.hasOwn(CHECKS, name))
         failType(`A context has no option ${JSON.stringify(name)}.`);
@@ -95,6 +113,7 @@ export class Context {
   #set(name: keyof ContextOptions, value: unknown): void {
     CHECKS[name](name, value);
     Object.assign(this.#values, { [name]: value });
+    this.poll.limit = this.#values.busyPoll;
   }
 
   static {

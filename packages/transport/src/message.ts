@@ -4,6 +4,7 @@
  * Ownership: once `trySend`, `write` or `deliver` returned true, the array and its Buffers belong to the callee.
  */
 
+import { copyOf } from './bytes.ts';
 import { fail } from './errors.ts';
 
 /** One or more frames. The array is made once and travels; its holder may `shift` and `unshift` it. */
@@ -50,7 +51,7 @@ export function toMessage(value: MessageLike | readonly MessageLike[]): Message 
 }
 
 function keptFrame(bytes: Buffer): Buffer {
-  return bytes.length > COPIED_BYTES || bytes.length === 0 ? bytes : Buffer.from(bytes);
+  return bytes.length > COPIED_BYTES || bytes.length === 0 ? bytes : copyOf(bytes, 0, bytes.length);
 }
 
 function toFrame(value: unknown): Buffer {

@@ -17,6 +17,15 @@ export function integer(min: number, max: number = INT32_MAX): Check {
   };
 }
 
+/** Any number within limits. */
+export function number(min: number, max: number): Check {
+  const expected = `a number from ${min} to ${max}`;
+  return (name, value) => {
+    if (typeof value !== 'number') refuseType(name, 'a number', value);
+    if (!(value >= min && value <= max)) refuse(name, expected, value);
+  };
+}
+
 /** True or false. */
 export function boolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') refuseType(name, 'a boolean', value);

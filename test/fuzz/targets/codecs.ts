@@ -12,6 +12,7 @@ import {
   isSubscription,
   topicOf,
 } from '../../../packages/transport/src/pipes/subscription-message.ts';
+import { Slab } from '../../../packages/transport/src/slab.ts';
 import {
   type CarriedMessages,
   packMessage,
@@ -24,11 +25,7 @@ import {
   encodePing,
   encodePong,
 } from '../../../packages/transport/src/wire/command.ts';
-import {
-  encodeBatch,
-  encodedLength,
-  encodeFrame,
-} from '../../../packages/transport/src/wire/encoder.ts';
+import { Encoder, encodeFrame } from '../../../packages/transport/src/wire/encoder.ts';
 import { decodeGreeting, encodeGreeting } from '../../../packages/transport/src/wire/greeting.ts';
 import { decodeMetadata, encodeMetadata } from '../../../packages/transport/src/wire/metadata.ts';
 import { body, bytes, filled } from '../bytes.ts';
@@ -143,9 +140,10 @@ export const encoder: FuzzTarget = {
   property: fc.property(fc.array(aMessage, { maxLength: 8 }), fc.nat(8), (batch, some) => {
     const count = Math.min(some, batch.length);
     const sent = batch.slice(0, count);
-    let length = 0;
-    for (const each of sent) length += encodedLength(each);
-    const written = Buffer.concat(encodeBatch(batch, count, length));
+    const encoder = new Encoder(new Slab());
+    for (const each of sent) encoder.add(each);
+    const length = encoder.bytes;
+    const written = Buffer.concat(encoder.finish());
     strictEqual(written.length, length);
     const expected = sent.flatMap((each) =>
       each.map((content, i) => ({

@@ -9,12 +9,14 @@ import {
 } from '../../../packages/transport/src/connections/traffic.ts';
 import type { Mechanism } from '../../../packages/transport/src/mechanisms/mechanism.ts';
 import type { Message } from '../../../packages/transport/src/message.ts';
-import { encodedLength } from '../../../packages/transport/src/wire/encoder.ts';
+import { Slab } from '../../../packages/transport/src/slab.ts';
+import { Encoder } from '../../../packages/transport/src/wire/encoder.ts';
 import { hex } from '../../support/hex.ts';
 
 function bytesOf(traffic: Traffic, ...messages: Message[]): string {
-  const bytes = messages.reduce((sum, message) => sum + encodedLength(message), 0);
-  return Buffer.concat(traffic.encode(messages, messages.length, bytes)).toString('hex');
+  const encoder = new Encoder(new Slab());
+  for (const message of messages) traffic.encode(message, encoder);
+  return Buffer.concat(encoder.finish()).toString('hex');
 }
 
 const expected = (...parts: string[]): string => hex(...parts).toString('hex');

@@ -6,6 +6,7 @@ import type { ByteStream } from '../../../packages/transport/src/connections/byt
 import { Traffic } from '../../../packages/transport/src/connections/traffic.ts';
 import { Writer } from '../../../packages/transport/src/connections/writer.ts';
 import { Pipe } from '../../../packages/transport/src/pipes/pipe.ts';
+import { Slab } from '../../../packages/transport/src/slab.ts';
 import { hex } from '../../support/hex.ts';
 import { message, RecordingSink } from '../../support/recording-pipe-ends.ts';
 import { until } from '../../support/until.ts';
@@ -42,11 +43,12 @@ class RecordingStream implements ByteStream {
 function writing(): { stream: RecordingStream; writer: Writer; pipe: Pipe; flushes: () => number } {
   const stream = new RecordingStream();
   let flushes = 0;
-  const writer = new Writer(stream, {
+  const owner = {
     flushed: () => {
       flushes += 1;
     },
-  });
+  };
+  const writer = new Writer(stream, owner, new Slab());
   const pipe = new Pipe(new RecordingSink(), { sendHighWaterMark: 0, receiveHighWaterMark: 0 });
   writer.attach(pipe, new Traffic('DEALER', undefined, true));
   pipe.plug({ wake: () => writer.schedule(), pause: () => {}, resume: () => {}, close: () => {} });

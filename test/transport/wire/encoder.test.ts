@@ -1,24 +1,40 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SLAB_BYTES, Slab } from '../../../packages/transport/src/slab.ts';
 import { FrameDecoder } from '../../../packages/transport/src/wire/decoder.ts';
 import {
-  encodeBatch,
-  encodedLength,
+  Encoder,
   encodeFrame,
   REFERENCE_BYTES,
 } from '../../../packages/transport/src/wire/encoder.ts';
 import { FLAG_COMMAND } from '../../../packages/transport/src/wire/frame.ts';
 import { hex } from '../../support/hex.ts';
 
+function encodeWith(encoder: Encoder, batch: readonly Buffer[][]): Buffer[] {
+  for (const message of batch) encoder.add(message);
+  return encoder.finish();
+}
+
 function encode(...batch: Buffer[][]): Buffer[] {
-  const bytes = batch.reduce((sum, message) => sum + encodedLength(message), 0);
-  return encodeBatch(batch, batch.length, bytes);
+  return encodeWith(new Encoder(new Slab()), batch);
 }
 
 const encodeHex = (...batch: Buffer[][]): string => Buffer.concat(encode(...batch)).toString('hex');
 const expected = (...parts: string[]): string => hex(...parts).toString('hex');
 
-describe('encodeBatch', () => {
+describe('the encoder', () => {
+  it('counts the bytes of a batch: headers of two up to a body of 255, and of nine above', () => {
+    const encoder = new Encoder(new Slab());
+    encoder.add([Buffer.alloc(0)]);
+    expect(encoder.bytes).toBe(2);
+    encoder.add([Buffer.alloc(255)]);
+    expect(encoder.bytes).toBe(2 + 257);
+    encoder.add([Buffer.alloc(256), Buffer.alloc(REFERENCE_BYTES)]);
+    expect(encoder.bytes).toBe(2 + 257 + 265 + 9 + REFERENCE_BYTES);
+    encoder.finish();
+    expect(encoder.bytes).toBe(0);
+  });
+
   it('writes a one-frame message as flags 00, size, body', () => {
     expect(encodeHex([Buffer.from('Hello')])).toBe(expected('00 05 48656c6c6f'));
   });
@@ -50,12 +66,6 @@ describe('encodeBatch', () => {
   it('writes the messages of a batch one after the other', () => {
     const batch = [[Buffer.alloc(0), Buffer.from('Hello')], [Buffer.from('World')]];
     expect(encodeHex(...batch)).toBe(expected('01 00 00 05 48656c6c6f 00 05 576f726c64'));
-  });
-
-  it('encodes only the first `count` messages', () => {
-    const batch = [[Buffer.from('a')], [Buffer.from('b')]];
-    const chunks = encodeBatch(batch, 1, encodedLength([Buffer.from('a')]));
-    expect(Buffer.concat(chunks).toString('hex')).toBe(expected('00 01 61'));
   });
 
   it('puts many small messages into one Buffer', () => {
@@ -114,12 +124,49 @@ describe('encodeBatch', () => {
   });
 });
 
-describe('encodedLength', () => {
-  it('counts headers of two bytes up to a body of 255 and of nine above', () => {
-    expect(encodedLength([Buffer.alloc(0)])).toBe(2);
-    expect(encodedLength([Buffer.alloc(255)])).toBe(257);
-    expect(encodedLength([Buffer.alloc(256)])).toBe(265);
-    expect(encodedLength([Buffer.alloc(1), Buffer.alloc(300)])).toBe(3 + 309);
+describe('the slab', () => {
+  const kib = (fill: number): Buffer => Buffer.alloc(1024, fill);
+  const batchOf = (fill: number): Buffer[][] => Array.from({ length: 8 }, () => [kib(fill)]);
+
+  it('serves one batch after the other, once the system has taken each', () => {
+    const encoder = new Encoder(new Slab());
+    const [first] = encodeWith(encoder, batchOf(1));
+    encoder.settle(true);
+    const [second] = encodeWith(encoder, batchOf(2));
+    expect(second?.buffer).toBe(first?.buffer);
+  });
+
+  it('is not written to again while a stream still holds what was in it', () => {
+    const encoder = new Encoder(new Slab());
+    const chunks = encodeWith(encoder, batchOf(1));
+    const held = Buffer.concat(chunks);
+    encoder.settle(false);
+    encodeWith(encoder, batchOf(2));
+    expect(Buffer.concat(chunks)).toEqual(held);
+  });
+
+  it('is shared by all encoders, one batch at a time', () => {
+    const slab = new Slab();
+    const [a, b] = [new Encoder(slab), new Encoder(slab)];
+    const first = encodeWith(a, batchOf(1)); // not settled
+    const second = encodeWith(b, batchOf(2));
+    expect(first[0]?.buffer).not.toBe(second[0]?.buffer);
+    expect(Buffer.concat(first).includes(kib(1))).toBe(true);
+  });
+
+  it('is not what a small batch is left in: a stream that cannot send it holds no more than it', () => {
+    const [chunk] = encode([Buffer.from('small')]);
+    expect(chunk?.buffer.byteLength).toBeLessThan(SLAB_BYTES / 2);
+  });
+
+  it('is followed by other memory when one message has more frames than fit', () => {
+    const message = Array.from({ length: 200 }, (_, i) => kib(i));
+    const chunks = encode(message);
+    const read: Buffer[] = [];
+    const decoder = new FrameDecoder({ onFrame: (_flags, body) => read.push(body) }, -1);
+    for (const chunk of chunks) decoder.decode(chunk);
+    expect(read).toEqual(message);
+    expect(chunks.length).toBeLessThanOrEqual(6);
   });
 });
 

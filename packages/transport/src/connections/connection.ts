@@ -17,6 +17,7 @@ import type { Message } from '../message.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import type { Pipe, PipeLink } from '../pipes/pipe.ts';
+import type { Slab } from '../slab.ts';
 import type { SocketType } from '../socket-type.ts';
 import { decodeCommand } from '../wire/command.ts';
 import { FrameDecoder, type FrameSink } from '../wire/decoder.ts';
@@ -42,6 +43,8 @@ export interface ConnectionOwner {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
   readonly authenticator: Authenticator;
+  /** Where the connection puts its batches together. */
+  readonly slab: Slab;
   /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
   connectionReady(connection: Connection, peer: PeerInfo): Pipe | undefined;
   /** The end; the stream is destroyed. Called once, after the connection settled its own state. */
@@ -93,7 +96,7 @@ export class Connection
     this.#stream = stream;
     this.#owner = owner;
     this.#decoder = new FrameDecoder(this, handshakeLimit(options.maxMessageSize));
-    this.#writer = new Writer(stream, this);
+    this.#writer = new Writer(stream, this, owner.slab);
     this.#handshake = new Handshake(this, owner.socketType, options, owner.authenticator, address);
     this.#maxMultipartSize = options.maxMultipartSize;
   }

@@ -10,7 +10,7 @@ import type { Mechanism } from '../mechanisms/mechanism.ts';
 import type { Message } from '../message.ts';
 import type { SocketType } from '../socket-type.ts';
 import { type Command, encodeCommand } from '../wire/command.ts';
-import { encodeBatch, encodedLength, encodeFrame } from '../wire/encoder.ts';
+import { type Encoder, encodeFrame } from '../wire/encoder.ts';
 import { FLAG_COMMAND, FLAG_MORE } from '../wire/frame.ts';
 
 /** What a subscription is called on the wire, by the first byte of the message above. */
@@ -56,6 +56,8 @@ export function subscriptionOf(type: SocketType, command: Command): Message | un
 export class Traffic {
   readonly #mechanism: Mechanism | undefined;
   readonly #commands: CommandNames | undefined;
+  /** Messages go on the wire as they are. */
+  readonly #isPlain: boolean;
 
   /**
    * @param mechanism the one of the handshake where it encrypts; else undefined.
@@ -64,14 +66,13 @@ export class Traffic {
   constructor(type: SocketType, mechanism: Mechanism | undefined, takesCommands: boolean) {
     this.#mechanism = mechanism;
     this.#commands = takesCommands ? SENDS[type] : undefined;
+    this.#isPlain = mechanism === undefined && this.#commands === undefined;
   }
 
-  /** Buffers to be written one after the other; see {@link encodeBatch}. */
-  encode(batch: readonly Message[], count: number, bytes: number): Buffer[] {
-    if (this.#commands !== undefined) return this.#encodeWithCommands(batch, count, this.#commands);
-    return this.#mechanism === undefined
-      ? encodeBatch(batch, count, bytes)
-      : encodeEach(encrypted(batch, count, this.#mechanism));
+  /** Adds a message to the encoder's batch. */
+  encode(message: Message, encoder: Encoder): void {
+    if (this.#isPlain) encoder.add(message);
+    else this.#encode(message, encoder);
   }
 
   /** The frame of a command. */
@@ -81,39 +82,23 @@ export class Traffic {
       : encodeFrame(this.#mechanism.encrypt(body, FLAG_COMMAND), 0);
   }
 
-  #encodeWithCommands(batch: readonly Message[], count: number, names: CommandNames): Buffer[] {
-    const chunks: Buffer[] = [];
-    for (let i = 0; i < count; i++) {
-      const message = batch[i] as Message; // i < count
-      const kind = message.length === 1 ? message[0]?.[0] : undefined;
-      if (kind === ON || kind === OFF) {
-        const topic = (message[0] as Buffer).subarray(1); // length 1
-        chunks.push(this.encodeCommand(encodeCommand(kind === ON ? names.on : names.off, topic)));
-      } else if (this.#mechanism === undefined) {
-        chunks.push(...encodeEach([message]));
-      } else {
-        chunks.push(...encodeEach(encrypted([message], 1, this.#mechanism)));
-      }
+  #encode(message: Message, encoder: Encoder): void {
+    const kind = message.length === 1 ? message[0]?.[0] : undefined;
+    if (this.#commands !== undefined && (kind === ON || kind === OFF)) {
+      const name = kind === ON ? this.#commands.on : this.#commands.off;
+      const topic = (message[0] as Buffer).subarray(1); // length 1
+      this.#addFrame(encodeCommand(name, topic), FLAG_COMMAND, encoder);
+      return;
     }
-    return chunks;
-  }
-}
-
-function encodeEach(messages: readonly Message[]): Buffer[] {
-  let bytes = 0;
-  for (let i = 0; i < messages.length; i++) bytes += encodedLength(messages[i] as Message); // i < length
-  return encodeBatch(messages, messages.length, bytes);
-}
-
-/** Each frame as a message of its own: on the wire they show neither MORE nor COMMAND. */
-function encrypted(batch: readonly Message[], count: number, mechanism: Mechanism): Message[] {
-  const frames: Message[] = [];
-  for (let m = 0; m < count; m++) {
-    const message = batch[m] as Message; // m < count
     const last = message.length - 1;
     for (let i = 0; i <= last; i++) {
-      frames.push([mechanism.encrypt(message[i] as Buffer, i < last ? FLAG_MORE : 0)]); // i <= last
+      this.#addFrame(message[i] as Buffer, i < last ? FLAG_MORE : 0, encoder); // i <= last
     }
   }
-  return frames;
+
+  /** What is encrypted is a frame of its own, which on the wire shows neither MORE nor COMMAND. */
+  #addFrame(body: Buffer, flags: number, encoder: Encoder): void {
+    if (this.#mechanism === undefined) encoder.addFrame(body, flags);
+    else encoder.addFrame(this.#mechanism.encrypt(body, flags), 0);
+  }
 }

@@ -6,9 +6,9 @@
  * they are rare, and a frame may stand anywhere between messages.
  */
 
-import type { Message } from '../message.ts';
 import type { Pipe } from '../pipes/pipe.ts';
-import { encodedLength, encodeFrame } from '../wire/encoder.ts';
+import type { Slab } from '../slab.ts';
+import { Encoder, encodeFrame } from '../wire/encoder.ts';
 import { FLAG_COMMAND } from '../wire/frame.ts';
 import type { ByteStream } from './byte-stream.ts';
 import type { Traffic } from './traffic.ts';
@@ -31,7 +31,7 @@ export interface WriterOwner {
 export class Writer {
   readonly #stream: ByteStream;
   readonly #owner: WriterOwner;
-  readonly #batch: Message[] = [];
+  readonly #encoder: Encoder;
   #pipe: Pipe | undefined = undefined;
   /** Known once the handshake is done. */
   #traffic: Traffic | undefined = undefined;
@@ -42,9 +42,11 @@ export class Writer {
   /** Writes made, for `stats` and for tests of the batching. */
   writes = 0;
 
-  constructor(stream: ByteStream, owner: WriterOwner) {
+  /** @param slab where batches are put together. */
+  constructor(stream: ByteStream, owner: WriterOwner, slab: Slab) {
     this.#stream = stream;
     this.#owner = owner;
+    this.#encoder = new Encoder(slab);
   }
 
   /** The handshake is done: messages come from this pipe and are encoded so. */
@@ -85,7 +87,6 @@ export class Writer {
   /** Nothing is written any more. */
   close(): void {
     this.#closed = true;
-    this.#batch.length = 0;
   }
 
   /** Writes what the pipe has, as far as the stream takes it. */
@@ -108,20 +109,18 @@ export class Writer {
 
   /** Writes one batch; false when the pipe had run empty. */
   #writeBatch(pipe: Pipe, traffic: Traffic): boolean {
-    const batch = this.#batch;
-    let count = 0;
-    let bytes = 0;
+    const encoder = this.#encoder;
     let message = pipe.take();
+    if (message === undefined) return false;
+    let count = 0;
     while (message !== undefined) {
-      batch[count] = message;
+      traffic.encode(message, encoder);
       count += 1;
-      bytes += encodedLength(message);
-      if (bytes >= BATCH_BYTES || count === BATCH_MESSAGES) break;
+      if (encoder.bytes >= BATCH_BYTES || count === BATCH_MESSAGES) break;
       message = pipe.take();
     }
-    if (count === 0) return false;
-    this.#writeChunks(traffic.encode(batch, count, bytes));
-    batch.length = 0;
+    this.#writeChunks(encoder.finish());
+    encoder.settle(this.#stream.writableLength === 0);
     return message !== undefined;
   }
 

@@ -13,10 +13,10 @@ import { READABLE_OPTION_NAMES } from '../options.ts';
 import { FairQueue } from '../pipes/fair-queue.ts';
 import type { Pipe } from '../pipes/pipe.ts';
 import { encodeJoin, encodeLeave, groupKey, toGroup } from './group.ts';
+import { iterate } from './iterate.ts';
 import { Sieve } from './sieve.ts';
 import {
   defineOptionProperties,
-  iterate,
   type Readable,
   Socket,
   type SocketOptions,

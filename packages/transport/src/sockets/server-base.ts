@@ -12,8 +12,9 @@ import { type Message, type MessageLike, type MessagePart, toMessage } from '../
 import type { PeerInfo } from '../peer-info.ts';
 import { FairQueue } from '../pipes/fair-queue.ts';
 import type { Pipe } from '../pipes/pipe.ts';
+import { iterate } from './iterate.ts';
 import { hasOneFrame, refuseMultipart, Sieve } from './sieve.ts';
-import { iterate, type OpenOptions, Socket, type SocketTraits } from './socket.ts';
+import { type OpenOptions, Socket, type SocketTraits } from './socket.ts';
 
 const ROUTING_ID_MAX = 0xffff_ffff;
 const ROUTING_ID_BYTES = 4;

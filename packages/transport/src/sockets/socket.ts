@@ -10,6 +10,7 @@
  */
 
 import type { Authenticator } from '../authenticator.ts';
+import { Vigil } from '../busy-poll.ts';
 import { type Context, context as defaultContext } from '../context.ts';
 import { fail, failType, TransportError } from '../errors.ts';
 import { type Message, type MessageLike, toMessage } from '../message.ts';
@@ -35,6 +36,7 @@ import type { Pipe } from '../pipes/pipe.ts';
 import { SOCKET_TYPE_NUMBERS, type SocketType } from '../socket-type.ts';
 import type { PipeHost } from '../transports/transport.ts';
 import { EndpointSet } from './endpoint-set.ts';
+import { iterate } from './iterate.ts';
 import { Observer } from './monitor.ts';
 import { nextTurn, Run } from './run.ts';
 import { KeepAlive, Waiters } from './waiters.ts';
@@ -135,6 +137,8 @@ export abstract class Socket implements PipeHost {
   #options: ResolvedSocketOptions;
   #watcher: SocketWatcher | undefined = undefined;
   readonly #run = new Run();
+  /** Of those who wait to receive. */
+  readonly #vigil: Vigil;
   /** unbind() calls under way. */
   #unbinding = 0;
   #closed = false;
@@ -166,6 +170,7 @@ export abstract class Socket implements PipeHost {
     this.#endpoints = new EndpointSet(this);
     this.#senders = new Waiters(this.#keepAlive);
     this.#receivers = new Waiters(this.#keepAlive);
+    this.#vigil = new Vigil(context.poll);
     this.#zap = new ZapClient(context);
     context.socketOpened();
   }
@@ -405,6 +410,7 @@ export abstract class Socket implements PipeHost {
         return; // EFSM: not their turn yet; they keep their places
       }
       if (message === undefined) return;
+      this.#vigil.ends();
       this.#receivers.serve(message);
     }
   }
@@ -474,6 +480,7 @@ export abstract class Socket implements PipeHost {
       reason = error;
     }
     this.#run.end();
+    this.#vigil.begins();
     return this.#receivers.wait(undefined, this.#options.receiveTimeout, 'receive', reason);
   }
 
@@ -542,23 +549,6 @@ export function defineWritable(prototype: Socket & Writable): void {
 export function defineReadable(prototype: Socket & Readable): void {
   lendReceive(prototype);
   defineOptionProperties(prototype, READABLE_OPTION_NAMES);
-}
-
-/** Messages of a socket until it is closed, by its `receive()`. For classes with a `receive()` of their own. */
-export async function* iterate<M>(
-  socket: Socket & { receive(): Promise<M> },
-): AsyncGenerator<M, undefined> {
-  while (!socket.closed) {
-    let message: M;
-    try {
-      message = await socket.receive();
-    } catch (error) {
-      if (socket.closed) return undefined;
-      throw error;
-    }
-    yield message;
-  }
-  return undefined;
 }
 
 /** The pattern's order of sends and receives says "not now", which passes: who can wait, waits, as with zeromq.js. */

@@ -19,6 +19,7 @@ import { TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import { Pipe, type PipeLink } from '../pipes/pipe.ts';
+import type { Slab } from '../slab.ts';
 import type { SocketType } from '../socket-type.ts';
 import { reconnectDelay } from './backoff.ts';
 import {
@@ -99,6 +100,10 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
 
   get authenticator(): Authenticator {
     return this.#host.authenticator;
+  }
+
+  get slab(): Slab {
+    return this.#host.context.slab;
   }
 
   get isDone(): boolean {

@@ -14,6 +14,7 @@ import { TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import { Pipe } from '../pipes/pipe.ts';
+import type { Slab } from '../slab.ts';
 import type { SocketType } from '../socket-type.ts';
 import { type ListenTarget, listenNow } from './listen-now.ts';
 import {
@@ -159,6 +160,10 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
 
   get authenticator(): Authenticator {
     return this.#host.authenticator;
+  }
+
+  get slab(): Slab {
+    return this.#host.context.slab;
   }
 
   /** Whether an endpoint names this listener: by the address it reported, or by another name of it. */

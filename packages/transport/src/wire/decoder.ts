@@ -11,9 +11,12 @@
 
 import { constants } from 'node:buffer';
 import { ProtocolError } from '../errors.ts';
+import { EMPTY_FRAME } from '../message.ts';
+import { BodyCutter } from './body.ts';
 import {
   FLAG_COMMAND,
   FLAG_LONG,
+  FLAG_MORE,
   FLAGS_RESERVED,
   LONG_HEADER_BYTES,
   SHORT_HEADER_BYTES,
@@ -44,6 +47,7 @@ const SAFE_HIGH_WORD = 0x20_0000;
 export class FrameDecoder {
   readonly #sink: FrameSink;
   #maxBodyBytes: number;
+  readonly #bodies = new BodyCutter();
   #state = FLAGS;
   #flags = 0;
   #size = 0;
@@ -120,23 +124,38 @@ export class FrameDecoder {
   #run(chunk: Buffer): void {
     const end = chunk.length;
     let offset = 0;
+    this.#bodies.start(chunk);
     try {
       while (offset < end) {
         if (this.#halted || this.#stopped) {
           if (!this.#stopped) this.#rest = chunk.subarray(offset);
           return;
         }
-        if (this.#state === FLAGS) offset = this.#header(chunk, offset, end);
+        if (this.#state === FLAGS) offset = this.#frame(chunk, offset, end);
         else if (this.#state === BODY) offset = this.#fillBody(chunk, offset, end);
         else if (this.#state === SHORT_SIZE) offset = this.#shortSize(chunk, offset);
         else offset = this.#longSize(chunk, offset, end);
         // A frame without a body is complete with its header, even when the chunk ends there.
-        if (this.#state === BODY && this.#size === 0) this.#emit(chunk.subarray(offset, offset));
+        if (this.#state === BODY && this.#size === 0) this.#emit(EMPTY_FRAME);
       }
     } catch (error) {
       this.stop();
       throw error;
+    } finally {
+      this.#bodies.end();
     }
+  }
+
+  /** At a frame's first byte. What most frames are, a short one of a message and whole in this chunk, takes the short way. */
+  #frame(chunk: Buffer, start: number, end: number): number {
+    const flags = chunk[start] as number; // start < end
+    const body = start + SHORT_HEADER_BYTES;
+    if (flags > FLAG_MORE || body > end) return this.#header(chunk, start, end);
+    const size = chunk[start + 1] as number; // body <= end
+    const stop = body + size;
+    if (stop > end || size > this.#maxBodyBytes) return this.#header(chunk, start, end);
+    this.#sink.onFrame(flags, size === 0 ? EMPTY_FRAME : this.#bodies.cut(chunk, body, stop));
+    return stop;
   }
 
   /** At a frame's first byte. Takes header and body in one step where both lie in this chunk. */
@@ -168,7 +187,7 @@ export class FrameDecoder {
   #bodyInChunk(chunk: Buffer, start: number, end: number): number {
     const stop = start + this.#size;
     if (this.#size === 0 || stop > end) return start;
-    this.#emit(chunk.subarray(start, stop));
+    this.#emit(this.#bodies.cut(chunk, start, stop));
     return stop;
   }
 

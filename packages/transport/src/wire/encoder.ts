@@ -1,12 +1,13 @@
 /**
  * Messages to bytes (RFC 37, "Framing"): the batch of one turn becomes as few Buffers as possible.
  *
- * Small frames are copied together behind their headers into one Buffer of exactly the right size; large bodies are
- * passed on by reference between such Buffers, for one gathered write. Nothing is kept between batches, so an idle
- * connection holds no encoder memory.
+ * Small frames are copied together behind their headers into the slab; large bodies are passed on by reference between pieces
+ * of it, for one gathered write. A batch of little is copied out of the slab, so that a stream that cannot send it holds no
+ * more than it. An encoder keeps nothing between batches.
  */
 
 import type { Message } from '../message.ts';
+import type { Slab } from '../slab.ts';
 import {
   FLAG_LONG,
   FLAG_MORE,
@@ -17,64 +18,107 @@ import {
 
 /** Bodies from this size on travel by reference: beyond it a copy costs more than one more entry in the write. */
 export const REFERENCE_BYTES: number = 8 * 1024;
+/** A piece below this size leaves as a copy. */
+const SMALL_PIECE_BYTES = 4 * 1024;
+/** What does not fit into the slab, which takes a message of many frames, gets memory in pieces of at least this size. */
+const OVERFLOW_BYTES: number = 64 * 1024;
+const NOTHING: Buffer = Buffer.alloc(0);
 
-/** Bytes a message takes on the wire, headers included. */
-export function encodedLength(message: Message): number {
-  let bytes = 0;
-  for (let i = 0; i < message.length; i++) {
-    const length = (message[i] as Buffer).length; // i < length
-    bytes += length + (length > SHORT_BODY_MAX ? LONG_HEADER_BYTES : SHORT_HEADER_BYTES);
+/** Encodes batch after batch. */
+export class Encoder {
+  /** What was added since the last {@link finish}, in bytes on the wire. */
+  bytes = 0;
+  readonly #slab: Slab;
+  #chunks: Buffer[] = [];
+  #memory: Buffer = NOTHING;
+  /** What of the memory is not in `chunks` yet: from `start` to `offset`. */
+  #start = 0;
+  #offset = 0;
+  #usesSlab = false;
+
+  constructor(slab: Slab) {
+    this.#slab = slab;
   }
-  return bytes;
-}
 
-/**
- * Encodes the first `count` messages of `batch` in order.
- *
- * @param bytes the sum of their {@link encodedLength}.
- * @returns Buffers to be written one after the other. Large bodies among them are the caller's own.
- */
-export function encodeBatch(batch: readonly Message[], count: number, bytes: number): Buffer[] {
-  const chunks: Buffer[] = [];
-  const slab = Buffer.allocUnsafe(copiedLength(batch, count, bytes));
-  let start = 0;
-  let offset = 0;
-  for (let m = 0; m < count; m++) {
-    const message = batch[m] as Message; // m < count
+  /** Adds the frames of a message. Large bodies must not change until they are written. */
+  add(message: Message): void {
     const last = message.length - 1;
-    for (let i = 0; i <= last; i++) {
-      const body = message[i] as Buffer; // i <= last
-      offset = writeHeader(slab, offset, i < last ? FLAG_MORE : 0, body.length);
-      if (body.length < REFERENCE_BYTES) {
-        offset += copyBody(body, slab, offset);
-      } else {
-        chunks.push(slab.subarray(start, offset), body);
-        start = offset;
-      }
+    for (let i = 0; i < last; i++) this.addFrame(message[i] as Buffer, FLAG_MORE); // i < last
+    this.addFrame(message[last] as Buffer, 0); // a message has a frame
+  }
+
+  /** Adds one frame. @param flags MORE, COMMAND or none; LONG is added where it is needed. */
+  addFrame(body: Buffer, flags: number): void {
+    const { length } = body;
+    const header = headerLength(length);
+    this.bytes += header + length;
+    const isCopied = length < REFERENCE_BYTES;
+    const needed = isCopied ? header + length : header;
+    if (this.#offset + needed > this.#memory.length) this.#extend(needed);
+    const memory = this.#memory;
+    const offset = writeHeader(memory, this.#offset, flags, length);
+    if (isCopied) {
+      copyBody(body, memory, offset);
+      this.#offset = offset + length;
+    } else {
+      this.#offset = offset;
+      this.#cut();
+      this.#chunks.push(body);
     }
   }
-  if (offset > start) chunks.push(start === 0 ? slab : slab.subarray(start, offset));
-  return chunks;
+
+  /**
+   * Ends the batch: Buffers to be written one after the other. Large bodies among them are the caller's own. Once they are
+   * written, {@link settle} must be called.
+   */
+  finish(): Buffer[] {
+    this.#cut();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#memory = NOTHING;
+    this.#start = 0;
+    this.#offset = 0;
+    this.bytes = 0;
+    return chunks;
+  }
+
+  /** What {@link finish} gave was written. @param isGone whether the system has taken all of it. */
+  settle(isGone: boolean): void {
+    if (!this.#usesSlab) return;
+    this.#usesSlab = false;
+    if (isGone) this.#slab.release();
+    else this.#slab.abandon();
+  }
+
+  #extend(needed: number): void {
+    this.#cut();
+    let memory = this.#usesSlab ? undefined : this.#slab.take();
+    if (memory === undefined) memory = Buffer.allocUnsafeSlow(Math.max(needed, OVERFLOW_BYTES));
+    else this.#usesSlab = true;
+    this.#memory = memory;
+    this.#start = 0;
+    this.#offset = 0;
+  }
+
+  /** Makes a chunk of what is not in one yet. */
+  #cut(): void {
+    const length = this.#offset - this.#start;
+    if (length === 0) return;
+    const piece = this.#memory.subarray(this.#start, this.#offset);
+    this.#chunks.push(length < SMALL_PIECE_BYTES ? Buffer.from(piece) : piece);
+    this.#start = this.#offset;
+  }
 }
 
 /** One frame around `body`, which is copied. @param flags COMMAND or none; LONG is added where it is needed. */
 export function encodeFrame(body: Buffer, flags: number): Buffer {
-  const header = body.length > SHORT_BODY_MAX ? LONG_HEADER_BYTES : SHORT_HEADER_BYTES;
-  const frame = Buffer.allocUnsafe(header + body.length);
+  const frame = Buffer.allocUnsafe(headerLength(body.length) + body.length);
   body.copy(frame, writeHeader(frame, 0, flags, body.length));
   return frame;
 }
 
-function copiedLength(batch: readonly Message[], count: number, bytes: number): number {
-  let copied = bytes;
-  for (let m = 0; m < count; m++) {
-    const message = batch[m] as Message; // m < count
-    for (let i = 0; i < message.length; i++) {
-      const length = (message[i] as Buffer).length; // i < length
-      if (length >= REFERENCE_BYTES) copied -= length;
-    }
-  }
-  return copied;
+function headerLength(length: number): number {
+  return length > SHORT_BODY_MAX ? LONG_HEADER_BYTES : SHORT_HEADER_BYTES;
 }
 
 function writeHeader(target: Buffer, offset: number, flags: number, length: number): number {
@@ -89,15 +133,14 @@ function writeHeader(target: Buffer, offset: number, flags: number, length: numb
   return offset + LONG_HEADER_BYTES;
 }
 
-/** Below this a loop in JavaScript is quicker than the call into `Buffer.copy` (bench: latency, throughput at 10 B). */
+/** Below this a loop in JavaScript is quicker than a call of `set` (docs/performance.md, "Bodies"). */
 const LOOP_COPY_BYTES = 32;
 
-function copyBody(body: Buffer, target: Buffer, offset: number): number {
-  const length = body.length;
+function copyBody(body: Buffer, target: Buffer, offset: number): void {
+  const { length } = body;
   if (length < LOOP_COPY_BYTES) {
     for (let i = 0; i < length; i++) target[offset + i] = body[i] as number; // i < length
   } else {
-    body.copy(target, offset);
+    target.set(body, offset);
   }
-  return length;
 }

@@ -1,0 +1,60 @@
+/**
+ * Bodies of frames out of a chunk that the stream handed us: what is kept of a chunk must not keep all of it.
+ *
+ *   up to 64 B      a copy on the JavaScript heap, which V8 allocates inline
+ *   below 512 B     a view of a slab: a piece of 8 KiB of the chunk, copied once for all the bodies in it
+ *   from there on   a view of the chunk, which has 64 KiB at most
+ *
+ * So a receiver that keeps one small body retains it, or 8 KiB, and not the chunk. Small chunks are not cut: what they hold is
+ * what came. What else was tried is in docs/performance.md, "Bodies".
+ */
+
+import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
+
+const SLAB_BYTES = 8 * 1024;
+/** A slab of fewer and larger bodies costs more than it is worth (bench: push-pull at 1 KiB). */
+const VIEW_BYTES = 512;
+/** Chunks up to this size are not worth copying. */
+const SMALL_CHUNK_BYTES: number = 2 * SLAB_BYTES;
+
+/** Cuts the bodies of one connection, chunk after chunk. */
+export class BodyCutter {
+  #isSmall = false;
+  #slab: Buffer | undefined = undefined;
+  /** Which bytes of the chunk are in the slab. */
+  #slabStart = 0;
+  #slabEnd = 0;
+
+  /** Another chunk: bodies are cut from this one until {@link end}. */
+  start(chunk: Buffer): void {
+    this.#isSmall = chunk.buffer.byteLength <= SMALL_CHUNK_BYTES;
+  }
+
+  /** Nothing more is cut from the chunk. */
+  end(): void {
+    this.#slab = undefined;
+    this.#slabStart = 0;
+    this.#slabEnd = 0;
+  }
+
+  /** The bytes of `chunk`, which is the one that was started, from `start` to `stop`. */
+  cut(chunk: Buffer, start: number, stop: number): Buffer {
+    const size = stop - start;
+    if (size <= HEAP_BYTES) return copyOf(chunk, start, stop);
+    if (size >= VIEW_BYTES || this.#isSmall) return viewOf(chunk, start, stop);
+    return this.#cutFromSlab(chunk, start, stop);
+  }
+
+  #cutFromSlab(chunk: Buffer, start: number, stop: number): Buffer {
+    let slab = this.#slab;
+    if (slab === undefined || stop > this.#slabEnd) {
+      const end = Math.min(start + SLAB_BYTES, chunk.length);
+      slab = Buffer.allocUnsafeSlow(end - start);
+      chunk.copy(slab, 0, start, end);
+      this.#slab = slab;
+      this.#slabStart = start;
+      this.#slabEnd = end;
+    }
+    return viewOf(slab, start - this.#slabStart, stop - this.#slabStart);
+  }
+}
