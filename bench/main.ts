@@ -1,127 +1,85 @@
 /**
- * `pnpm bench [row...] [--rounds n] [--quick] [--json]`: ours against npm zeromq, interleaved in one run.
+ * `pnpm bench [row...]`: ours and the peers in the same run. See arguments.ts for what it takes, catalogue.ts for the rows.
  *
- * Each measurement runs in fresh processes (see processes.ts). A round measures every library once, one after the other, so that
- * a machine that gets slower or faster meanwhile does so for both; what is printed are medians over the rounds, with the
- * lowest and highest, and the ratio of the medians. Never run it beside other work.
+ * How long it takes, in full: 40 rows with 167 contenders. Warming up one takes 0.4 to 2.4 s, mostly 0.7; its 5 rounds of 0.3 s, with
+ * what is between them, 1.6: 167 x 2.3 s. Starting and ending the processes of a row takes 1 s, RabbitMQ 8 s once: about 430 s. With
+ * `--quick`, 10 rows with 46 contenders and 3 rounds of 0.08 s: 46 x 0.8 s + 10 x 1 s, about 47 s. No wait is without a limit (role.ts).
  */
 
-import { arch, cpus, platform, release } from 'node:os';
-import { parseArgs } from 'node:util';
-import { LIBRARIES, type Library, type Measurement } from './measurement.ts';
-import { latencyIpc, latencyTcp } from './rows/latency.ts';
-import { pipelined } from './rows/pipelined.ts';
-import { queue } from './rows/queue.ts';
-import type { Row } from './rows/row.ts';
+import { writeFileSync } from 'node:fs';
+import { readArguments, type Settings, UsageError } from './arguments.ts';
+import { ROWS } from './catalogue.ts';
+import { contest } from './contest.ts';
+import { thisMachine, versionsOf } from './machine.ts';
+import { Progress } from './progress.ts';
+import { missingOf, type Report } from './report.ts';
+import { formatChart } from './reports/chart.ts';
+import { formatPage } from './reports/page.ts';
+import { formatTable } from './reports/table.ts';
+import type { RowResult } from './result.ts';
+import { Stage } from './stage.ts';
 
-const ROWS: readonly Row[] = [latencyTcp, latencyIpc, pipelined, queue];
-const DEFAULT_ROUNDS = 7;
-const QUICK_ROUNDS = 3;
+const PAGE = new URL('../README.md', import.meta.url);
+const CHART_NAME = 'chart.svg';
+const CHART = new URL(`../${CHART_NAME}`, import.meta.url);
+const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
-interface Summary {
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
+try {
+  const request = readArguments(process.argv.slice(2), ROWS);
+  if ('text' in request) console.log(request.text);
+  else await benchmark(request.settings);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exitCode = 2;
 }
 
-interface Result {
-  readonly row: string;
-  readonly unit: string;
-  readonly value: Readonly<Record<Library, Summary>>;
-  /** CPU of all processes of the row, microseconds per message. */
-  readonly cpu: Readonly<Record<Library, Summary>>;
-  /** Ours over theirs. */
-  readonly ratio: number;
-  readonly goal: string;
+async function benchmark(settings: Settings): Promise<void> {
+  const stage = new Stage();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stage.kill();
+      process.exit(SIGNAL_EXIT_CODES[signal]);
+    });
+  }
+  process.once('exit', () => stage.kill()); // after a fault of the benchmark itself
+  const progress = new Progress(process.stderr, settings.rows.length);
+  const report = await run(settings, stage, progress);
+  if (settings.json) console.log(JSON.stringify(report, null, 2));
+  else console.log(formatTable(report));
+  if (settings.write) {
+    writeFileSync(PAGE, formatPage(report, CHART_NAME));
+    writeFileSync(CHART, formatChart(report));
+  }
+  const written = settings.write ? '; bench/README.md and bench/chart.svg are written' : '';
+  const amount = settings.rows.length === 1 ? '1 row' : `${settings.rows.length} rows`;
+  progress.note(`${amount} in ${report.seconds.toFixed(0)} s${written}`);
+  if (missingOf(report, ['failed']).length > 0) process.exitCode = 1;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-});
-
-const rounds = Number(values.rounds ?? (values.quick ? QUICK_ROUNDS : DEFAULT_ROUNDS));
-if (!Number.isInteger(rounds) || rounds < 1)
-  usage(`--rounds is a whole number from 1; got ${values.rounds}`);
-const unknown = positionals.filter((name) => !ROWS.some((row) => row.name.startsWith(name)));
-if (unknown.length > 0) usage(`there is no row ${unknown.join(', ')}`);
-const rows = ROWS.filter(
-  (row) => positionals.length === 0 || positionals.some((name) => row.name.startsWith(name)),
-);
-
-const results: Result[] = [];
-for (const row of rows) results.push(await measure(row));
-print(results);
-
-async function measure(row: Row): Promise<Result> {
-  const samples: Record<Library, Measurement[]> = { zscale: [], zeromq: [] };
-  for (let round = 1; round <= rounds; round++) {
-    for (const library of LIBRARIES) {
-      process.stderr.write(`\r${row.name}: round ${round} of ${rounds}, ${library}        `);
-      samples[library].push(await row.measure(library));
+async function run(settings: Settings, stage: Stage, progress: Progress): Promise<Report> {
+  const { quick, rounds, durationMs } = settings;
+  try {
+    const rows: RowResult[] = [];
+    for (const row of settings.rows) {
+      progress.begin(row.name);
+      const result = await contest(row, stage, settings, (what) => progress.tell(what));
+      rows.push(result);
+      for (const { contender, state, reason } of result.entries) {
+        if (state === 'failed') progress.note(`${row.name}: ${contender} failed: ${reason}`);
+      }
     }
+    return {
+      date: new Date().toISOString(),
+      machine: thisMachine(),
+      versions: versionsOf(stage),
+      quick,
+      rounds,
+      durationMs,
+      seconds: progress.seconds,
+      rows,
+    };
+  } finally {
+    await stage.close();
   }
-  process.stderr.write(`\r${' '.repeat(60)}\r`);
-  const value = perLibrary((library) => summarize(samples[library].map((sample) => sample.value)));
-  const cpu = perLibrary((library) =>
-    summarize(samples[library].map((sample) => sample.cpuPerMessage)),
-  );
-  return {
-    row: row.name,
-    unit: row.unit,
-    value,
-    cpu,
-    ratio: value.zscale.median / value.zeromq.median,
-    goal: row.goal,
-  };
-}
-
-function perLibrary<T>(of: (library: Library) => T): Record<Library, T> {
-  return { zscale: of('zscale'), zeromq: of('zeromq') };
-}
-
-function summarize(samples: number[]): Summary {
-  const sorted = [...samples].sort((a, b) => a - b);
-  const at = (place: number): number => sorted[place] ?? Number.NaN;
-  const middle = (sorted.length - 1) / 2;
-  return {
-    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
-    lowest: at(0),
-    highest: at(sorted.length - 1),
-  };
-}
-
-function print(all: readonly Result[]): void {
-  const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'CPU'}, ${platform()} ${release()} ${arch()}, Node ${process.versions.node}`;
-  if (values.json) {
-    console.log(
-      JSON.stringify({ date: new Date().toISOString(), machine, rounds, results: all }, null, 2),
-    );
-    return;
-  }
-  console.log(`${machine}; medians of ${rounds} interleaved rounds [lowest .. highest]\n`);
-  for (const { row, unit, value, cpu, ratio, goal } of all) {
-    console.log(`${row} (${unit})`);
-    for (const library of LIBRARIES) {
-      console.log(
-        `  ${library.padEnd(8)} ${format(value[library])}   CPU us/message ${format(cpu[library])}`,
-      );
-    }
-    console.log(`  ratio    ${ratio.toFixed(2)}   ${goal}\n`);
-  }
-}
-
-function format({ median, lowest, highest }: Summary): string {
-  const digits = median < 1000 ? 1 : 0;
-  const text = `${median.toFixed(digits)} [${lowest.toFixed(digits)} .. ${highest.toFixed(digits)}]`;
-  return text.padEnd(30);
-}
-
-function usage(problem: string): never {
-  console.error(`bench: ${problem}. Rows: ${ROWS.map((row) => row.name).join(', ')}.`);
-  process.exit(2);
 }

@@ -1,2 +1,0 @@
-/** Returns what it gets. */
-export default (request) => request;
