@@ -36,6 +36,16 @@ export class FrontEnd extends Router {
     else if (!pipe.writable) this.stopReading(pipe);
   }
 
+  /** The queue has nothing to do until a client or a worker is heard, and expects that soon. */
+  rest(): void {
+    this.expectMessages();
+  }
+
+  /** Somebody was heard. */
+  wake(): void {
+    this.messagesCame();
+  }
+
   override pipeReadable(pipe: Pipe): void {
     if (!pipe.writable && !pipe.isClosed) return; // read from when it took its answers
     super.pipeReadable(pipe);

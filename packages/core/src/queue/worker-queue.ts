@@ -215,10 +215,12 @@ export class WorkerQueue implements BackEndSink {
   }
 
   workerReadable(worker: WorkerPeer): void {
+    this.#frontEnd.wake();
     for (let message = worker.pipe.read(); message !== undefined; message = worker.pipe.read()) {
       this.#fromWorker(worker, message);
     }
     this.#dispatch();
+    this.#rest();
   }
 
   workerWritable(_worker: WorkerPeer): void {
@@ -263,15 +265,24 @@ export class WorkerQueue implements BackEndSink {
   /** Takes what clients sent, as much as is fair in one go. Called by its own schedule only. */
   pump(): void {
     this.#pumpScheduled = false;
+    this.#frontEnd.wake();
     this.#workers.startTurn();
     const now = performance.now();
     for (let count = 0; count < FAIRNESS_MESSAGES; count++) {
       const message = this.#frontEnd.tryReceive();
-      if (message === undefined) return;
+      if (message === undefined) {
+        this.#rest();
+        return;
+      }
       this.#fromClient(message, now);
     }
     this.#pumpScheduled = true;
     setImmediate(pump, this);
+  }
+
+  /** With requests in flight the next message is near: asleep, the queue would have to be woken for each (bench: queue). */
+  #rest(): void {
+    if (this.#open > 0) this.#frontEnd.rest();
   }
 
   #fromClient(message: Message, now: number): void {

@@ -10,7 +10,7 @@
  */
 
 import type { Authenticator } from '../authenticator.ts';
-import { Vigil } from '../busy-poll.ts';
+import { Vigil, WITHIN_LIMIT } from '../busy-poll.ts';
 import { type Context, context as defaultContext } from '../context.ts';
 import { fail, failType, TransportError } from '../errors.ts';
 import { type Message, type MessageLike, toMessage } from '../message.ts';
@@ -397,6 +397,16 @@ export abstract class Socket implements PipeHost {
    */
   watch(watcher: SocketWatcher | undefined): void {
     this.#watcher = watcher;
+  }
+
+  /** For patterns that serve nobody's `receive()` but many peers: messages are expected soon, so it may pay to stay awake (busy-poll.ts). */
+  protected expectMessages(): void {
+    this.#vigil.begins(WITHIN_LIMIT);
+  }
+
+  /** The same patterns: what was expected came. */
+  protected messagesCame(): void {
+    this.#vigil.ends();
   }
 
   /** For patterns: there may be messages for those who wait. */
