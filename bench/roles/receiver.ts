@@ -68,8 +68,10 @@ function watch(socket: Pull | Subscriber): Promise<void> {
 function loop(socket: Receiver): Promise<void> {
   return new Promise((resolve, reject) => {
     const run = async (): Promise<void> => {
+      let isFirst = true;
       for await (const [_body] of socket) {
-        resolve();
+        if (isFirst) resolve(); // not each time: to resolve a promise again costs more than a message
+        isFirst = false;
         count();
       }
     };

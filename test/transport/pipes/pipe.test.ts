@@ -121,6 +121,50 @@ describe('Pipe, from the link up', () => {
     expect(link.told).toEqual(['pause', 'resume']);
   });
 
+  it.each([0, 100_000])(
+    'with a mark of %i, pauses for a turn when much has come that nobody read',
+    async (mark) => {
+      const { pipe, link } = recordedPipe({ receiveHighWaterMark: mark });
+      for (let i = 0; i < 256; i++) pipe.deliver(message('x'));
+      expect(link.told).toEqual(['pause']);
+      await new Promise(setImmediate);
+      expect(link.told).toEqual(['pause', 'resume']);
+      for (let i = 0; i < 255; i++) pipe.deliver(message('x'));
+      expect(link.told).toEqual(['pause', 'resume']);
+      pipe.deliver(message('x'));
+      expect([link.told, pipe.unread]).toEqual([['pause', 'resume', 'pause'], 512]);
+    },
+  );
+
+  it('resumes before the turn is over when the socket reads, and then not once more', async () => {
+    const { pipe, link } = recordedPipe();
+    for (let i = 0; i < 256; i++) pipe.deliver(message('x'));
+    while (pipe.read() !== undefined);
+    expect(link.told).toEqual(['pause', 'resume']);
+    await new Promise(setImmediate);
+    expect(link.told).toEqual(['pause', 'resume']);
+  });
+
+  it('reaches its mark turn by turn, and then waits for the socket', async () => {
+    const { pipe, link } = recordedPipe({ receiveHighWaterMark: 600 });
+    let isPaused = false;
+    link.pause = () => {
+      isPaused = true;
+    };
+    link.resume = () => {
+      isPaused = false;
+    };
+    for (let turn = 0; turn < 10; turn++) {
+      while (!isPaused) pipe.deliver(message('x'));
+      await new Promise(setImmediate);
+    }
+    expect([pipe.unread, isPaused]).toEqual([600, true]);
+    while (pipe.unread > 301) pipe.read();
+    expect(isPaused).toBe(true);
+    pipe.read();
+    expect(isPaused).toBe(false);
+  });
+
   it('pauses the next link, too, while it is full', () => {
     const { pipe } = recordedPipe({ receiveHighWaterMark: 1 });
     pipe.deliver(message('x'));

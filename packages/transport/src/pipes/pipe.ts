@@ -13,12 +13,17 @@
  * made at connect() and outlives its connections, so unsent messages survive a reconnect. It has never heard of frames.
  *
  * Back-pressure: `write` refuses at the mark until half of it was taken; `deliver` counts on, but asks the link to pause at
- * the mark and to resume at half of it, so at most what the link had already read comes on top.
+ * the mark and to resume at half of it, so at most what the link had already read comes on top. Where the mark is high or
+ * none, it asks for a pause until the next turn each time many have come that nobody read: a socket that is read as fast as
+ * it can be must not fall behind what the system has, for messages that wait long are dear to collect (bench: pub-sub).
  */
 
 import { Fifo } from '../fifo.ts';
 import type { Message } from '../message.ts';
 import type { PeerInfo } from '../peer-info.ts';
+
+/** What a link delivers in one turn on top of what is unread. */
+const TURN_MESSAGES = 256;
 
 /** Below the pipe. Calls never come back into the pipe before they return. */
 export interface PipeLink {
@@ -77,6 +82,9 @@ export class Pipe {
   #readableTold = false;
   /** The link was asked to pause. */
   #paused = false;
+  /** So many unread messages make it pause; and whether that is for a turn only. */
+  #pauseAt: number;
+  #resumesNextTurn = false;
   #closed = false;
 
   constructor(sink: PipeSink, marks: PipeMarks) {
@@ -85,6 +93,7 @@ export class Pipe {
     this.#receiveMark = marks.receiveHighWaterMark;
     this.#conflatesIn = marks.conflate ?? false;
     this.#conflatesOut = marks.conflate ?? false;
+    this.#pauseAt = this.#nextPause();
   }
 
   /** A connection with a known peer is below; false while a dialer looks for one. */
@@ -146,11 +155,11 @@ export class Pipe {
   /** The oldest message from the peer; undefined when there is none, and then the sink will be told of the next. */
   read(): Message | undefined {
     const message = this.#in.shift();
-    if (this.#in.length === 0) this.#readableTold = false;
-    if (this.#paused && this.#in.length <= lowWaterMark(this.#receiveMark)) {
-      this.#paused = false;
-      this.#link?.resume();
+    if (this.#in.length === 0) {
+      this.#readableTold = false;
+      if (!this.#paused) this.#pauseAt = this.#nextPause();
     }
+    if (this.#paused && this.#in.length <= lowWaterMark(this.#pauseAt)) this.#resume();
     return message;
   }
 
@@ -180,10 +189,8 @@ export class Pipe {
     if (this.#sendMark > 0 && this.#out.length >= this.#sendMark && !this.#conflatesOut)
       this.#full = true;
     else this.taken();
-    if (this.#paused && this.#in.length <= lowWaterMark(this.#receiveMark)) {
-      this.#paused = false;
-      this.#link?.resume();
-    }
+    this.#pauseAt = this.#nextPause();
+    if (this.#paused && this.#in.length < this.#pauseAt) this.#resume();
   }
 
   // For the link below.
@@ -213,10 +220,7 @@ export class Pipe {
     if (this.#conflatesIn) this.#in.clear();
     this.#in.push(message);
     if (this.#conflatesIn) return;
-    if (this.#receiveMark > 0 && this.#in.length >= this.#receiveMark && !this.#paused) {
-      this.#paused = true;
-      this.#link?.pause();
-    }
+    if (this.#in.length >= this.#pauseAt && !this.#paused) this.#pause();
   }
 
   /** The end of a chunk: tells the socket if it has something to read. */
@@ -225,6 +229,14 @@ export class Pipe {
       this.#readableTold = true;
       this.#sink.pipeReadable(this);
     }
+  }
+
+  /** The turn is over in which much came. Called by its own schedule only. */
+  nextTurn(): void {
+    this.#resumesNextTurn = false;
+    if (!this.#paused) return;
+    this.#pauseAt = this.#nextPause();
+    if (this.#in.length < this.#pauseAt) this.#resume();
   }
 
   /** The next message to send; undefined when there is none, and then the link will be woken again. */
@@ -252,6 +264,30 @@ export class Pipe {
     this.#out.clear();
     this.#sink.pipeClosed(this);
   }
+
+  /** At its mark it resumes when much of that was read; before, also when the turn is over. */
+  #pause(): void {
+    this.#paused = true;
+    this.#link?.pause();
+    if (this.#pauseAt === this.#receiveMark || this.#resumesNextTurn) return;
+    this.#resumesNextTurn = true;
+    setImmediate(nextTurn, this);
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.#pauseAt = this.#nextPause();
+    this.#link?.resume();
+  }
+
+  #nextPause(): number {
+    const soon = this.#in.length + TURN_MESSAGES;
+    return this.#receiveMark === 0 ? soon : Math.min(soon, this.#receiveMark);
+  }
+}
+
+function nextTurn(pipe: Pipe): void {
+  pipe.nextTurn();
 }
 
 /** Where a full queue counts as having room again: half of the mark, as in libzmq (`compute_lwm`). */
