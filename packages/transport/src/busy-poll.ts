@@ -50,7 +50,7 @@ const SHORTER = 0.9;
  * For who serves many: staying awake is kept to while messages come within the limit, however long the waits would be asleep. Its
  * waits are short either way; what it spares is being woken, by each peer that writes to it (bench: queue).
  */
-export const WITHIN_LIMIT: number = Number.POSITIVE_INFINITY;
+export const WITHIN_LIMIT: number = 1.25;
 /** Longer waits count as this many limits: one pause must not decide. */
 const COUNTED_LIMITS = 10;
 
