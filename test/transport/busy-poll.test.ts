@@ -2,7 +2,7 @@
  * Staying awake for a message that comes soon, and not where it does not pay.
  */
 import { availableParallelism } from 'node:os';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BusyPoll, Vigil } from '../../packages/transport/src/busy-poll.ts';
 import { Context, Reply, Request } from '../../packages/transport/src/index.ts';
 import { until } from '../support/until.ts';
@@ -18,7 +18,10 @@ class RecordingPoll extends BusyPoll {
   }
 }
 
-function watching(): { poll: RecordingPoll; wait: (ms: number) => void } {
+type WaitOf = (isAwake: boolean) => number;
+
+/** A vigil under a clock of ours; `wait` lets a message come after as many ms as it is told, awake or asleep. */
+function watching(): { poll: RecordingPoll; wait: (waitOf: WaitOf) => void } {
   const poll = new RecordingPoll();
   poll.limit = LIMIT;
   const vigil = new Vigil(poll);
@@ -26,13 +29,17 @@ function watching(): { poll: RecordingPoll; wait: (ms: number) => void } {
   vi.spyOn(performance, 'now').mockImplementation(() => now);
   return {
     poll,
-    wait: (ms) => {
+    wait: (waitOf) => {
+      const before = poll.asked.length;
       vigil.begins();
-      now += ms;
+      vigil.settle(); // the end of the turn
+      now += waitOf(poll.asked.length > before);
       vigil.ends();
     },
   };
 }
+
+let watched: ReturnType<typeof watching>;
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -53,35 +60,74 @@ describe('busy polling', () => {
     poll.turnUntil(performance.now() + 1);
     await until(() => poll.turns > before); // and can be asked again
   });
+});
 
-  it('goes on with every wait while messages come within the limit', () => {
-    const { poll, wait } = watching();
-    for (let i = 0; i < 100; i++) wait(LIMIT / 2);
-    expect(poll.asked).toHaveLength(100);
-    expect(poll.asked[0]).toBeCloseTo(1000 + LIMIT);
+describe('staying awake', () => {
+  beforeEach(() => {
+    watched = watching();
   });
 
-  it('stops where messages come late, but for one wait in 64', () => {
-    const { poll, wait } = watching();
-    for (let i = 0; i < 2; i++) wait(10);
+  /** How many of `count` waits were spent awake. */
+  function awakeIn(count: number, waitOf: (isAwake: boolean) => number): number {
+    const { poll, wait } = watched;
     const before = poll.asked.length;
-    for (let i = 0; i < 640; i++) wait(10);
-    expect(poll.asked.length - before).toBe(10);
+    for (let i = 0; i < count; i++) wait(waitOf);
+    return poll.asked.length - before;
+  }
+
+  it('is kept to where it makes waits shorter, but for a stretch now and then to see whether that is still so', () => {
+    awakeIn(100, (isAwake) => (isAwake ? 0.02 : 0.09));
+    const awake = awakeIn(10_000, (isAwake) => (isAwake ? 0.02 : 0.09));
+    expect(awake).toBeGreaterThan(9_500);
+    expect(awake).toBeLessThan(10_000);
   });
 
-  it('begins again once a message came soon in such a wait', () => {
-    const { poll, wait } = watching();
-    for (let i = 0; i < 10; i++) wait(10);
-    for (let i = 0; i < 200; i++) wait(LIMIT / 2);
-    const before = poll.asked.length;
-    for (let i = 0; i < 50; i++) wait(LIMIT / 2);
-    expect(poll.asked.length - before).toBe(50);
+  it('is given up where it makes waits longer, as for two processes on one CPU', () => {
+    awakeIn(100, (isAwake) => (isAwake ? 0.09 : 0.02));
+    expect(awakeIn(10_000, (isAwake) => (isAwake ? 0.09 : 0.02))).toBeLessThan(500);
+  });
+
+  it('costs next to nothing where messages come late', () => {
+    awakeIn(100, () => 10);
+    expect(awakeIn(10_000, () => 10)).toBeLessThanOrEqual(20);
+  });
+
+  it('begins again when messages come soon', () => {
+    awakeIn(5_000, () => 10);
+    awakeIn(5_000, (isAwake) => (isAwake ? 0.02 : 0.09));
+    expect(awakeIn(1_000, (isAwake) => (isAwake ? 0.02 : 0.09))).toBeGreaterThan(900);
+  });
+
+  it('is not decided by one long pause', () => {
+    awakeIn(10_000, (isAwake) => (isAwake ? 0.02 : 0.09));
+    awakeIn(1, () => 5_000);
+    expect(awakeIn(1_000, (isAwake) => (isAwake ? 0.02 : 0.09))).toBeGreaterThan(900);
   });
 
   it('never happens with a limit of 0', () => {
-    const { poll, wait } = watching();
-    poll.limit = 0;
-    for (let i = 0; i < 100; i++) wait(0);
+    watched.poll.limit = 0;
+    expect(awakeIn(100, () => 0.01)).toBe(0);
+  });
+});
+
+describe('a wait', () => {
+  it('begins when the turn of the event loop is done, not before', () => {
+    const poll = new RecordingPoll();
+    poll.limit = LIMIT;
+    const vigil = new Vigil(poll);
+    vigil.begins();
+    expect(poll.asked).toEqual([]);
+    vigil.settle();
+    expect(poll.asked).toHaveLength(1);
+  });
+
+  it('is none where the message came in the same turn', () => {
+    const poll = new RecordingPoll();
+    poll.limit = LIMIT;
+    const vigil = new Vigil(poll);
+    vigil.begins();
+    vigil.ends();
+    vigil.settle();
     expect(poll.asked).toEqual([]);
   });
 });

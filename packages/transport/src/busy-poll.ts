@@ -38,48 +38,92 @@ function turn(poll: BusyPoll): void {
   poll.turn();
 }
 
-const SCORE_START = 4;
-const SCORE_MAX = 8;
-/** Turning in vain costs about twice what a sleep that was spared had cost. */
-const MISS = 2;
-/** Where it did not pay, it is tried again after so many waits. */
-const PROBE_WAITS = 64;
+/** Waits in one stretch, all of them awake or all asleep. */
+const STRETCH_WAITS = 32;
+/** An awake stretch ends at so many waits that were longer than the limit: what they cost was spent for nothing. */
+const MISSES_MAX = 4;
+/** After so many stretches of one kind the other kind is tried again. */
+const PROBE_STRETCHES = 64;
+/** Awake is kept to only where its waits are shorter by a tenth. */
+const WORTH_IT = 0.9;
+/** Longer waits count as this many limits: one pause must not decide. */
+const COUNTED_LIMITS = 10;
 
 /**
- * The waits of one socket, and whether it pays to stay awake in them: while most waits end within the limit it does; while they
- * do not, only one wait in {@link PROBE_WAITS} is spent awake, to see whether that has changed.
+ * The waits of one socket, and whether to stay awake in them. It tries both, a stretch of waits each, and keeps to what made
+ * the waits shorter: two processes that share one CPU, for example, answer each other sooner when both sleep. Where messages
+ * do not come within the limit it sleeps.
  */
 export class Vigil {
   readonly #poll: BusyPoll;
-  #since = 0;
-  #score = SCORE_START;
-  #sleeps = 0;
+  #isWaiting = false;
+  /** When the event loop had nothing else to do, ms; negative until then. */
+  #since = -1;
+  #isScheduled = false;
+  #isAwake = true;
+  /** Of this stretch. */
+  #waits = 0;
+  #misses = 0;
+  #sum = 0;
+  /** Mean wait in ms, in the last stretch of each kind; NaN before the first. */
+  #awakeMean = Number.NaN;
+  #asleepMean = Number.NaN;
+  /** Stretches since the other kind was tried. */
+  #stretches = 0;
 
   constructor(poll: BusyPoll) {
     this.#poll = poll;
   }
 
-  /** Somebody begins to wait. */
+  /** Somebody begins to wait. The clock starts when the rest of this turn is done: writing, for one, may take longer than the wait. */
   begins(): void {
-    const { limit } = this.#poll;
-    if (limit === 0) return;
+    if (this.#poll.limit === 0) return;
+    this.#isWaiting = true;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(settle, this);
+  }
+
+  /** The event loop has nothing else to do. Called by its own schedule only. */
+  settle(): void {
+    this.#isScheduled = false;
+    if (!this.#isWaiting) return;
     this.#since = performance.now();
-    if (this.#score === 0) {
-      this.#sleeps += 1;
-      if (this.#sleeps < PROBE_WAITS) return;
-      this.#sleeps = 0;
-    }
-    this.#poll.turnUntil(this.#since + limit);
+    if (this.#isAwake) this.#poll.turnUntil(this.#since + this.#poll.limit);
   }
 
   /** What was waited for has come. */
   ends(): void {
+    this.#isWaiting = false;
+    if (this.#since < 0) return;
     const { limit } = this.#poll;
-    if (limit === 0) return;
-    if (performance.now() - this.#since <= limit) {
-      if (this.#score < SCORE_MAX) this.#score += 1;
-    } else {
-      this.#score = Math.max(0, this.#score - MISS);
-    }
+    const wait = performance.now() - this.#since;
+    this.#since = -1;
+    this.#waits += 1;
+    this.#sum += Math.min(wait, limit * COUNTED_LIMITS);
+    if (wait > limit) this.#misses += 1;
+    if (this.#waits === STRETCH_WAITS || (this.#isAwake && this.#misses === MISSES_MAX))
+      this.#endStretch(limit);
   }
+
+  #endStretch(limit: number): void {
+    const mean = this.#sum / this.#waits;
+    if (this.#isAwake) this.#awakeMean = mean;
+    else this.#asleepMean = mean;
+    this.#waits = 0;
+    this.#misses = 0;
+    this.#sum = 0;
+    this.#stretches += 1;
+    const other = this.#isAwake ? this.#asleepMean : this.#awakeMean;
+    const isDue = Number.isNaN(other) || this.#stretches >= PROBE_STRETCHES;
+    const next = isDue
+      ? !this.#isAwake
+      : this.#awakeMean <= limit && this.#awakeMean < this.#asleepMean * WORTH_IT;
+    if (isDue) this.#stretches = 0;
+    this.#isAwake = next;
+  }
+}
+
+function settle(vigil: Vigil): void {
+  vigil.settle();
 }

@@ -399,6 +399,16 @@ export abstract class Socket implements PipeHost {
     this.#watcher = watcher;
   }
 
+  /** For patterns that serve nobody's `receive()`: messages are expected soon, so it may pay to stay awake (busy-poll.ts). */
+  protected expectMessages(): void {
+    this.#vigil.begins();
+  }
+
+  /** The same patterns: what was expected came. */
+  protected messagesCame(): void {
+    this.#vigil.ends();
+  }
+
   /** For patterns: there may be messages for those who wait. */
   protected wakeReceivers(): void {
     this.#watcher?.readable();
