@@ -3,7 +3,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BusyPoll, Vigil } from '../../packages/transport/src/busy-poll.ts';
+import { BusyPoll, type Lookout, Vigil } from '../../packages/transport/src/busy-poll.ts';
 import { Context, Reply, Request } from '../../packages/transport/src/index.ts';
 import { until } from '../support/until.ts';
 
@@ -59,6 +59,84 @@ describe('busy polling', () => {
     expect(poll.turns).toBe(before);
     poll.turnUntil(performance.now() + 1);
     await until(() => poll.turns > before); // and can be asked again
+  });
+});
+
+/** Remembers what it is told, but for looks in a row. */
+class RecordingLookout implements Lookout {
+  readonly told: string[] = [];
+  looks = 0;
+
+  stayAwake(): void {
+    this.told.push('stay awake');
+  }
+
+  look(): void {
+    this.looks += 1;
+    if (this.told.at(-1) !== 'look') this.told.push('look');
+  }
+
+  fallAsleep(): void {
+    this.told.push('fall asleep');
+  }
+}
+
+describe('what another thread may bring about', () => {
+  it('is told to stay awake, is looked at in each turn, and is told to fall asleep', async () => {
+    const poll = new BusyPoll();
+    const lookout = new RecordingLookout();
+    poll.add(lookout);
+    expect(lookout.told).toEqual([]);
+    for (let i = 0; i < 2; i++) {
+      lookout.told.length = 0;
+      lookout.looks = 0;
+      const before = poll.turns;
+      poll.turnUntil(performance.now() + 5);
+      poll.turn(); // there is time for one, however slow the machine
+      await until(() => !poll.isTurning);
+      expect(lookout.told.at(0)).toBe('stay awake');
+      expect(lookout.told.at(-1)).toBe('fall asleep');
+      expect(lookout.looks).toBeLessThanOrEqual(poll.turns - before - 1);
+    }
+  });
+
+  it('may be added and removed while turns are made, also by a look', () => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const poll = new BusyPoll();
+    const [late, lookout] = [new RecordingLookout(), new RecordingLookout()];
+    poll.turnUntil(1);
+    poll.add(lookout);
+    expect(lookout.told).toEqual(['stay awake']);
+    lookout.look = () => {
+      poll.remove(lookout);
+      poll.add(late);
+    };
+    poll.turn();
+    poll.turn();
+    expect(late.told).toEqual(['stay awake', 'look']);
+    now.mockReturnValue(2);
+    poll.turn();
+    expect(late.told.at(-1)).toBe('fall asleep');
+    expect(lookout.told).toEqual(['stay awake']);
+  });
+
+  it('may throw when it is looked at, and there is a next turn', async () => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const poll = new BusyPoll();
+    const lookout = new RecordingLookout();
+    poll.add(lookout);
+    poll.turnUntil(1);
+    vi.spyOn(lookout, 'look').mockImplementationOnce(() => {
+      throw new Error('of a user');
+    });
+    expect(() => poll.turn()).toThrow('of a user');
+    const before = poll.turns;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(poll.turns).toBeGreaterThan(before);
+    now.mockReturnValue(2);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(poll.isTurning).toBe(false);
+    expect(lookout.told.at(-1)).toBe('fall asleep');
   });
 });
 

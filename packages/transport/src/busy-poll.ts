@@ -9,14 +9,42 @@
  * go on where it does not pay: see {@link Vigil}. A process in which nothing happens uses no CPU.
  */
 
+/** What another thread may bring about without the system knowing of it. None of the calls may throw, `look` excepted. */
+export interface Lookout {
+  /** From now on it is looked at in each turn: nobody need wake this thread for it. */
+  stayAwake(): void;
+  /** Takes what has come, if anything. */
+  look(): void;
+  /** From now on this thread must be woken for it, also for what came since the last look. */
+  fallAsleep(): void;
+}
+
 /** Keeps the event loop of this thread turning. One for each context. */
 export class BusyPoll {
   /** How long one wait may be spent awake, ms; 0 for never. */
   limit = 0;
   #until = 0;
   #turning = false;
+  /** Replaced when it changes, because a look may change it. */
+  #lookouts: readonly Lookout[] = [];
   /** Turns made, for tests and counters. */
   turns = 0;
+
+  /** Whether there will be another turn. */
+  get isTurning(): boolean {
+    return this.#turning;
+  }
+
+  /** Looks at it in each turn from now on. */
+  add(lookout: Lookout): void {
+    this.#lookouts = [...this.#lookouts, lookout];
+    if (this.#turning) lookout.stayAwake();
+  }
+
+  /** There is nothing more to look for. Idempotent. */
+  remove(lookout: Lookout): void {
+    this.#lookouts = this.#lookouts.filter((other) => other !== lookout);
+  }
 
   /** Turns until `performance.now()` gives `until`, ms. */
   turnUntil(until: number): void {
@@ -24,13 +52,19 @@ export class BusyPoll {
     if (this.#turning) return;
     this.#turning = true;
     setImmediate(turn, this);
+    for (const lookout of this.#lookouts) lookout.stayAwake();
   }
 
   /** Called by its own schedule only. */
   turn(): void {
     this.turns += 1;
-    if (performance.now() < this.#until) setImmediate(turn, this);
-    else this.#turning = false;
+    if (performance.now() < this.#until) {
+      setImmediate(turn, this); // before the looks: whatever they throw, there is a next turn
+      for (const lookout of this.#lookouts) lookout.look();
+    } else {
+      this.#turning = false;
+      for (const lookout of this.#lookouts) lookout.fallAsleep();
+    }
   }
 }
 
