@@ -166,6 +166,27 @@ describe('a link to a thread that', () => {
   });
 });
 
+describe('a writer that waits for room', () => {
+  /** A reader of 1000 that got them all and has read `count`, and is told of more. Gives the wake-ups of the writer until then. */
+  async function wakesAfter(count: number): Promise<number> {
+    const { writer, reader } = await linked(1000);
+    while (writer.pipe.write(message('x'))) {}
+    await until(() => reader.pipe.unread === 1000);
+    expect(reader.wakes).toBe(0);
+    for (let i = 0; i < count; i++) reader.pipe.read();
+    reader.link.drain();
+    return reader.wakes;
+  }
+
+  it('is woken at once where there is room for a good batch', async () => {
+    expect(await wakesAfter(256)).toBe(1);
+  });
+
+  it('is left asleep for a few', async () => {
+    expect(await wakesAfter(10)).toBe(0);
+  });
+});
+
 describe('threads', () => {
   const ROUNDS = 20_000;
   let names = 0;
