@@ -3,7 +3,12 @@
  */
 import { availableParallelism } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BusyPoll, Vigil, WITHIN_LIMIT } from '../../packages/transport/src/busy-poll.ts';
+import {
+  BusyPoll,
+  type Lookout,
+  NOT_LONGER,
+  Vigil,
+} from '../../packages/transport/src/busy-poll.ts';
 import { Context, Reply, Request } from '../../packages/transport/src/index.ts';
 import { until } from '../support/until.ts';
 
@@ -62,6 +67,84 @@ describe('busy polling', () => {
   });
 });
 
+/** Remembers what it is told, but for looks in a row. */
+class RecordingLookout implements Lookout {
+  readonly told: string[] = [];
+  looks = 0;
+
+  stayAwake(): void {
+    this.told.push('stay awake');
+  }
+
+  look(): void {
+    this.looks += 1;
+    if (this.told.at(-1) !== 'look') this.told.push('look');
+  }
+
+  fallAsleep(): void {
+    this.told.push('fall asleep');
+  }
+}
+
+describe('what another thread may bring about', () => {
+  it('is told to stay awake, is looked at in each turn, and is told to fall asleep', async () => {
+    const poll = new BusyPoll();
+    const lookout = new RecordingLookout();
+    poll.add(lookout);
+    expect(lookout.told).toEqual([]);
+    for (let i = 0; i < 2; i++) {
+      lookout.told.length = 0;
+      lookout.looks = 0;
+      const before = poll.turns;
+      poll.turnUntil(performance.now() + 5);
+      poll.turn(); // there is time for one, however slow the machine
+      await until(() => !poll.isTurning);
+      expect(lookout.told.at(0)).toBe('stay awake');
+      expect(lookout.told.at(-1)).toBe('fall asleep');
+      expect(lookout.looks).toBeLessThanOrEqual(poll.turns - before - 1);
+    }
+  });
+
+  it('may be added and removed while turns are made, also by a look', () => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const poll = new BusyPoll();
+    const [late, lookout] = [new RecordingLookout(), new RecordingLookout()];
+    poll.turnUntil(1);
+    poll.add(lookout);
+    expect(lookout.told).toEqual(['stay awake']);
+    lookout.look = () => {
+      poll.remove(lookout);
+      poll.add(late);
+    };
+    poll.turn();
+    poll.turn();
+    expect(late.told).toEqual(['stay awake', 'look']);
+    now.mockReturnValue(2);
+    poll.turn();
+    expect(late.told.at(-1)).toBe('fall asleep');
+    expect(lookout.told).toEqual(['stay awake']);
+  });
+
+  it('may throw when it is looked at, and there is a next turn', async () => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const poll = new BusyPoll();
+    const lookout = new RecordingLookout();
+    poll.add(lookout);
+    poll.turnUntil(1);
+    vi.spyOn(lookout, 'look').mockImplementationOnce(() => {
+      throw new Error('of a user');
+    });
+    expect(() => poll.turn()).toThrow('of a user');
+    const before = poll.turns;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(poll.turns).toBeGreaterThan(before);
+    now.mockReturnValue(2);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(poll.isTurning).toBe(false);
+    expect(lookout.told.at(-1)).toBe('fall asleep');
+  });
+});
+
 describe('staying awake', () => {
   beforeEach(() => {
     watched = watching();
@@ -111,18 +194,24 @@ describe('staying awake', () => {
 });
 
 describe('staying awake for many', () => {
-  const NONE_SHORTER = 5_000;
+  const WAITS = 5_000;
 
-  it('is kept to while messages come soon, whether or not that makes the waits shorter', () => {
-    const { poll, wait } = watching(WITHIN_LIMIT);
-    for (let i = 0; i < NONE_SHORTER; i++) wait(() => LIMIT / 4);
-    expect(poll.asked.length).toBeGreaterThan(NONE_SHORTER * 0.9);
+  function awakeFor(waitOf: WaitOf): number {
+    const { poll, wait } = watching(NOT_LONGER);
+    for (let i = 0; i < WAITS; i++) wait(waitOf);
+    return poll.asked.length;
+  }
+
+  it('is kept to while messages come soon, also where that makes no wait shorter', () => {
+    expect(awakeFor(() => LIMIT / 4)).toBeGreaterThan(WAITS * 0.9);
+  });
+
+  it('is given up where it makes the waits longer by half', () => {
+    expect(awakeFor((isAwake) => (isAwake ? 0.06 : 0.04))).toBeLessThan(WAITS * 0.1);
   });
 
   it('is given up where messages come late', () => {
-    const { poll, wait } = watching(WITHIN_LIMIT);
-    for (let i = 0; i < NONE_SHORTER; i++) wait(() => LIMIT * 2);
-    expect(poll.asked.length).toBeLessThanOrEqual(20);
+    expect(awakeFor(() => LIMIT * 2)).toBeLessThanOrEqual(20);
   });
 });
 

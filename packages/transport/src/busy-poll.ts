@@ -9,14 +9,42 @@
  * go on where it does not pay: see {@link Vigil}. A process in which nothing happens uses no CPU.
  */
 
+/** What another thread may bring about without the system knowing of it. None of the calls may throw, `look` excepted. */
+export interface Lookout {
+  /** From now on it is looked at in each turn: nobody need wake this thread for it. */
+  stayAwake(): void;
+  /** Takes what has come, if anything. */
+  look(): void;
+  /** From now on this thread must be woken for it, also for what came since the last look. */
+  fallAsleep(): void;
+}
+
 /** Keeps the event loop of this thread turning. One for each context. */
 export class BusyPoll {
   /** How long one wait may be spent awake, ms; 0 for never. */
   limit = 0;
   #until = 0;
   #turning = false;
+  /** Replaced when it changes, because a look may change it. */
+  #lookouts: readonly Lookout[] = [];
   /** Turns made, for tests and counters. */
   turns = 0;
+
+  /** Whether there will be another turn. */
+  get isTurning(): boolean {
+    return this.#turning;
+  }
+
+  /** Looks at it in each turn from now on. */
+  add(lookout: Lookout): void {
+    this.#lookouts = [...this.#lookouts, lookout];
+    if (this.#turning) lookout.stayAwake();
+  }
+
+  /** There is nothing more to look for. Idempotent. */
+  remove(lookout: Lookout): void {
+    this.#lookouts = this.#lookouts.filter((other) => other !== lookout);
+  }
 
   /** Turns until `performance.now()` gives `until`, ms. */
   turnUntil(until: number): void {
@@ -24,13 +52,19 @@ export class BusyPoll {
     if (this.#turning) return;
     this.#turning = true;
     setImmediate(turn, this);
+    for (const lookout of this.#lookouts) lookout.stayAwake();
   }
 
   /** Called by its own schedule only. */
   turn(): void {
     this.turns += 1;
-    if (performance.now() < this.#until) setImmediate(turn, this);
-    else this.#turning = false;
+    if (performance.now() < this.#until) {
+      setImmediate(turn, this); // before the looks: whatever they throw, there is a next turn
+      for (const lookout of this.#lookouts) lookout.look();
+    } else {
+      this.#turning = false;
+      for (const lookout of this.#lookouts) lookout.fallAsleep();
+    }
   }
 }
 
@@ -47,10 +81,10 @@ const PROBE_STRETCHES = 64;
 /** Awake is kept to only where its waits are shorter by a tenth. */
 const SHORTER = 0.9;
 /**
- * For who serves many: staying awake is kept to while messages come within the limit, however long the waits would be asleep. Its
- * waits are short either way; what it spares is being woken, by each peer that writes to it (bench: queue).
+ * For who serves many: awake is kept to unless its waits are longer by a quarter. They are short either way; what it spares is
+ * being woken by each peer that writes (bench: queue). Longer they are where those peers need this CPU.
  */
-export const WITHIN_LIMIT: number = 1.25;
+export const NOT_LONGER: number = 1.25;
 /** Longer waits count as this many limits: one pause must not decide. */
 const COUNTED_LIMITS = 10;
 

@@ -10,7 +10,7 @@
  */
 
 import type { Authenticator } from '../authenticator.ts';
-import { Vigil, WITHIN_LIMIT } from '../busy-poll.ts';
+import { NOT_LONGER, Vigil } from '../busy-poll.ts';
 import { type Context, context as defaultContext } from '../context.ts';
 import { fail, failType, TransportError } from '../errors.ts';
 import { type Message, type MessageLike, toMessage } from '../message.ts';
@@ -401,7 +401,7 @@ export abstract class Socket implements PipeHost {
 
   /** For patterns that serve nobody's `receive()` but many peers: messages are expected soon, so it may pay to stay awake (busy-poll.ts). */
   protected expectMessages(): void {
-    this.#vigil.begins(WITHIN_LIMIT);
+    this.#vigil.begins(NOT_LONGER);
   }
 
   /** The same patterns: what was expected came. */

@@ -14,6 +14,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { BroadcastChannel, threadId } from 'node:worker_threads';
+import type { BusyPoll } from '../../busy-poll.ts';
 import type { PeerInfo } from '../../peer-info.ts';
 import { InprocClaim, ROLL_CALL_MS } from './inproc-claim.ts';
 import type { LinkOwner } from './inproc-link.ts';
@@ -117,6 +118,7 @@ type Unsigned<M> = M extends unknown ? Omit<M, 'from'> : never;
 /** The other threads. One per default context; it lives as long as its thread. */
 export class InprocThreads {
   readonly #names: ThreadNames;
+  readonly #poll: BusyPoll;
   readonly #self: Member;
   readonly #channel: BroadcastChannel;
   readonly #openedAt: number = performance.now();
@@ -127,8 +129,10 @@ export class InprocThreads {
   #watch: NodeJS.Timeout | undefined = undefined;
   #dials = 0;
 
-  constructor(names: ThreadNames) {
+  /** @param poll what keeps this thread awake. */
+  constructor(names: ThreadNames, poll: BusyPoll) {
     this.#names = names;
+    this.#poll = poll;
     this.#self = { key: randomBytes(8).toString('hex'), threadId, task: ownTask() };
     this.#channel = new BroadcastChannel(CHANNEL_NAME);
     // What Node passes is a MessageEvent.
@@ -287,7 +291,7 @@ export class InprocThreads {
     const id = this.#dials * 2 + (this.#self.key < to.key ? 0 : 1);
     this.#dials += 1;
     const memory = new SharedArrayBuffer(LINK_MEMORY_BYTES);
-    const link = new ThreadLink(id, 'dialer', memory, dialer.pipe, dialer, pair);
+    const link = new ThreadLink(id, 'dialer', memory, dialer.pipe, dialer, pair, this.#poll);
     pair.add(link, ({ accepted, peer }) => {
       if (peer === null) link.abort();
       else if (accepted) dialer.answered(link, fromThreadPeer(peer, dialer.endpoint));
@@ -303,7 +307,7 @@ export class InprocThreads {
     const answer = this.#names.accept(name, {
       peer: fromThreadPeer(dial.peer, `inproc://${name}`),
       link: (pipe, owner) => {
-        const link = new ThreadLink(id, 'listener', memory, pipe, owner, pair);
+        const link = new ThreadLink(id, 'listener', memory, pipe, owner, pair, this.#poll);
         pair.add(link);
         return link;
       },

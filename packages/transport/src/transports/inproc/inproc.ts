@@ -40,7 +40,7 @@ class InprocNames implements WaitingRoom, ThreadNames {
   readonly #threads: InprocThreads | undefined;
 
   constructor(context: Context) {
-    this.#threads = context === defaultContext ? new InprocThreads(this) : undefined;
+    this.#threads = context === defaultContext ? new InprocThreads(this, context.poll) : undefined;
   }
 
   async bind(

@@ -180,6 +180,11 @@ export class RingReader {
     return Atomics.load(this.#control, ENDED) === 1;
   }
 
+  /** Something was published that was not read. */
+  get hasMore(): boolean {
+    return Atomics.load(this.#control, HEAD) !== this.#tail;
+  }
+
   /** Delivers messages until one of the {@link ReadEnd} reasons; at most about `messages` (below 2^31) and `bytes`. */
   read(sink: RingSink, messages: number, bytes: number): ReadEnd {
     const limit = (this.#delivered + messages) | 0;
@@ -209,9 +214,14 @@ export class RingReader {
   /** Asks to be woken by the next publish. False when something was published meanwhile, or the end. */
   sleep(): boolean {
     Atomics.store(this.#control, SLEEPS, 1);
-    if (Atomics.load(this.#control, HEAD) === this.#tail && !this.isEnded) return true;
-    Atomics.store(this.#control, SLEEPS, 0);
+    if (!this.hasMore && !this.isEnded) return true;
+    this.stayAwake();
     return false;
+  }
+
+  /** Looks for itself from now on: need not be woken. */
+  stayAwake(): void {
+    Atomics.store(this.#control, SLEEPS, 0);
   }
 
   /**
