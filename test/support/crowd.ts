@@ -75,8 +75,8 @@ export class Crowd {
     this.#peers = peers;
   }
 
-  /** Starts a ROUTER, or a server of Node alone, and a process for its peers. */
-  static async gather(kind: 'router' | 'bare'): Promise<Crowd> {
+  /** Starts a ROUTER, one whose timers are counted, or a server of Node alone; and a process for its peers. */
+  static async gather(kind: 'router' | 'watched' | 'bare'): Promise<Crowd> {
     const welcome = kind === 'bare' ? [WELCOME.toString('hex')] : [];
     const server = new Helper(['--expose-gc'], 'server.mjs', [kind, ...welcome]);
     const { endpoint } = (await server.answer()) as { endpoint: string }; // See server.mjs.
