@@ -74,7 +74,8 @@ export class Connection
   readonly #owner: ConnectionOwner;
   readonly #decoder: FrameDecoder;
   readonly #writer: Writer;
-  readonly #handshake: Handshake;
+  /** Undefined once it is done: an idle connection keeps nothing of it. */
+  #handshake: Handshake | undefined;
   readonly #maxMultipartSize: number;
   #state = GREETING;
   #pipe: Pipe | undefined = undefined;
@@ -105,7 +106,7 @@ export class Connection
   start(): void {
     const limit = this.#owner.options.handshakeInterval;
     if (limit > 0) this.#timer = setTimeout(handshakeTimeout, limit, this, limit).unref();
-    this.#handshake.start();
+    this.#handshake?.start();
   }
 
   // From the stream.
@@ -143,7 +144,7 @@ export class Connection
 
   onFrame(flags: number, body: Buffer): void {
     if (this.#state !== TRAFFIC) {
-      if (this.#state === HANDSHAKE) this.#handshake.receiveFrame(flags, body);
+      if (this.#state === HANDSHAKE) this.#handshake?.receiveFrame(flags, body);
       return;
     }
     if (this.#cipher === undefined) {
@@ -232,6 +233,7 @@ export class Connection
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#state = TRAFFIC;
+    this.#handshake = undefined;
     this.#decoder.limit(this.#owner.options.maxMessageSize);
     if (takesSubscriptions(this.#owner.socketType)) this.#decoder.expectUnflaggedCommands();
     const knowsCommands = peer.version === '3.1';
@@ -296,8 +298,9 @@ export class Connection
   #shakeHands(chunk: Buffer): void {
     this.#stream.cork();
     try {
-      const rest = this.#handshake.inGreeting ? this.#handshake.receiveGreeting(chunk) : chunk;
-      if (!this.#handshake.inGreeting && this.#state === GREETING) this.#state = HANDSHAKE;
+      const handshake = this.#handshake;
+      const rest = handshake?.inGreeting ? handshake.receiveGreeting(chunk) : chunk;
+      if (!handshake?.inGreeting && this.#state === GREETING) this.#state = HANDSHAKE;
       if (rest.length > 0) this.#decoder.decode(rest);
     } finally {
       this.#stream.uncork();
@@ -359,7 +362,8 @@ export class Connection
     this.#state = CLOSED;
     clearTimeout(this.#timer);
     this.#heartbeat?.stop();
-    this.#handshake.close();
+    this.#handshake?.close();
+    this.#cipher?.close();
     this.#decoder.stop();
     this.#writer.close();
     this.#message = undefined;

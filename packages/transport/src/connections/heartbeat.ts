@@ -19,7 +19,7 @@ export interface HeartbeatOwner {
 export class Heartbeat {
   readonly #owner: HeartbeatOwner;
   readonly #timeout: number;
-  readonly #ping: Buffer;
+  readonly #timeToLive: number;
   readonly #interval: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined = undefined;
   /** We do not read from the peer now, and so cannot hear it. */
@@ -30,7 +30,7 @@ export class Heartbeat {
     const interval = options.heartbeatInterval;
     this.#owner = owner;
     this.#timeout = options.heartbeatTimeout === -1 ? interval : options.heartbeatTimeout;
-    this.#ping = encodePing(options.heartbeatTimeToLive);
+    this.#timeToLive = options.heartbeatTimeToLive;
     this.#interval = pings && interval > 0 ? setInterval(beat, interval, this).unref() : undefined;
   }
 
@@ -43,7 +43,7 @@ export class Heartbeat {
 
   /** Sends our PING and arms its timeout, if none is armed. */
   beat(): void {
-    this.#owner.sendCommand(this.#ping);
+    this.#owner.sendCommand(encodePing(this.#timeToLive));
     if (this.#timeout > 0) this.#arm(this.#timeout, 'the peer did not answer a PING');
   }
 

@@ -51,8 +51,8 @@ export class FrameDecoder {
   #state = FLAGS;
   #flags = 0;
   #size = 0;
-  /** Bytes of a long size field that came in an earlier chunk. */
-  readonly #sizeField: Buffer = Buffer.alloc(LONG_SIZE_BYTES);
+  /** Bytes of a long size field that came in an earlier chunk; undefined until there is one. */
+  #sizeField: Buffer | undefined = undefined;
   /** How much of the size field or of the spanning body is there. */
   #filled = 0;
   #body: Buffer | undefined = undefined;
@@ -209,6 +209,7 @@ export class FrameDecoder {
 
   #longSize(chunk: Buffer, offset: number, end: number): number {
     const count = Math.min(LONG_SIZE_BYTES - this.#filled, end - offset);
+    this.#sizeField ??= Buffer.alloc(LONG_SIZE_BYTES);
     chunk.copy(this.#sizeField, this.#filled, offset, offset + count);
     this.#filled += count;
     if (this.#filled === LONG_SIZE_BYTES) this.#startBody(readSize(this.#sizeField, 0));

@@ -4,7 +4,9 @@
  *   name-length(1, 1..255) name   value-length(4, big-endian) value
  */
 
+import { copyOf } from '../bytes.ts';
 import { ProtocolError } from '../errors.ts';
+import { EMPTY_FRAME } from '../message.ts';
 
 const VALUE_LENGTH_BYTES = 4;
 const VALUE_LENGTH_MAX = 0x7fff_ffff;
@@ -38,8 +40,9 @@ export function decodeMetadata(data: Buffer): Map<string, Buffer> {
     const length = data.readUInt32BE(nameEnd);
     if (length > VALUE_LENGTH_MAX || valueStart + length > data.length) refuse(offset, data.length);
     const name = data.toString('latin1', offset + 1, nameEnd);
-    properties.set(name, Buffer.from(data.subarray(valueStart, valueStart + length)));
     offset = valueStart + length;
+    // Not from Node's pool: a few bytes that live as long as a connection would keep 8 KiB of it.
+    properties.set(name, length === 0 ? EMPTY_FRAME : copyOf(data, valueStart, offset));
   }
   return properties;
 }
