@@ -27,6 +27,7 @@ export class BodyCutter {
 
   /** Another chunk: bodies are cut from this one until {@link end}. */
   start(chunk: Buffer): void {
+    this.end();
     this.#isSmall = chunk.buffer.byteLength <= SMALL_CHUNK_BYTES;
   }
 

@@ -59,7 +59,9 @@ export class FrameDecoder {
   #toleratesUnflagged = false;
   #halted = false;
   #stopped = false;
+  /** A chunk whose frames from `#restStart` on wait, because the sink called {@link halt}. */
   #rest: Buffer | undefined = undefined;
+  #restStart = 0;
 
   /** @param maxMessageSize largest body of one frame in bytes; -1 for none (`ZMQ_MAXMSGSIZE`). */
   constructor(sink: FrameSink, maxMessageSize: number) {
@@ -94,9 +96,12 @@ export class FrameDecoder {
    */
   decode(chunk: Buffer): void {
     if (this.#stopped) return;
-    const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
+    const rest = this.#rest;
+    const bytes =
+      rest === undefined ? chunk : Buffer.concat([rest.subarray(this.#restStart), chunk]);
     this.#rest = undefined;
-    this.#run(bytes);
+    this.#bodies.start(bytes);
+    this.#run(bytes, 0);
   }
 
   /** Called by the sink from `onFrame`: no further frame is given until {@link resume}. */
@@ -111,7 +116,7 @@ export class FrameDecoder {
     const rest = this.#rest;
     if (rest === undefined || this.#stopped) return;
     this.#rest = undefined;
-    this.#run(rest);
+    this.#run(rest, this.#restStart);
   }
 
   /** Forgets everything; later chunks are ignored. */
@@ -119,16 +124,18 @@ export class FrameDecoder {
     this.#stopped = true;
     this.#rest = undefined;
     this.#body = undefined;
+    this.#bodies.end();
   }
 
-  #run(chunk: Buffer): void {
+  #run(chunk: Buffer, start: number): void {
     const end = chunk.length;
-    let offset = 0;
-    this.#bodies.start(chunk);
+    let offset = start;
     try {
       while (offset < end) {
         if (this.#halted || this.#stopped) {
-          if (!this.#stopped) this.#rest = chunk.subarray(offset);
+          if (this.#stopped) return;
+          this.#rest = chunk;
+          this.#restStart = offset;
           return;
         }
         if (this.#state === FLAGS) offset = this.#frame(chunk, offset, end);
@@ -142,7 +149,7 @@ export class FrameDecoder {
       this.stop();
       throw error;
     } finally {
-      this.#bodies.end();
+      if (this.#rest === undefined) this.#bodies.end();
     }
   }
 
