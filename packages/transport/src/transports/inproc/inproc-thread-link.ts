@@ -245,7 +245,7 @@ export class ThreadLink implements PipeLink, RingSink, Lookout {
       this.#drainSoon();
     if (this.#acknowledge()) {
       // The socket is about to read what it was told of: let it, so that the writer is woken once for all of it. But where there
-      // is room for a good batch, at once: the writer wakes while the socket reads (bench push-pull-threads-10b, a third).
+      // is room for a good batch, at once: the writer wakes while the socket reads (bench: push-pull-threads-10b, a third).
       const { unread, receiveMark } = this.pipe;
       const hasRoom = unread <= Math.max(receiveMark / 2, receiveMark - ROOM_MESSAGES);
       if (hasRoom && !this.#reader.hasMore) this.#fulfilWish();
