@@ -10,6 +10,7 @@
  */
 
 import type { Authenticator } from '../authenticator.ts';
+import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import { checkSecurity } from '../mechanisms/create-mechanism.ts';
 import type { Mechanism } from '../mechanisms/mechanism.ts';
@@ -152,7 +153,10 @@ export class Connection
       return;
     }
     const plain = this.#cipher.decrypt(body);
-    this.#receiveFrame(plain[0] as number, plain.subarray(1)); // decrypt gives a byte of flags first
+    const size = plain.length;
+    // A view of what lies on the JavaScript heap would move it out of there.
+    const content = size > HEAP_BYTES ? viewOf(plain, 1, size) : copyOf(plain, 1, size);
+    this.#receiveFrame(plain[0] as number, content); // decrypt gives a byte of flags first
   }
 
   #receiveFrame(flags: number, body: Buffer): void {

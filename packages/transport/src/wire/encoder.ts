@@ -68,6 +68,27 @@ export class Encoder {
   }
 
   /**
+   * Room for a frame whose body the caller writes: `length` bytes of {@link memory} from the offset on that is returned. The frame
+   * is there once {@link addWritten} was called, before anything else. For bodies below {@link REFERENCE_BYTES}.
+   */
+  room(length: number): number {
+    const header = headerLength(length);
+    if (this.#offset + header + length > this.#memory.length) this.#extend(header + length);
+    return this.#offset + header;
+  }
+
+  /** Where {@link room} is. */
+  get memory(): Buffer {
+    return this.#memory;
+  }
+
+  /** Adds the frame whose body stands in its {@link room} now. */
+  addWritten(length: number, flags: number): void {
+    this.bytes += headerLength(length) + length;
+    this.#offset = writeHeader(this.#memory, this.#offset, flags, length) + length;
+  }
+
+  /**
    * Ends the batch: Buffers to be written one after the other. Large bodies among them are the caller's own. Once they are
    * written, {@link settle} must be called.
    */
