@@ -42,6 +42,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'message.ts',
       'option-checks.ts',
       'options.ts',
+      'rope.ts',
       'slab.ts',
       'z85.ts',
       'socket-type.ts',

@@ -373,7 +373,8 @@ export class WorkerQueue implements BackEndSink {
     }
     if (control?.credit !== undefined) worker.credit = control.credit;
     if (control?.drain === true) this.#retire(worker);
-    if (message.length === 2 && ticket.equals(NO_TICKET)) return;
+    if (message.length === 2 && ticket.length === NO_TICKET.length && ticket.equals(NO_TICKET))
+      return;
     const request = this.#inFlight.find(ticket);
     if (request === undefined || request.worker !== worker || message.length < 3) {
       this.#lateReplies += 1;

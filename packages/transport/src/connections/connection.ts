@@ -44,6 +44,8 @@ export interface ConnectionOwner {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
   readonly authenticator: Authenticator;
+  /** Its socket passes messages on unread: large frames may come as ropes (`rope.ts`). */
+  readonly forwards: boolean;
   /** Where the connection puts its batches together. */
   readonly slab: Slab;
   /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
@@ -242,6 +244,7 @@ export class Connection
     if (takesSubscriptions(this.#owner.socketType)) this.#decoder.expectUnflaggedCommands();
     const knowsCommands = peer.version === '3.1';
     this.#cipher = mechanism.encrypts ? mechanism : undefined;
+    if (this.#owner.forwards && this.#cipher === undefined) this.#decoder.makeRopes();
     this.#heartbeat = new Heartbeat(this, this.#owner.options, knowsCommands);
     const pipe = this.#owner.connectionReady(this, peer);
     if (this.#state !== TRAFFIC) return; // the owner closed us

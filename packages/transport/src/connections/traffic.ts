@@ -8,6 +8,7 @@
 
 import type { Mechanism } from '../mechanisms/mechanism.ts';
 import type { Message } from '../message.ts';
+import { wholeFrame } from '../rope.ts';
 import type { SocketType } from '../socket-type.ts';
 import { type Command, encodeCommand } from '../wire/command.ts';
 import { type Encoder, encodeFrame, REFERENCE_BYTES } from '../wire/encoder.ts';
@@ -109,7 +110,7 @@ export class Traffic {
       mechanism.encryptInto(body, flags, encoder.memory, offset);
       encoder.addWritten(length, 0);
     } else {
-      encoder.addFrame(mechanism.encrypt(body, flags), 0);
+      encoder.addFrame(mechanism.encrypt(wholeFrame(body), flags), 0);
     }
   }
 }
