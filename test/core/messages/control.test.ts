@@ -25,6 +25,15 @@ describe('a control frame', () => {
         credit: fc.integer({ min: 0, max: 65_535 }),
         error: fc.boolean(),
         drain: fc.boolean(),
+        cancel: fc.boolean(),
+        deadline: fc.integer({ min: 0, max: 2_147_483_647 }),
+        id: fc.stringMatching(/^[\x21-\x7e]{1,64}$/),
+        trace: fc.constant('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'),
+        state: fc.stringMatching(/^[\x20-\x7e]{1,512}$/),
+        idempotent: fc.boolean(),
+        attempt: fc.integer({ min: 2, max: 1000 }),
+        key: fc.string({ maxLength: 32 }),
+        route: fc.string({ maxLength: 64 }),
       },
       { requiredKeys: [] },
     );
@@ -52,7 +61,13 @@ describe('a control frame', () => {
     ['a key of another version', '81 a46d6f7265 c3'],
     ['a key of another version beside a known one', '82 a6637265646974 01 a46d6f7265 c3'],
     ['a key __proto__', '81 a95f5f70726f746f5f5f 80'],
-    ['a text longer than any control frame', `d9ff ${'61'.repeat(255)}`],
+    ['a text', `d9ff ${'61'.repeat(255)}`],
+    ['an id with a space', '81 a26964 a3 61 20 62'],
+    ['an id without a character', '81 a26964 a0'],
+    ['a trace that is none', '81 a57472616365 a3 616263'],
+    ['a first attempt', '81 a7617474656d7074 01'],
+    ['a deadline that is over', '81 a8646561646c696e65 ff'],
+    ['a key longer than any', `81 a36b6579 d9ff ${'61'.repeat(255)}`],
   ])('is not: %s', (_, frame) => {
     expect(decodeControl(hex(frame))).toBeUndefined();
   });

@@ -15,13 +15,47 @@ export interface Control {
   readonly error?: boolean;
   /** Worker to queue: give me nothing more. Queue to worker: nothing more comes. */
   readonly drain?: boolean;
+  /** Nobody waits for this request any more: client to queue, and queue to worker. It has no body. */
+  readonly cancel?: boolean;
+  /** With a request: how many ms are left for it, 0 to 2 147 483 647. Absent: the service's `timeout`. */
+  readonly deadline?: number;
+  /** With a request: its name in logs, 1 to 64 printable ASCII characters without spaces. */
+  readonly id?: string;
+  /** With a request: W3C Trace Context, `traceparent`, as it stands in HTTP. */
+  readonly trace?: string;
+  /** With a request that has `trace`: W3C Trace Context, `tracestate`, up to 512 characters. */
+  readonly state?: string;
+  /**
+   * Client to queue, with a request, and worker to queue, about one it holds: it may be done again
+   * when the worker that holds it is lost.
+   */
+  readonly idempotent?: boolean;
+  /** Queue to worker, with a request that was given to another before: which attempt it is, from 2. */
+  readonly attempt?: number;
+  /** Client to queue, with a request: those with the same key go to the same worker; up to 128 characters. */
+  readonly key?: string;
+  /** Client to queue, with a request: what pools are chosen by; up to 256 characters. */
+  readonly route?: string;
 }
 
 /** As many requests as `concurrency` may allow a worker. */
 export const MAX_CREDIT = 65_535;
 
-/** All keys and values together take 25 as we write them, and not much more in any other way. */
-const MAX_CONTROL_BYTES = 64;
+/** The longest there is; an id, a trace and a key are far below. */
+const MAX_CONTROL_BYTES = 1280;
+
+/** The longest a timer can wait, in ms. */
+const MAX_DEADLINE_MS = 2_147_483_647;
+const MAX_ATTEMPTS = 1000;
+
+/** W3C Trace Context, `traceparent`, version 00 and what later versions may append. */
+const TRACE = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(-[\x21-\x7e]{0,64})?$/;
+/** Printable ASCII without spaces. */
+const ID = /^[\x21-\x7e]{1,64}$/;
+/** Printable ASCII. */
+const STATE = /^[\x20-\x7e]{1,512}$/;
+const MAX_KEY_CHARACTERS = 128;
+const MAX_ROUTE_CHARACTERS = 256;
 
 /** Control frames are MessagePack whatever the service's codec is. */
 const CODEC: Codec = createCodec('msgpack');
@@ -61,11 +95,31 @@ function isControl(value: unknown): value is Control {
 function isEntry(key: string, value: unknown): boolean {
   switch (key) {
     case 'credit':
-      return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_CREDIT;
+      return isWhole(value, 0, MAX_CREDIT);
+    case 'deadline':
+      return isWhole(value, 0, MAX_DEADLINE_MS);
+    case 'attempt':
+      return isWhole(value, 2, MAX_ATTEMPTS);
     case 'error':
     case 'drain':
+    case 'cancel':
+    case 'idempotent':
       return typeof value === 'boolean';
+    case 'id':
+      return typeof value === 'string' && ID.test(value);
+    case 'trace':
+      return typeof value === 'string' && TRACE.test(value);
+    case 'state':
+      return typeof value === 'string' && STATE.test(value);
+    case 'key':
+      return typeof value === 'string' && value.length <= MAX_KEY_CHARACTERS;
+    case 'route':
+      return typeof value === 'string' && value.length <= MAX_ROUTE_CHARACTERS;
     default:
       return false;
   }
+}
+
+function isWhole(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
 }
