@@ -121,6 +121,7 @@ export function workerSocket(
   return closing(
     new WorkerSocket({
       workerId: 0,
+      generation: options.workerId ?? 0,
       concurrency: 64,
       codec: createCodec('raw'),
       handler: { handle },

@@ -190,6 +190,7 @@ function addRun(program: Command, sink: Sink): void {
       `
 Times are written 250ms, 5s, 2m, 1h; sizes 512kb, 16mb, 1gb; off means no limit.
 --bind, --backend and --env may be repeated; --log-level debug shows stacks.
+SIGHUP reloads, worker by worker; SIGTTIN and SIGTTOU: one more, one less.
 
 Examples:
   zscale run server.ts

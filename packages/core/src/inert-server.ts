@@ -42,6 +42,8 @@ export class InertServer extends EventEmitter<ServerEvents> implements Server {
 
   async resize(): Promise<void> {}
 
+  async reload(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {}

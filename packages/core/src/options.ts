@@ -94,7 +94,7 @@ export interface ScaleOptions {
   name?: string | undefined;
   /** Where to log: anything shaped like pino. Default `createLogger()`: to standard error, from `info` on. */
   logger?: Logger | undefined;
-  /** Whether SIGINT and SIGTERM close the server. Default true. */
+  /** Whether SIGINT and SIGTERM close the server, SIGHUP reloads it, SIGTTIN and SIGTTOU resize it. Default true. */
   signals?: boolean | undefined;
   /** Environment variables for the workers, on top of this process's own. Default none. */
   env?: Readonly<Record<string, string>> | undefined;

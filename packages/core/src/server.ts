@@ -94,6 +94,16 @@ export interface Server extends AsyncDisposable {
    */
   resize(count: number): Promise<void>;
   /**
+   * Replaces every worker, one after the other, so that a new version of the code is served: each
+   * new one is ready before the old one is drained and stopped, and no request notices. Resolves
+   * when all are replaced. A call while another reload is at work is a reload of its own, behind it.
+   *
+   * @throws ZscaleError `ZSCALE_ERR_RELOAD` when a new worker does not become ready, with the
+   * WorkerBootError as its `cause`: the workers not yet replaced go on serving.
+   * `ZSCALE_ERR_CLOSED` when the server is closed before it is done.
+   */
+  reload(): Promise<void>;
+  /**
    * Ends in order: takes no new requests, answers the open ones for up to `gracefulTimeout`, stops
    * the workers, lets go of every address. Resolves when nothing is left. Every call gets the same
    * promise.
@@ -161,7 +171,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       logger: this.#logger.child({ component: 'queue' }),
     });
     this.#supervisor = new Supervisor({
-      fork: (id) => this.#fork(id),
+      fork: (id, generation) => this.#fork(id, generation),
       subject: service.subject,
       policy: options,
       startTimeout: options.startTimeout,
@@ -210,8 +220,12 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
    */
   async start(onBound: (endpoints: readonly string[]) => void): Promise<void> {
     if (this.#options.signals) {
-      const close = (signal: string): Promise<void> => this.#end(signal);
-      this.#releaseSignals = handleSignals({ close, kill: () => this.#kill() });
+      this.#releaseSignals = handleSignals({
+        close: (signal) => this.#end(signal),
+        kill: () => this.#kill(),
+        reload: (signal) => this.#reloadAt(signal),
+        grow: (by, signal) => this.#growAt(by, signal),
+      });
     }
     try {
       await this.#bind();
@@ -239,6 +253,14 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     await this.#supervisor.resize(count);
     this.#workerCountReason = `${count} ${count === 1 ? 'worker' : 'workers'}: set by resize()`;
     this.#logger.info({ workers: count }, 'resized');
+  }
+
+  async reload(): Promise<void> {
+    const startedAt = performance.now();
+    this.#logger.info({ workers: this.workers.length }, 'reloading');
+    await this.#supervisor.reload();
+    const ms = Math.round(performance.now() - startedAt);
+    this.#logger.info({ workers: this.workers.length, ms }, 'reloaded');
   }
 
   close(): Promise<void> {
@@ -294,6 +316,30 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger.warn({ gracefulTimeout }, 'requests are still open after gracefulTimeout');
   }
 
+  /** Nobody waits for what a signal asked for, so the log must tell how it went. */
+  #reloadAt(signal: string): void {
+    if (this.#state !== 'serving') {
+      this.#logger.warn({ signal, state: this.#state }, 'not reloading: the server is not serving');
+      return;
+    }
+    this.reload().catch((error) => this.#tellFailedChange(error, 'reload failed'));
+  }
+
+  #growAt(by: number, signal: string): void {
+    const count = this.workers.length + by;
+    if (this.#state !== 'serving' || count < 1 || count > MAX_WORKERS) {
+      const facts = { signal, state: this.#state, workers: this.workers.length };
+      this.#logger.warn(facts, 'the number of workers stays as it is');
+      return;
+    }
+    this.resize(count).catch((error) => this.#tellFailedChange(error, 'resize failed'));
+  }
+
+  #tellFailedChange(error: unknown, text: string): void {
+    if (error instanceof ZscaleError && error.code === 'ZSCALE_ERR_CLOSED') return;
+    this.#logger.error({ err: error, workers: this.workers.length }, text);
+  }
+
   /**
    * Ends at once: for people who pressed Ctrl-C twice. The rest of closing follows if there is
    * time.
@@ -306,7 +352,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     void this.#end('kill');
   }
 
-  #fork(id: number): ReturnType<typeof forkWorker> {
+  #fork(id: number, generation: number): ReturnType<typeof forkWorker> {
     const { codec, concurrency, exportName, maxMessageSize, name } = this.#options;
     const { launch, module, number } = this.#service;
     refuseMissingSocket(this.#privateEndpoint);
@@ -314,6 +360,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       service: number,
       serviceName: name,
       workerId: id,
+      generation,
       backends: [this.#privateEndpoint],
       codec,
       concurrency,
@@ -326,11 +373,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   #supervisorSink(): SupervisorSink {
     return {
-      drainWorker: (id) => this.#queue.drainWorker(id),
+      drainWorker: (generation) => this.#queue.drainWorker(generation),
       workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
       workerReady: (id, pid, ms) => this.emit('worker-ready', { id, pid, ms }),
-      workerExited: (id, pid, { code, signal, expected }) => {
-        this.#queue.workerExited(id);
+      workerExited: ({ id, generation, pid }, { code, signal, expected }) => {
+        this.#queue.workerExited(generation);
         if (pid !== undefined) this.emit('worker-exited', { id, pid, code, signal, expected });
       },
       workerRestarting: (id, delay, attempt) =>

@@ -5,7 +5,15 @@ import { WorkerSet } from '../../../packages/core/src/queue/worker-set.ts';
 
 /** What the set reads of a worker; the rest belongs to its connection. */
 function worker(id: number, limit: number, held = 0): WorkerPeer {
-  return { id, limit, held, requests: 0, speaksZscale: true, address: '' } as unknown as WorkerPeer;
+  return {
+    id,
+    generation: id,
+    limit,
+    held,
+    requests: 0,
+    speaksZscale: true,
+    address: '',
+  } as unknown as WorkerPeer;
 }
 
 function setOf(...workers: WorkerPeer[]): WorkerSet {
@@ -61,7 +69,7 @@ describe('the set of workers', () => {
 
   it('knows a worker by its number', () => {
     const set = setOf(worker(0, 1), worker(7, 1));
-    expect(set.withId(7).map(({ id }) => id)).toEqual([7]);
-    expect(set.withId(1)).toEqual([]);
+    expect(set.ofGeneration(7).map(({ id }) => id)).toEqual([7]);
+    expect(set.ofGeneration(1)).toEqual([]);
   });
 });

@@ -19,13 +19,14 @@ class FakeServer implements SignalTarget {
   readonly release: () => void;
   readonly reasons: string[] = [];
   kills = 0;
+  readonly changes: unknown[] = [];
   #finish = (): void => {};
   readonly #closed = new Promise<void>((resolve) => {
     this.#finish = resolve;
   });
 
-  constructor(host: SignalHost) {
-    this.release = handleSignals(this, host);
+  constructor(host: SignalHost, hasTerminal: () => boolean = () => false) {
+    this.release = handleSignals(this, host, hasTerminal);
   }
 
   close(reason: string): Promise<void> {
@@ -35,6 +36,14 @@ class FakeServer implements SignalTarget {
 
   kill(): void {
     this.kills += 1;
+  }
+
+  reload(reason: string): void {
+    this.changes.push(reason);
+  }
+
+  grow(by: number, reason: string): void {
+    this.changes.push([by, reason]);
   }
 
   async finish(): Promise<void> {
@@ -123,6 +132,27 @@ describe('signals', () => {
     host.emit('SIGQUIT', 'SIGQUIT');
     expect(servers.map(({ kills }) => kills)).toEqual([1, 1]);
     expect(host.exits).toEqual([131]);
+  });
+
+  it('reload at SIGHUP, and change the number of workers at SIGTTIN and SIGTTOU', () => {
+    const host = new FakeProcess();
+    const server = new FakeServer(host);
+    for (const signal of ['SIGHUP', 'SIGTTIN', 'SIGTTOU']) host.emit(signal, signal);
+    expect(server.changes).toEqual(['SIGHUP', [1, 'SIGTTIN'], [-1, 'SIGTTOU']]);
+    expect([server.reasons, server.kills, host.exits]).toEqual([[], 0, []]);
+  });
+
+  it('reload at a SIGHUP while the terminal is there, and close the server when it is gone', async () => {
+    const host = new FakeProcess();
+    let hasTerminal = true;
+    const server = new FakeServer(host, () => hasTerminal);
+    host.emit('SIGHUP', 'SIGHUP');
+    expect([server.changes, server.reasons]).toEqual([['SIGHUP'], []]);
+    hasTerminal = false;
+    host.emit('SIGHUP', 'SIGHUP');
+    expect([server.changes, server.reasons]).toEqual([['SIGHUP'], ['SIGHUP']]);
+    await server.finish();
+    expect(host.exits).toEqual([0]);
   });
 
   it('mean nothing any more once they are released', () => {

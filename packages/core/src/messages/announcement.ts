@@ -10,6 +10,7 @@ type Properties = ReadonlyMap<string, Buffer> | undefined;
 
 const VERSION_PROPERTY = 'X-Zscale';
 const WORKER_PROPERTY = 'X-Zscale-Worker';
+const GENERATION_PROPERTY = 'X-Zscale-Generation';
 const LIMIT_PROPERTY = 'X-Zscale-Max-Message';
 
 /** Version of the rules that control frames follow. */
@@ -19,16 +20,19 @@ const VERSION = '1';
 export interface Announcement {
   /** A worker's number within its service. */
   readonly workerId?: number;
+  /** Which process of its service it is: no two have the same, also those that have the same number one after the other. */
+  readonly generation?: number;
   /** The largest message taken, in bytes. */
   readonly maxMessageSize?: number;
 }
 
 /** For the option `metadata` of a socket. */
 export function announce(announcement: Announcement = {}): Record<string, string> {
-  const { workerId, maxMessageSize = Infinity } = announcement;
+  const { workerId, generation, maxMessageSize = Infinity } = announcement;
   return {
     [VERSION_PROPERTY]: VERSION,
     ...(workerId === undefined ? {} : { [WORKER_PROPERTY]: String(workerId) }),
+    ...(generation === undefined ? {} : { [GENERATION_PROPERTY]: String(generation) }),
     ...(maxMessageSize === Infinity ? {} : { [LIMIT_PROPERTY]: String(maxMessageSize) }),
   };
 }
@@ -41,6 +45,11 @@ export function speaksZscale(properties: Properties): boolean {
 /** The worker's number; undefined for a worker of another kind. */
 export function workerIdOf(properties: Properties): number | undefined {
   return numberOf(properties, WORKER_PROPERTY);
+}
+
+/** Which process of its service the worker is; undefined for a worker of another kind. */
+export function generationOf(properties: Properties): number | undefined {
+  return numberOf(properties, GENERATION_PROPERTY);
 }
 
 /** The largest message the peer takes, in bytes; Infinity where it did not say. */

@@ -19,6 +19,8 @@ export interface WorkerStart {
   readonly serviceName: string;
   /** Its place among the workers of the service, from 0; a replacement takes it over. */
   readonly workerId: number;
+  /** Which process of the service it is, from 1; no other ever has the same. The queue tells it by that. */
+  readonly generation: number;
   /** Endpoints of back ends to connect to. */
   readonly backends: readonly string[];
   readonly codec: CodecName;
@@ -116,6 +118,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     service: integer('service', fields.service, 0),
     serviceName,
     workerId: integer('workerId', fields.workerId, 0),
+    generation: integer('generation', fields.generation, 1),
     backends,
     codec,
     concurrency: integer('concurrency', fields.concurrency, 1),

@@ -12,7 +12,7 @@ import {
   Socket,
 } from '@zscale/transport';
 import { ZscaleError } from '../errors.ts';
-import { speaksZscale, workerIdOf } from '../messages/announcement.ts';
+import { generationOf, speaksZscale, workerIdOf } from '../messages/announcement.ts';
 import type { Candidate } from './dispatch.ts';
 
 /** What a plain REP peer can hold: it answers one request before it takes the next. */
@@ -23,6 +23,8 @@ export class WorkerPeer implements Candidate {
   readonly pipe: Pipe;
   /** Its number within the service; undefined for a worker that is not ours. */
   readonly id: number | undefined;
+  /** Which process of the service it is: of two with one number, the old and the new. Undefined as `id`. */
+  readonly generation: number | undefined;
   readonly speaksZscale: boolean;
   /** Where it is, for logs. */
   readonly address: string;
@@ -38,6 +40,7 @@ export class WorkerPeer implements Candidate {
   constructor(pipe: Pipe, isOwn: boolean) {
     this.pipe = pipe;
     this.id = isOwn ? workerIdOf(pipe.peer?.metadata) : undefined;
+    this.generation = isOwn ? generationOf(pipe.peer?.metadata) : undefined;
     this.speaksZscale = speaksZscale(pipe.peer?.metadata);
     this.address = pipe.peer?.address ?? '';
   }

@@ -159,17 +159,17 @@ export class WorkerQueue implements BackEndSink {
   }
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
-  workerExited(workerId: number): void {
-    for (const worker of this.#workers.withId(workerId)) {
+  workerExited(generation: number): void {
+    for (const worker of this.#workers.ofGeneration(generation)) {
       worker.retired = true;
       // The system closes a dead process's connection, which ends all this; the timer is for a socket that somebody inherited.
       setTimeout(() => this.#backEnd.drop(worker), LAST_WORDS_MS).unref();
     }
   }
 
-  /** Gives a worker nothing more; resolves when it holds nothing. */
-  drainWorker(workerId: number): Promise<void> {
-    const workers = this.#workers.withId(workerId);
+  /** Gives a worker process nothing more; resolves when it holds nothing. */
+  drainWorker(generation: number): Promise<void> {
+    const workers = this.#workers.ofGeneration(generation);
     for (const worker of workers) worker.retired = true;
     return this.#until(() => workers.every((worker) => worker.held === 0));
   }

@@ -27,9 +27,9 @@ export class WorkerSet {
     if (this.#chosen === worker) this.#chosen = undefined;
   }
 
-  /** Those of ours that have this number: one, or for a moment the old and the new. */
-  withId(workerId: number): WorkerPeer[] {
-    return this.#workers.filter((worker) => worker.id === workerId);
+  /** The connections of one process of ours: one, or for a moment its old and its new one. */
+  ofGeneration(generation: number): WorkerPeer[] {
+    return this.#workers.filter((worker) => worker.generation === generation);
   }
 
   /** A new turn of the event loop: whoever is the least busy now is looked for anew. */

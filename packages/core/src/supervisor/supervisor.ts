@@ -6,14 +6,22 @@
  *       +----------+-----------+---------------------+
  *
  * Owns one seat for each worker id, 0 to n-1, and whoever sits in it: starts it, replaces it after
- * a crash as `restart-policy.ts` says, and stops it. Ids are used again by the replacement, so the
- * queue hears of an exit before anybody new sits down. Does not own the queue, nor what happens
- * when a seat crashes in a loop: its sink is told.
+ * a crash as `restart-policy.ts` says, renews it while it serves, and stops it. Does not own the
+ * queue, nor what happens when a seat crashes in a loop: its sink is told.
+ *
+ * To renew a seat, its successor is started beside the worker that sits there, which goes on serving
+ * until the successor is ready and takes the seat; then the old one is drained and stopped. So two
+ * processes may have one id for a while: they are told apart by their generation. Whatever happens
+ * meanwhile, a seat is never without somebody who serves, starts, or waits for a restart: a worker
+ * that dies while its successor starts leaves it the seat at once, and a successor that does not
+ * become ready changes nothing.
+ *
+ * Changes of many seats (`resize`, `reload`) are done one after the other.
  */
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { ZscaleError } from '../errors.ts';
+import { type WorkerBootError, ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { doneWithin } from '../waiting.ts';
 import {
@@ -29,10 +37,10 @@ import {
   type WorkerState,
 } from './worker-process.ts';
 
-/** `ending` is serving, while the queue answers what is open for the last time. */
 /** How long to wait when the machine has no descriptors or memory for a new process. */
 const SHORTAGE_DELAY_MS = 1000;
 
+/** `ending` is serving, while the queue answers what is open for the last time. */
 type SupervisorState = 'idle' | 'starting' | 'serving' | 'ending' | 'stopping' | 'stopped';
 
 const TRANSITIONS: Readonly<Record<SupervisorState, readonly SupervisorState[]>> = {
@@ -46,13 +54,13 @@ const TRANSITIONS: Readonly<Record<SupervisorState, readonly SupervisorState[]>>
 
 /** Whom the supervisor tells, and whom it asks to take requests away from a worker. */
 export interface SupervisorSink {
-  /** Gives the worker nothing more; resolves when it holds nothing, and never rejects. */
-  drainWorker(id: number): Promise<void>;
+  /** Gives this process nothing more; resolves when it holds nothing, and never rejects. */
+  drainWorker(generation: number): Promise<void>;
   workerStarted(id: number, pid: number): void;
   /** `ms` is the time since it was started. */
   workerReady(id: number, pid: number, ms: number): void;
-  /** Called before a replacement with the same id is started. */
-  workerExited(id: number, pid: number | undefined, exit: WorkerExit): void;
+  /** A replacement with the same id may be there already, but then with another generation. */
+  workerExited(worker: WorkerProcess, exit: WorkerExit): void;
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
   workerRestarting(id: number, delay: number, attempt: number): void;
   /** One id crashed too often. The supervisor goes on with the others until it is stopped. */
@@ -62,7 +70,7 @@ export interface SupervisorSink {
 /** What a supervisor is made from. Durations are milliseconds. */
 export interface SupervisorOptions {
   /** Starts the process of a worker. */
-  readonly fork: (id: number) => ChildProcess;
+  readonly fork: (id: number, generation: number) => ChildProcess;
   /** What workers run, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
   readonly policy: RestartPolicy;
@@ -91,6 +99,8 @@ export interface WorkerInfo {
 interface Seat {
   readonly id: number;
   worker: WorkerProcess;
+  /** Who takes over as soon as it is ready, while the seat is being renewed. */
+  successor: WorkerProcess | undefined;
   /** Whether some process of this seat was ever ready: from then on an exit is a crash. */
   isProven: boolean;
   /** Whether it is being given up, by `resize` or because it never became ready. */
@@ -115,9 +125,15 @@ export class Supervisor {
   readonly #processSink: WorkerProcessSink;
   readonly #seats: Map<number, Seat>;
   readonly #waiters: Set<Waiter>;
+  /** Every process that has not ended, whether it has a seat or not. */
+  readonly #processes: Set<WorkerProcess>;
   #state: SupervisorState;
-  /** The end of the line of `resize` calls: they are done one after the other. */
-  #lastResize: Promise<void>;
+  /** The end of the line of changes: they are done one after the other. */
+  #lastChange: Promise<void>;
+  /** A reload that waits in that line. Whoever wants one more joins it. */
+  #nextReload: Promise<void> | undefined;
+  /** Of the process that was started last. */
+  #generation: number;
   #stopped: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -132,7 +148,10 @@ export class Supervisor {
     this.#seats = new Map();
     this.#waiters = new Set();
     this.#state = 'idle';
-    this.#lastResize = Promise.resolve();
+    this.#processes = new Set();
+    this.#lastChange = Promise.resolve();
+    this.#nextReload = undefined;
+    this.#generation = 0;
     this.#stopped = undefined;
   }
 
@@ -167,11 +186,24 @@ export class Supervisor {
    * @throws ZscaleError `ZSCALE_ERR_CLOSED` when the supervisor is stopped before it is done.
    */
   resize(count: number): Promise<void> {
-    const resized = this.#lastResize.then(() => this.#resizeTo(count));
-    this.#lastResize = resized.catch(() => {
-      // Told to the caller of that resize(); the next one starts from what there is.
+    return this.#inLine(() => this.#resizeTo(count));
+  }
+
+  /**
+   * Replaces every worker, one after the other: the new one is ready before the old one is drained
+   * and stopped. Resolves when all are replaced. A call while a reload waits for its turn joins it;
+   * one while a reload is at work asks for another, since what it is to load may be newer.
+   *
+   * @throws ZscaleError `ZSCALE_ERR_RELOAD` when a new worker does not become ready: its place and
+   * those after it keep the workers they have.
+   * @throws ZscaleError `ZSCALE_ERR_CLOSED` when the supervisor is stopped before it is done.
+   */
+  reload(): Promise<void> {
+    this.#nextReload ??= this.#inLine(() => {
+      this.#nextReload = undefined;
+      return this.#reloadAll();
     });
-    return resized;
+    return this.#nextReload;
   }
 
   /**
@@ -195,7 +227,7 @@ export class Supervisor {
   /** Kills every worker at once, and starts no other. */
   kill(): Promise<void> {
     const stopped = this.stop(0);
-    for (const { worker } of this.#seats.values()) worker.kill();
+    for (const worker of this.#processes) worker.kill();
     return stopped;
   }
 
@@ -203,7 +235,7 @@ export class Supervisor {
     this.#enter('stopping');
     for (const seat of this.#seats.values()) clearTimeout(seat.restartTimer);
     this.#rejectWaiters([...this.#seats.values()], closedError());
-    await Promise.all([...this.#seats.values()].map(({ worker }) => worker.stop(ms)));
+    await Promise.all([...this.#processes].map((worker) => worker.stop(ms)));
     this.#seats.clear();
     this.#enter('stopped');
   }
@@ -215,6 +247,51 @@ export class Supervisor {
     else await this.#removeSeats([...this.#seats.values()].slice(count));
   }
 
+  async #reloadAll(): Promise<void> {
+    if (this.#state !== 'serving') throw closedError();
+    const seats = [...this.#seats.values()];
+    let renewed = 0;
+    for (const seat of seats) {
+      const error = await this.#renew(seat);
+      if (error !== undefined) throw reloadError(error, renewed, seats.length);
+      renewed += 1;
+    }
+  }
+
+  /**
+   * Puts a new process on a seat; resolves when the old one is gone. Resolves with why the new one
+   * did not become ready, if it did not.
+   *
+   * @throws ZscaleError `ZSCALE_ERR_CLOSED` when the supervisor is stopped meanwhile.
+   */
+  async #renew(seat: Seat): Promise<WorkerBootError | undefined> {
+    const old = seat.worker;
+    const isEmpty = old.state === 'exited'; // it crashed, and waits for its restart
+    if (isEmpty) {
+      clearTimeout(seat.restartTimer);
+      this.#replace(seat);
+    } else {
+      seat.successor = this.#startWorker(seat.id);
+      this.#tellStarted(seat.successor);
+    }
+    const next = seat.successor ?? seat.worker;
+    await Promise.race([next.ready, next.exited]);
+    if (this.#state !== 'serving') throw closedError();
+    if (next.bootError !== undefined) return next.bootError;
+    if (!isEmpty) await this.#retire(old);
+    if (this.#state !== 'serving') throw closedError();
+    return undefined;
+  }
+
+  /** Does one change after the other. */
+  #inLine(change: () => Promise<void>): Promise<void> {
+    const changed = this.#lastChange.then(change);
+    this.#lastChange = changed.catch(() => {
+      // Told to whoever wanted that change; the next one starts from what there is.
+    });
+    return changed;
+  }
+
   /** Seats workers `first` to `end - 1`; resolves when they are ready. */
   async #addSeats(first: number, end: number): Promise<void> {
     const seats: Seat[] = [];
@@ -223,6 +300,7 @@ export class Supervisor {
       const seat: Seat = {
         id,
         worker,
+        successor: undefined,
         isProven: false,
         isLeaving: false,
         restarts: 0,
@@ -256,7 +334,7 @@ export class Supervisor {
   async #retire(worker: WorkerProcess): Promise<void> {
     const { gracefulTimeout } = this.#options;
     if (worker.state === 'ready') {
-      const drained = Promise.all([this.#sink.drainWorker(worker.id), worker.drain()]);
+      const drained = Promise.all([this.#sink.drainWorker(worker.generation), worker.drain()]);
       await doneWithin(Promise.race([drained, worker.exited]), gracefulTimeout);
     }
     await worker.stop(gracefulTimeout);
@@ -264,20 +342,28 @@ export class Supervisor {
 
   #startWorker(id: number): WorkerProcess {
     const { fork, startTimeout, subject } = this.#options;
-    return new WorkerProcess({
+    this.#generation += 1;
+    const generation = this.#generation;
+    const worker = new WorkerProcess({
       id,
-      fork: () => fork(id),
+      generation,
+      fork: () => fork(id, generation),
       startTimeout,
       subject,
       logger: this.#logger,
       sink: this.#processSink,
     });
+    this.#processes.add(worker);
+    return worker;
   }
 
+  /** Somebody new sits down: the successor if there is one. */
   #replace(seat: Seat): void {
+    const { successor } = seat;
     seat.restarts += 1;
-    seat.worker = this.#startWorker(seat.id);
-    this.#tellStarted(seat.worker);
+    seat.successor = undefined;
+    seat.worker = successor ?? this.#startWorker(seat.id);
+    if (successor === undefined) this.#tellStarted(seat.worker);
   }
 
   #tellStarted({ id, pid }: WorkerProcess): void {
@@ -288,8 +374,9 @@ export class Supervisor {
   #workerReady(worker: WorkerProcess): void {
     const seat = this.#seatOf(worker);
     const { id, pid, age } = worker;
-    seat.isProven = true;
-    if (seat.restarts > 0)
+    if (seat?.successor === worker) this.#replace(seat);
+    if (seat !== undefined) seat.isProven = true;
+    if (seat !== undefined && seat.restarts > 0)
       this.#logger.info({ worker: id, workerPid: pid, ms: age }, 'worker is ready again');
     else this.#logger.debug({ worker: id, workerPid: pid, ms: age }, 'worker is ready');
     if (pid !== undefined) this.#sink.workerReady(id, pid, age);
@@ -312,15 +399,17 @@ export class Supervisor {
   #workerExited(worker: WorkerProcess, exit: WorkerExit): void {
     const seat = this.#seatOf(worker);
     const { id, pid } = worker;
-    this.#sink.workerExited(id, pid, exit);
+    this.#processes.delete(worker);
+    this.#sink.workerExited(worker, exit);
     this.#logger.debug(
       { worker: id, workerPid: pid, code: exit.code, signal: exit.signal },
       'worker ended',
     );
 
     const isStopping = this.#state === 'stopping' || this.#state === 'stopped';
-    if (isStopping || seat.isLeaving) return;
-    if (exit.error === undefined) this.#replace(seat);
+    if (isStopping || seat === undefined || seat.isLeaving) return;
+    if (seat.successor === worker) seat.successor = undefined;
+    else if (exit.error === undefined) this.#replace(seat);
     else if (this.#state === 'starting' || !seat.isProven) this.#rejectWaiters([seat], exit.error);
     else if (exit.machineIsShort) this.#startLater(seat, exit);
     else this.#crashed(seat, exit);
@@ -358,6 +447,11 @@ export class Supervisor {
       this.#sink.crashLoop(crashLoop);
       return;
     }
+    if (seat.successor !== undefined) {
+      this.#logger.warn(facts, 'worker ended unexpectedly, its successor is starting already');
+      this.#replace(seat);
+      return;
+    }
     const { delay, history } = decision;
     seat.restartTimer = setTimeout(() => this.#replace(seat), delay);
     this.#logger.warn({ ...facts, restartIn: delay }, 'worker ended unexpectedly, restarting it');
@@ -372,10 +466,10 @@ export class Supervisor {
     }
   }
 
-  #seatOf(worker: WorkerProcess): Seat {
+  /** Where it sits, or will sit; undefined once somebody else has its seat. */
+  #seatOf(worker: WorkerProcess): Seat | undefined {
     const seat = this.#seats.get(worker.id);
-    assert(seat?.worker === worker, `supervisor: worker ${worker.id} has no seat`);
-    return seat;
+    return seat?.worker === worker || seat?.successor === worker ? seat : undefined;
   }
 
   #enter(next: SupervisorState): void {
@@ -386,6 +480,16 @@ export class Supervisor {
 
 function closedError(): ZscaleError {
   return new ZscaleError('ZSCALE_ERR_CLOSED', 'the server was closed before this was done');
+}
+
+function reloadError(cause: WorkerBootError, renewed: number, count: number): ZscaleError {
+  const rest = renewed === 0 ? `all ${count} workers` : `${count - renewed} of ${count} workers`;
+  return new ZscaleError(
+    'ZSCALE_ERR_RELOAD',
+    `the reload failed, and ${rest} go on serving as before: ${cause.message} ` +
+      'Correct it and reload again.',
+    { cause },
+  );
 }
 
 function crashLoopError(id: number, { maxRestarts, restartWindow }: RestartPolicy): ZscaleError {

@@ -59,6 +59,8 @@ export interface WorkerProcessSink {
 /** What a worker process is made from. */
 export interface WorkerProcessOptions {
   readonly id: number;
+  /** Which process of the service it is. */
+  readonly generation: number;
   /** Starts the process; may throw what `child_process.fork` throws. */
   readonly fork: () => ChildProcess;
   /** Milliseconds until it must be ready; `Infinity` for no limit. */
@@ -72,6 +74,7 @@ export interface WorkerProcessOptions {
 /** A worker process; the constructor starts it. */
 export class WorkerProcess {
   readonly id: number;
+  readonly generation: number;
   readonly startedAt: Date;
   /** The same on the clock of `performance.now()`, which nobody sets. */
   readonly #startedAt: number;
@@ -80,6 +83,7 @@ export class WorkerProcess {
   readonly #sink: WorkerProcessSink;
   readonly #drained: Moment;
   readonly #exited: Moment;
+  readonly #ready: Moment;
   readonly #child: ChildProcess | undefined;
   #state: WorkerState;
   #timer: NodeJS.Timeout | undefined;
@@ -88,10 +92,12 @@ export class WorkerProcess {
   #readyAt: number | undefined;
   #toldToEnd: boolean;
   #failure: WorkerBootError | undefined;
+  #bootError: WorkerBootError | undefined;
   #noiseWasLogged: boolean;
 
   constructor(options: WorkerProcessOptions) {
     this.id = options.id;
+    this.generation = options.generation;
     this.startedAt = new Date();
     this.#startedAt = performance.now();
     this.#subject = options.subject;
@@ -99,12 +105,14 @@ export class WorkerProcess {
     this.#sink = options.sink;
     this.#drained = moment();
     this.#exited = moment();
+    this.#ready = moment();
     this.#state = 'starting';
     this.#timer = undefined;
     this.#deadline = Number.POSITIVE_INFINITY;
     this.#readyAt = undefined;
     this.#toldToEnd = false;
     this.#failure = undefined;
+    this.#bootError = undefined;
     this.#noiseWasLogged = false;
     this.#child = this.#start(options.fork);
     const { startTimeout } = options;
@@ -120,6 +128,16 @@ export class WorkerProcess {
   /** The process id; undefined when no process could be started. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Resolves once it is ready. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Why it ended without ever having been ready; undefined until then. */
+  get bootError(): WorkerBootError | undefined {
+    return this.#bootError;
   }
 
   /** Resolves when the process is gone; never rejects. */
@@ -209,6 +227,7 @@ export class WorkerProcess {
         if (this.#state !== 'starting') return;
         this.#readyAt = performance.now();
         this.#enter('ready');
+        this.#ready.resolve();
         this.#sink.workerReady(this);
         return;
       case 'leaving':
@@ -251,6 +270,7 @@ export class WorkerProcess {
     const served = this.#readyAt === undefined ? 0 : performance.now() - this.#readyAt;
     const when = this.#readyAt === undefined ? ' before it was ready' : '';
     const error = this.#failure ?? this.#errorOf(howItEnded(code, signal) + when);
+    if (this.#readyAt === undefined) this.#bootError = error;
     const machineIsShort = !expected && isShortage(error.cause);
     const failure = expected ? undefined : error;
     const exit = { code, signal, expected, served, error: failure, machineIsShort };

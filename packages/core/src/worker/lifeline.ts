@@ -32,9 +32,10 @@ export function tieToSupervisor(start: WorkerStart): void {
   const parent = process.ppid;
   process.once('disconnect', () => setTimeout(endAfterDisconnect, FAREWELL_MS, start, parent));
   process.channel?.unref();
-  // A Ctrl-C in the terminal goes to every process of the group: the supervisor decides what it
-  // means.
+  // A Ctrl-C in the terminal, or its end, goes to every process of the group: the supervisor decides
+  // what it means.
   process.on('SIGINT', () => {});
+  process.on('SIGHUP', () => {});
 
   const folders = start.backends.map(backendFolderOf).filter((folder) => folder !== undefined);
   const workerData: WatchdogData = { parent, folders };

@@ -23,6 +23,8 @@ import { Appetite } from './appetite.ts';
 export interface WorkerSocketOptions {
   /** Its number within the service, told to the queue. */
   readonly workerId: number;
+  /** Which process of the service it is, told to the queue. */
+  readonly generation: number;
   /** Requests held at once, at most. */
   readonly concurrency: number;
   /** For error replies. */
@@ -65,7 +67,7 @@ export class WorkerSocket extends Socket {
   #turnScheduled = false;
 
   constructor(options: WorkerSocketOptions) {
-    const { workerId, maxMessageSize } = options;
+    const { workerId, generation, maxMessageSize } = options;
     super(
       { socketType: 'REP', connectsOnce: true, redialsAfterFaults: true },
       {
@@ -74,7 +76,7 @@ export class WorkerSocket extends Socket {
         sendHighWaterMark: 0, // never more than `concurrency` replies
         reconnectMaxInterval: RECONNECT_MAX_MS,
         ...socketLimits(maxMessageSize),
-        metadata: announce({ workerId, maxMessageSize }),
+        metadata: announce({ workerId, generation, maxMessageSize }),
       },
     );
     this.#options = options;

@@ -30,6 +30,7 @@ export class Worker {
     this.#backends = start.backends;
     this.#socket = new WorkerSocket({
       workerId: start.workerId,
+      generation: start.generation,
       concurrency: start.concurrency,
       codec,
       handler: new MessageHandler(handler, codec),
