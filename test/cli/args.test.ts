@@ -196,6 +196,19 @@ describe('a count', () => {
     expect(refusal('a.ts', '--max-queue', 'x')).toContain('a whole number from 0, or off');
   });
 
+  it('--autoscale is a range', () => {
+    expect(options('--autoscale', '2-8')).toEqual({ autoscale: { min: 2, max: 8 } });
+    for (const given of ['8', '8-2', '0-2', '2-', '-2', '1-2-3', 'a-b', '']) {
+      expect(refusal('a.ts', `--autoscale=${given}`)).toContain('--autoscale takes');
+    }
+  });
+
+  it('limits after which a worker is replaced', () => {
+    expect(
+      options('--max-memory', '512mb', '--max-requests', '1000', '--max-lifetime', '1h'),
+    ).toEqual({ maxMemory: 512 * 1024 * 1024, maxRequests: 1000, maxLifetime: 3_600_000 });
+  });
+
   it('--max-restarts is a count, with or without a time', () => {
     expect(options('--max-restarts', '0')).toEqual({ maxRestarts: 0 });
     expect(options('--max-restarts', '9/1m')).toEqual({ maxRestarts: 9, restartWindow: 60_000 });
@@ -335,7 +348,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(13);
+    expect(named).toHaveLength(16);
   });
 
   it('for a command that is not there is refused', () => {

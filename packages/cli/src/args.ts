@@ -17,6 +17,7 @@ import {
   parseEndpoint,
   parseLimit,
   parseMark,
+  parseRange,
   parseRestartLimit,
   parseSize,
   parseWorkers,
@@ -160,6 +161,11 @@ function addRun(program: Command, sink: Sink): void {
         parseRestartLimit,
       ),
     )
+    .addOption(flag('--autoscale <min-max>', 'change how many by load', parseRange))
+    .optionsGroup('Replacing workers, successor first:')
+    .addOption(flag('--max-memory <size>', 'when one has more memory (default: off)', parseSize))
+    .addOption(flag('--max-requests <n>', 'after so many requests (default: off)', parseLimit))
+    .addOption(flag('--max-lifetime <time>', 'when it is so old (default: off)', parseDuration))
     .optionsGroup('Requests:')
     .addOption(codecFlag())
     .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))

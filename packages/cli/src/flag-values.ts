@@ -98,6 +98,16 @@ export function parseWorkers(flag: string, text: string): number | 'auto' {
   return wholeNumber(text, 1) ?? refuse(flag, 'a whole number from 1, or auto', text);
 }
 
+/** `2-8`: from two to eight; both from 1, in order. */
+export function parseRange(flag: string, text: string): { min: number; max: number } {
+  const [low = '', high = '', ...rest] = text.split('-');
+  const [min, max] = [wholeNumber(low, 1), wholeNumber(high, 1)];
+  if (min === undefined || max === undefined || min > max || rest.length > 0) {
+    refuse(flag, 'two whole numbers from 1, the smaller first, such as 2-8', text);
+  }
+  return { min, max };
+}
+
 /** `5/60s`: five restarts within sixty seconds. `5` keeps the window as it is by default. */
 export function parseRestartLimit(
   flag: string,

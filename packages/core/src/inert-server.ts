@@ -18,9 +18,11 @@ const NOTHING_HAPPENED: ServerStats = {
   undelivered: 0,
   queued: 0,
   queuedBytes: 0,
+  longestWait: 0,
   inFlight: 0,
   workers: [],
   restarts: 0,
+  recycled: 0,
 };
 
 /** The stand-in, in a worker, for a server of the primary. */

@@ -89,6 +89,20 @@ export interface ScaleOptions {
    */
   restartMaxDelay?: number | undefined;
   /**
+   * Resident memory of a worker beyond which it is replaced, in bytes, from 1. As with the two below, its successor is ready before it
+   * goes, and one is replaced at a time. Default `Infinity`.
+   */
+  maxMemory?: number | undefined;
+  /** Requests after which a worker is replaced, from 1; up to a tenth fewer, so that not all go together. Default `Infinity`. */
+  maxRequests?: number | undefined;
+  /** Age at which a worker is replaced, in ms, from 1; up to a tenth less. Default `Infinity`. */
+  maxLifetime?: number | undefined;
+  /**
+   * Changes the number of workers between `min` and `max`, 1 to 1024, as requests wait and event loops are busy; `workers` is the number
+   * to start with. Default none: it stays.
+   */
+  autoscale?: { readonly min: number; readonly max: number } | undefined;
+  /**
    * The service's name in logs and file names: 1 to 64 of `A-Z a-z 0-9 . _ -`. Default `'zscale'`.
    */
   name?: string | undefined;
@@ -125,6 +139,10 @@ export interface ResolvedScaleOptions {
   readonly restartWindow: number;
   readonly restartDelay: number;
   readonly restartMaxDelay: number;
+  readonly maxMemory: number;
+  readonly maxRequests: number;
+  readonly maxLifetime: number;
+  readonly autoscale: { readonly min: number; readonly max: number } | undefined;
   readonly name: string;
   readonly logger: Logger | undefined;
   readonly signals: boolean;
@@ -151,6 +169,10 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   restartWindow: 60_000,
   restartDelay: 100,
   restartMaxDelay: 30_000,
+  maxMemory: Number.POSITIVE_INFINITY,
+  maxRequests: Number.POSITIVE_INFINITY,
+  maxLifetime: Number.POSITIVE_INFINITY,
+  autoscale: undefined,
   name: 'zscale',
   logger: undefined,
   signals: true,
@@ -211,6 +233,14 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   restartWindow: duration(1),
   restartDelay: duration(0),
   restartMaxDelay: duration(0),
+  maxMemory: count(1),
+  maxRequests: count(1),
+  maxLifetime: duration(1),
+  autoscale: {
+    expected: `{ min, max }, whole numbers from 1 to ${MAX_WORKERS} of which min is not the larger`,
+    accepts: isAutoscale,
+    advice: 'Write { min: 2, max: 8 }.',
+  },
   name: {
     expected: '1 to 64 of the characters A-Z a-z 0-9 . _ -',
     accepts: (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value),
@@ -272,6 +302,10 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     restartWindow: options.restartWindow ?? DEFAULTS.restartWindow,
     restartDelay,
     restartMaxDelay,
+    maxMemory: options.maxMemory ?? DEFAULTS.maxMemory,
+    maxRequests: options.maxRequests ?? DEFAULTS.maxRequests,
+    maxLifetime: options.maxLifetime ?? DEFAULTS.maxLifetime,
+    autoscale: options.autoscale && Object.freeze({ ...options.autoscale }),
     name: options.name ?? DEFAULTS.name,
     logger: options.logger ?? DEFAULTS.logger,
     signals: options.signals ?? DEFAULTS.signals,
@@ -303,6 +337,13 @@ function duration(least: number): Check {
 
 function isInteger(value: unknown, least: number, most: number): boolean {
   return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+}
+
+function isAutoscale(value: unknown): boolean {
+  if (!isPlainObject(value)) return false;
+  const { min, max, ...others }: { min?: unknown; max?: unknown } = value;
+  const isRange = isInteger(min, 1, MAX_WORKERS) && isInteger(max, Number(min), MAX_WORKERS);
+  return isRange && Object.keys(others).length === 0;
 }
 
 function isString(value: unknown): value is string {

@@ -145,10 +145,17 @@ function moduleUrl(module: URL | string): string {
 
 function howMany({
   workers,
+  autoscale,
 }: ResolvedScaleOptions): Pick<Service, 'workerCount' | 'workerCountReason'> {
   const chosen =
     workers === 'auto'
       ? chooseWorkerCount(readMachineFacts())
       : { workers, reason: `${workers} ${workers === 1 ? 'worker' : 'workers'}: as asked for` };
-  return { workerCount: chosen.workers, workerCountReason: chosen.reason };
+  const { min, max } = autoscale ?? { min: chosen.workers, max: chosen.workers };
+  const workerCount = Math.min(Math.max(chosen.workers, min), max);
+  const workerCountReason =
+    autoscale === undefined
+      ? chosen.reason
+      : `${workerCount} ${workerCount === 1 ? 'worker' : 'workers'} to start with, ${min} to ${max} by load`;
+  return { workerCount, workerCountReason };
 }

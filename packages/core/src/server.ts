@@ -20,7 +20,11 @@ import { createCodec } from './messages/payload.ts';
 import { DEFAULTS, MAX_WORKERS, type ResolvedScaleOptions } from './options.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
+import type { Look } from './supervisor/autoscale.ts';
+import { Autoscaler } from './supervisor/autoscaler.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
+import { type Recyclable, Recycler } from './supervisor/recycler.ts';
+import { recycles } from './supervisor/recycling.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
 import { doneWithin, type Moment, moment } from './waiting.ts';
@@ -56,6 +60,10 @@ export interface ServerEvents {
       readonly expected: boolean;
     },
   ];
+  /** A worker that is well is replaced for this reason, successor first (`maxMemory`, `maxRequests`, `maxLifetime`). */
+  'worker-recycling': [{ readonly id: number; readonly pid: number; readonly reason: string }];
+  /** `autoscale` goes to so many workers, for this reason. */
+  scaling: [{ readonly workers: number; readonly reason: string }];
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
   'worker-restarting': [{ readonly id: number; readonly delay: number; readonly attempt: number }];
   /**
@@ -71,6 +79,8 @@ export interface ServerEvents {
 export interface ServerStats extends QueueStats {
   /** How many times workers were replaced. */
   readonly restarts: number;
+  /** How many of these times it was for `maxMemory`, `maxRequests` or `maxLifetime`. */
+  readonly recycled: number;
 }
 
 /** A running service. `await using` closes it at the end of the block. */
@@ -138,6 +148,9 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #privateEndpoint: string;
   readonly #queue: WorkerQueue;
   readonly #supervisor: Supervisor;
+  readonly #recycler: Recycler | undefined;
+  readonly #autoscaler: Autoscaler | undefined;
+  #recycled: number;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
   /** When no worker is left that could answer what is open. */
@@ -179,6 +192,9 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#recycler = recycles(options) ? this.#createRecycler() : undefined;
+    this.#autoscaler = options.autoscale && this.#createAutoscaler(options.autoscale);
+    this.#recycled = 0;
     this.#bound = moment();
     this.#hopeless = moment();
     this.#state = 'starting';
@@ -207,7 +223,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   stats(): ServerStats {
     const restarts = this.workers.reduce((sum, worker) => sum + worker.restarts, 0);
-    return { ...this.#queue.stats(), restarts };
+    return { ...this.#queue.stats(), restarts, recycled: this.#recycled };
   }
 
   /**
@@ -237,6 +253,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       throw error;
     }
     this.#enter('serving');
+    this.#recycler?.start();
+    this.#autoscaler?.start();
     this.#logger.info(
       { endpoints: this.endpoints, workers: this.workers.length, reason: this.#workerCountReason },
       'serving',
@@ -291,6 +309,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     const deadline = performance.now() + gracefulTimeout;
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
+    this.#recycler?.stop();
+    this.#autoscaler?.stop();
     try {
       await this.#bound.promise;
       if (wasServing) await this.#drain(reason);
@@ -367,8 +387,53 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       module,
       exportName,
       maxMessageSize,
+      reportsLoad: this.#autoscaler !== undefined,
       earlierEndpoints: this.#earlierEndpoints,
     });
+  }
+
+  #createRecycler(): Recycler {
+    return new Recycler({
+      limits: this.#options,
+      workers: () => this.#recyclable(),
+      renew: async (generation) => {
+        await this.#supervisor.renew(generation);
+        this.#recycled += 1;
+      },
+      recycling: ({ id, pid }, reason) => this.emit('worker-recycling', { id, pid, reason }),
+      logger: this.#logger.child({ component: 'supervisor' }),
+    });
+  }
+
+  #recyclable(): readonly Recyclable[] {
+    const { workers: peers } = this.#queue.stats();
+    return this.workers.flatMap(({ id, generation, pid, state, age }) => {
+      if (state !== 'ready' || pid === undefined) return [];
+      const peer = peers.find((other) => other.generation === generation);
+      return [{ id, generation, pid, age, requests: peer?.requests ?? 0 }];
+    });
+  }
+
+  #createAutoscaler(limits: { readonly min: number; readonly max: number }): Autoscaler {
+    return new Autoscaler({
+      limits,
+      look: () => this.#look(),
+      resize: async (workers, reason) => {
+        this.emit('scaling', { workers, reason });
+        await this.#supervisor.resize(workers);
+        this.#workerCountReason = `${workers} ${workers === 1 ? 'worker' : 'workers'}: ${reason}`;
+      },
+      logger: this.#logger.child({ component: 'supervisor' }),
+    });
+  }
+
+  #look(): Look {
+    const { longestWait, workers: peers } = this.#queue.stats();
+    const utilizations = this.workers.map(({ generation, utilization }) => {
+      const peer = peers.find((other) => other.generation === generation);
+      return utilization ?? ((peer?.inFlight ?? 0) > 0 ? 1 : 0);
+    });
+    return { at: performance.now(), wait: longestWait, utilizations };
   }
 
   #supervisorSink(): SupervisorSink {

@@ -22,6 +22,7 @@ const START: WorkerStart = {
   module: 'file:///app/server.ts',
   exportName: 'handler',
   maxMessageSize: 67_108_864,
+  reportsLoad: false,
   earlierEndpoints: [['tcp://127.0.0.1:5555', 'ipc:///tmp/a'], []],
 };
 

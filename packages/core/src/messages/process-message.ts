@@ -32,6 +32,8 @@ export interface WorkerStart {
   readonly exportName: string | undefined;
   /** Bytes per message; Infinity, for which JSON has no form, travels as null. */
   readonly maxMessageSize: number;
+  /** Whether it shall say every second how busy it is. */
+  readonly reportsLoad: boolean;
   /**
    * Front ends of the services before this one in the program, whose `scale()` it passes on its
    * way.
@@ -49,6 +51,8 @@ export type FromWorker =
   | { readonly type: 'leaving' }
   /** Everything it held is answered; it takes nothing more. */
   | { readonly type: 'drained' }
+  /** For which part of the time its event loop was busy since it said so last, 0 to 1. */
+  | { readonly type: 'load'; readonly utilization: number }
   /** It cannot start, why, and that it is about to exit. */
   | {
       readonly type: 'boot-failed';
@@ -72,6 +76,13 @@ export function parseFromWorker(value: unknown): FromWorker {
     case 'leaving':
     case 'drained':
       return { type: fields.type };
+    case 'load': {
+      const { utilization } = fields;
+      if (typeof utilization !== 'number' || !(utilization >= 0 && utilization <= 1)) {
+        refuse('utilization of load', 'a number from 0 to 1', utilization);
+      }
+      return { type: 'load', utilization };
+    }
     case 'boot-failed': {
       const { code, message, stack } = fields;
       if (!isString(code)) refuse('code of boot-failed', 'a string', code);
@@ -83,7 +94,7 @@ export function parseFromWorker(value: unknown): FromWorker {
     default:
       refuse(
         'the type of a message from a worker',
-        "'ready', 'leaving', 'drained' or 'boot-failed'",
+        "'ready', 'leaving', 'drained', 'load' or 'boot-failed'",
         fields.type,
       );
   }
@@ -111,6 +122,9 @@ export function parseWorkerStart(text: string): WorkerStart {
   if (!isCodecName(codec)) refuse('codec', `one of ${CODEC_NAMES.join(', ')}`, codec);
   if (!isOptionalString(module)) refuse('module', 'a string or absent', module);
   if (!isOptionalString(exportName)) refuse('exportName', 'a string or absent', exportName);
+  if (typeof fields.reportsLoad !== 'boolean') {
+    refuse('reportsLoad', 'true or false', fields.reportsLoad);
+  }
   if (!isListOf(isStringList, earlierEndpoints)) {
     refuse('earlierEndpoints', 'a list of lists of strings', earlierEndpoints);
   }
@@ -126,6 +140,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     exportName,
     maxMessageSize:
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
+    reportsLoad: fields.reportsLoad,
     earlierEndpoints,
   };
 }

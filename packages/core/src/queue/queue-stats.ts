@@ -4,6 +4,8 @@
 export interface WorkerStats {
   /** Its number within the service; undefined for one that is not ours. */
   readonly id: number | undefined;
+  /** Which process with that id; undefined for one that is not ours. */
+  readonly generation: number | undefined;
   /** Requests it holds. */
   readonly inFlight: number;
   /** Requests it may hold now. */
@@ -29,6 +31,8 @@ export interface QueueStats {
   readonly undelivered: number;
   readonly queued: number;
   readonly queuedBytes: number;
+  /** For how long the request has waited that waits longest, in ms; 0 when none does. */
+  readonly longestWait: number;
   readonly inFlight: number;
   readonly workers: readonly WorkerStats[];
 }

@@ -153,9 +153,15 @@ export class WorkerQueue implements BackEndSink {
       undelivered: this.#frontEnd.undelivered,
       queued: this.#backlog.length,
       queuedBytes: this.#backlog.bytes,
+      longestWait: this.#longestWait(),
       inFlight: this.#open,
       workers: this.#workers.stats(),
     };
+  }
+
+  #longestWait(): number {
+    const request = this.#backlog.peek();
+    return request === undefined ? 0 : performance.now() - request.arrived;
   }
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */

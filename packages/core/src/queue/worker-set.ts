@@ -58,6 +58,7 @@ export class WorkerSet {
   stats(): WorkerStats[] {
     return this.#workers.map((worker) => ({
       id: worker.id,
+      generation: worker.generation,
       inFlight: worker.held,
       credit: worker.limit,
       requests: worker.requests,

@@ -93,6 +93,12 @@ export interface WorkerInfo {
   readonly restarts: number;
   /** When the present process was started. */
   readonly startedAt: Date;
+  /** Milliseconds since then, on a clock that nobody sets. */
+  readonly age: number;
+  /** Which process of the service it is: no two have the same, also when they have the same id. */
+  readonly generation: number;
+  /** For which part of the last second its event loop was busy, 0 to 1, with `autoscale`; else undefined. */
+  readonly utilization: number | undefined;
 }
 
 /** A worker id, and the process that has it now. */
@@ -158,8 +164,8 @@ export class Supervisor {
   /** Every worker there is, by id. Empty after `stop()`. */
   get workers(): readonly WorkerInfo[] {
     return [...this.#seats.values()].map(({ id, worker, restarts }) => {
-      const { pid, state, startedAt } = worker;
-      return { id, pid, state, restarts, startedAt };
+      const { pid, state, startedAt, age, generation, utilization } = worker;
+      return { id, pid, state, restarts, startedAt, age, generation, utilization };
     });
   }
 
@@ -204,6 +210,23 @@ export class Supervisor {
       return this.#reloadAll();
     });
     return this.#nextReload;
+  }
+
+  /**
+   * Replaces one process, successor first, and resolves when it is gone. Does nothing when it is not serving any more when its turn
+   * comes.
+   *
+   * @throws ZscaleError `ZSCALE_ERR_RELOAD` when the successor does not become ready: the worker stays.
+   * @throws ZscaleError `ZSCALE_ERR_CLOSED` when the supervisor is stopped before it is done.
+   */
+  renew(generation: number): Promise<void> {
+    return this.#inLine(async () => {
+      if (this.#state !== 'serving') throw closedError();
+      const seat = [...this.#seats.values()].find(({ worker }) => worker.generation === generation);
+      if (seat?.worker.state !== 'ready') return;
+      const error = await this.#renew(seat);
+      if (error !== undefined) throw reloadError(error, 0, 1);
+    });
   }
 
   /**

@@ -22,6 +22,9 @@ const FAREWELL_MS = 1000;
 /** Node's exit code for a main module that awaits what nothing is left to settle. */
 const UNSETTLED_AWAIT = 13;
 
+/** After so much silence nothing is known of how busy a worker is: it says so every second. */
+const LOAD_SILENCE_MS = 2500;
+
 /** Where in its life a worker process is. `draining` is ready, but given no more requests. */
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'stopping' | 'exited';
 
@@ -94,6 +97,9 @@ export class WorkerProcess {
   #failure: WorkerBootError | undefined;
   #bootError: WorkerBootError | undefined;
   #noiseWasLogged: boolean;
+  #utilization: number;
+  /** When it said how busy it is, on the clock of `performance.now()`; 0 before it did. */
+  #utilizationAt: number;
 
   constructor(options: WorkerProcessOptions) {
     this.id = options.id;
@@ -114,6 +120,8 @@ export class WorkerProcess {
     this.#failure = undefined;
     this.#bootError = undefined;
     this.#noiseWasLogged = false;
+    this.#utilization = 0;
+    this.#utilizationAt = 0;
     this.#child = this.#start(options.fork);
     const { startTimeout } = options;
     this.#arm(startTimeout, () => {
@@ -138,6 +146,15 @@ export class WorkerProcess {
   /** Why it ended without ever having been ready; undefined until then. */
   get bootError(): WorkerBootError | undefined {
     return this.#bootError;
+  }
+
+  /**
+   * For which part of the last second its event loop was busy, 0 to 1; undefined when it has not said so for longer, as a
+   * worker that computes.
+   */
+  get utilization(): number | undefined {
+    const silence = performance.now() - this.#utilizationAt;
+    return silence < LOAD_SILENCE_MS ? this.#utilization : undefined;
   }
 
   /** Resolves when the process is gone; never rejects. */
@@ -235,6 +252,10 @@ export class WorkerProcess {
         return;
       case 'drained':
         this.#drained.resolve();
+        return;
+      case 'load':
+        this.#utilization = message.utilization;
+        this.#utilizationAt = performance.now();
         return;
       case 'boot-failed':
         this.#abandon(new WorkerBootError(message.code, message.message), FAREWELL_MS);

@@ -19,10 +19,14 @@ import { parseToWorker, type WorkerStart } from '../messages/process-message.ts'
 import { report } from './report.ts';
 import { WorkerSocket } from './worker-socket.ts';
 
+/** How often it says how busy it is, where somebody wants to know. */
+const LOAD_INTERVAL_MS = 1000;
+
 /** Hosts one handler in this process. There is one per process. */
 export class Worker {
   readonly #backends: readonly string[];
   readonly #socket: WorkerSocket;
+  readonly #reportsLoad: boolean;
   #state: 'connecting' | 'serving' | 'stopping';
 
   constructor(start: WorkerStart, handler: HandlerFunction) {
@@ -37,6 +41,7 @@ export class Worker {
       maxMessageSize: start.maxMessageSize,
       onConnected: () => this.#onConnected(),
     });
+    this.#reportsLoad = start.reportsLoad;
     this.#state = 'connecting';
   }
 
@@ -54,6 +59,17 @@ export class Worker {
     if (this.#state !== 'connecting') return;
     this.#state = 'serving';
     void report({ type: 'ready' });
+    if (this.#reportsLoad) this.#reportLoad();
+  }
+
+  #reportLoad(): void {
+    let last = performance.eventLoopUtilization();
+    setInterval(() => {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, last);
+      last = now;
+      void report({ type: 'load', utilization: Math.min(Math.max(utilization, 0), 1) });
+    }, LOAD_INTERVAL_MS).unref();
   }
 
   #onMessage(value: unknown): void {

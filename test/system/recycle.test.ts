@@ -1,0 +1,123 @@
+/*
+ * Workers that are well and are replaced nevertheless: after enough requests, with too much memory, when they are old. And a number
+ * of workers that follows the load.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect, type ScaleOptions, type Server, scale } from '@zscale/core';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { closing } from '../support/closing.ts';
+import { freshFolder, gone } from '../support/programs.ts';
+import { until } from '../support/until.ts';
+import { recordingLogger } from '../support/worker-queue.ts';
+
+/** Looks are a second apart, and processes take their time to start. */
+const PATIENCE = { timeout: 40_000 };
+
+let module: string;
+beforeEach(() => {
+  module = join(freshFolder(), 'handler.mjs');
+  vi.stubEnv('TMPDIR', freshFolder());
+  return () => vi.unstubAllEnvs();
+});
+
+const HANDLER = `
+const kept = [];
+export default ({ keep = 0, blockMs = 0 } = {}) => {
+  if (keep > 0) kept.push(Buffer.alloc(keep, 1));
+  if (blockMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockMs);
+  return process.pid;
+};`;
+
+async function serve(options: ScaleOptions) {
+  writeFileSync(module, HANDLER);
+  const { logger, lines } = recordingLogger();
+  const server = closing(
+    await scale(module, { workers: 2, bind: 'tcp://127.0.0.1:*', logger, ...options }),
+  );
+  const client = closing(connect<(request: object) => Promise<number>>(server.endpoints[0] ?? ''));
+  return { server, client, lines };
+}
+
+function pidsOf(server: Server): number[] {
+  return server.workers.map(({ pid }) => pid ?? 0);
+}
+
+describe('a worker', () => {
+  it('is replaced after its requests, one at a time, and no request fails', PATIENCE, async () => {
+    const { server, client } = await serve({ maxRequests: 50 });
+    const old = pidsOf(server);
+    const reasons: string[] = [];
+    let least = 2;
+    server.on('worker-recycling', ({ reason }) => reasons.push(reason));
+    server.on('worker-started', () => {
+      least = Math.min(least, server.workers.filter(({ state }) => state === 'ready').length);
+    });
+    const answered: number[] = [];
+    while (server.stats().recycled < 2) answered.push(await client.request({}));
+    await gone(old);
+    expect(pidsOf(server).filter((pid) => old.includes(pid))).toEqual([]);
+    expect(least).toBe(2);
+    expect(reasons[0]).toMatch(/^it was given \d+ requests \(maxRequests 50\)$/);
+    expect(answered.length).toBe(server.stats().replies);
+    expect(server.stats().errors).toEqual({});
+  });
+
+  it('is replaced when it has more memory than it may', PATIENCE, async () => {
+    const { server, client } = await serve({ workers: 1, maxMemory: 250 * 1024 * 1024 });
+    const [old = 0] = pidsOf(server);
+    const reasons: string[] = [];
+    server.on('worker-recycling', ({ reason }) => reasons.push(reason));
+    await client.request({ keep: 300 * 1024 * 1024 });
+    await gone([old]);
+    expect(reasons[0]).toMatch(/^it has \d+ MiB of memory, more than 250 \(maxMemory\)$/);
+    expect(await client.request({})).toBe(pidsOf(server)[0]);
+  });
+
+  it('is replaced when it is old', PATIENCE, async () => {
+    const { server } = await serve({ maxLifetime: 1500 });
+    await gone(pidsOf(server));
+    await until(() => server.stats().recycled >= 2, undefined, { deadline: 30_000 });
+    expect(server.stats().errors).toEqual({});
+  });
+
+  it('stays when its successor does not become ready', PATIENCE, async () => {
+    const { server, client, lines } = await serve({ workers: 1, maxRequests: 1 });
+    writeFileSync(module, 'throw new Error("the new code is broken");');
+    const pid = await client.request({});
+    await until(() => lines.some(({ text }) => text === 'the worker was not replaced'), undefined, {
+      deadline: 30_000,
+    });
+    expect(await client.request({})).toBe(pid);
+    expect(server.stats().recycled).toBe(0);
+  });
+});
+
+describe('autoscale', () => {
+  it('starts between its limits', async () => {
+    const { server } = await serve({ workers: 1, autoscale: { min: 2, max: 3 } });
+    expect(server.workers.length).toBe(2);
+    expect(server.workerCountReason).toBe('2 workers to start with, 2 to 3 by load');
+  });
+
+  it('adds workers while requests wait', PATIENCE, async () => {
+    const { server, client } = await serve({ workers: 1, autoscale: { min: 1, max: 2 } });
+    const told: number[] = [];
+    server.on('scaling', ({ workers }) => told.push(workers));
+    let isDone = false;
+    const asking = Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (!isDone) await client.request({ blockMs: 100 });
+      }),
+    );
+    await until(
+      () => server.workers.filter(({ state }) => state === 'ready').length === 2,
+      undefined,
+      { deadline: 30_000 },
+    );
+    isDone = true;
+    await asking;
+    expect(told).toEqual([2]);
+    expect(server.workerCountReason).toMatch(/^2 workers: requests waited for \d+ ms$/);
+  });
+});
