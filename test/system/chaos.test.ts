@@ -1,0 +1,47 @@
+/*
+ * `pnpm chaos` for a few seconds: workers die, stop, are reloaded and resized under load, and every request has exactly one answer.
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+
+const MAIN = fileURLToPath(new URL('../chaos/main.ts', import.meta.url));
+const run = promisify(execFile);
+
+/** What a run says of itself. */
+async function chaos(...options: string[]): Promise<Record<string, unknown>> {
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', MAIN, '--json', ...options], {
+    env: { ...process.env, ZSCALE_LOG_LEVEL: 'silent', VITEST: undefined },
+  });
+  return JSON.parse(stdout);
+}
+
+const PATIENCE = { timeout: 90_000 };
+
+it('answers every request once while workers are killed and stopped', PATIENCE, async () => {
+  const told = await chaos('--seconds', '4', '--deeds', 'kill,stop', '--every', '300');
+  expect(told).toMatchObject({ wrong: 0, duplicated: 0, unanswered: 0, complaints: [] });
+  expect(told.crashes).toBeGreaterThan(0);
+  expect(told.replied).toBeGreaterThan(0);
+});
+
+it('fails no request while it is reloaded and resized', PATIENCE, async () => {
+  const told = await chaos('--seconds', '4', '--deeds', 'reload,resize', '--every', '500');
+  expect(told).toMatchObject({
+    wrong: 0,
+    duplicated: 0,
+    unanswered: 0,
+    failed: {},
+    complaints: [],
+  });
+  expect(told.done).toMatchObject({ kill: 0, stop: 0 });
+  expect(told.replied).toBe(told.sent);
+});
+
+it('says what is wrong with its arguments', async () => {
+  await expect(chaos('--deeds', 'kill,pray')).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('there is no deed pray'),
+  });
+});
