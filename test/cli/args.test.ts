@@ -62,6 +62,7 @@ describe('zscale run', () => {
       '--workers 8 --bind tcp://*:5555 --backend tcp://*:5556 --codec json --concurrency 7 ' +
       '--max-queue 500 --max-queue-bytes 1mb --max-queue-wait 1s --timeout 5s --start-timeout 2m ' +
       '--graceful-timeout 250ms --max-message-size 512kb --max-restarts 3/10s ' +
+      '--max-unsent-bytes 16mb --balance hash --retries 2 ' +
       '--export main --name greeter --env A=1';
     expect(options(...argv.split(' '))).toEqual({
       workers: 8,
@@ -76,6 +77,9 @@ describe('zscale run', () => {
       startTimeout: 120_000,
       gracefulTimeout: 250,
       maxMessageSize: 524_288,
+      maxUnsentBytes: 16_777_216,
+      balance: 'hash',
+      retries: 2,
       maxRestarts: 3,
       restartWindow: 10_000,
       exportName: 'main',
@@ -188,6 +192,12 @@ describe('a count', () => {
     expect(refusal('a.ts', '--concurrency', '0')).toBe(
       '--concurrency takes a whole number from 1; got "0".',
     );
+  });
+
+  it('--balance and --retries say what they take', () => {
+    expect(refusal('a.ts', '--balance', 'random')).toContain('one of least, round-robin, hash');
+    expect(options('--retries', '0').retries).toBe(0);
+    expect(refusal('a.ts', '--retries', 'off')).toContain('a whole number from 0');
   });
 
   it('--max-queue may be 0, for no waiting at all, or off', () => {
@@ -335,7 +345,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(13);
+    expect(named).toHaveLength(16);
   });
 
   it('for a command that is not there is refused', () => {

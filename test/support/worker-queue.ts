@@ -67,6 +67,10 @@ export async function startQueue(options: Partial<WorkerQueueOptions> = {}): Pro
     maxQueueWait: Infinity,
     timeout: Infinity,
     maxMessageSize: Infinity,
+    maxUnsentBytes: Infinity,
+    balance: 'least',
+    key: undefined,
+    retries: 0,
     logger: recordingLogger().logger,
     ...options,
   });

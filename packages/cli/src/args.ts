@@ -4,7 +4,13 @@
  * Owns every flag, its help and its examples, and is the only importer of commander. Nothing here
  * acts, prints or ends the process: main.ts does what the Invocation says.
  */
-import { CODEC_NAMES, type CodecName, type LogLevel, type ScaleOptions } from '@zscale/core';
+import {
+  BALANCES,
+  CODEC_NAMES,
+  type CodecName,
+  type LogLevel,
+  type ScaleOptions,
+} from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from './failure.ts';
@@ -18,6 +24,7 @@ import {
   parseLimit,
   parseMark,
   parseRestartLimit,
+  parseRetries,
   parseSize,
   parseWorkers,
 } from './flag-values.ts';
@@ -107,7 +114,7 @@ Examples:
 }
 
 /** The flags of `run` as commander names them: as ScaleOptions does, wherever it has one. */
-interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName'> {
+interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key'> {
   export?: string;
   maxRestarts?: ReturnType<typeof parseRestartLimit>;
   logLevel?: LogLevel;
@@ -169,6 +176,17 @@ function addRun(program: Command, sink: Sink): void {
       flag('--max-queue-wait <time>', 'how long one may wait (default: off)', parseDuration),
     )
     .addOption(flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize))
+    .addOption(
+      flag('--max-unsent-bytes <size>', 'answers left unread, in all (default: 256mb)', parseSize),
+    )
+    .addOption(
+      flag('--balance <how>', `${BALANCES.join(', ')} (default: least)`, (name, text) =>
+        parseChoice(name, text, BALANCES),
+      ),
+    )
+    .addOption(
+      flag('--retries <n>', 'times one whose worker is lost is redone (default: 0)', parseRetries),
+    )
     .optionsGroup('Logs:')
     .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
     .addOption(

@@ -81,6 +81,11 @@ export function parseLimit(flag: string, text: string): number {
   return wholeNumber(text, 0) ?? refuse(flag, 'a whole number from 0, or off', text);
 }
 
+/** How often something is tried again: a whole number from 0. */
+export function parseRetries(flag: string, text: string): number {
+  return wholeNumber(text, 0) ?? refuse(flag, 'a whole number from 0', text);
+}
+
 /**
  * A high-water mark: a whole number from 1; `off` is Infinity. ZeroMQ's own 0 for "none" would read
  * like the opposite.

@@ -14,6 +14,12 @@ export type CodecName = 'msgpack' | 'json' | 'raw';
 /** Every codec there is, the default first. */
 export const CODEC_NAMES: readonly CodecName[] = ['msgpack', 'json', 'raw'];
 
+/** Who gets a request; see `balance` of {@link ScaleOptions}. */
+export type Balance = 'least' | 'round-robin' | 'hash';
+
+/** Every way there is, the default first. */
+export const BALANCES: readonly Balance[] = ['least', 'round-robin', 'hash'];
+
 /**
  * Options of `scale()`. All may be left out, and an explicit `undefined` means the default.
  * Durations are milliseconds, sizes bytes, and no limit is `Infinity`.
@@ -63,6 +69,28 @@ export interface ScaleOptions {
    * Largest message taken from a client or a worker, in bytes, from 1. Default 67 108 864 (64 MiB).
    */
   maxMessageSize?: number | undefined;
+  /**
+   * What answers that clients do not read may take up, all together, in bytes; beyond that the client with the most is
+   * disconnected. From 1, `Infinity` for no limit. Default 268 435 456 (256 MiB).
+   */
+  maxUnsentBytes?: number | undefined;
+  /**
+   * Who gets a request. `'least'`: the least busy worker, as soon as one has room. `'round-robin'`: the next one in turn that
+   * has room. `'hash'`: always the same worker for the same key, also when it is busy: the key is what `key` finds, else the
+   * `key` that the client says, else the client. Default `'least'`.
+   */
+  balance?: Balance | undefined;
+  /**
+   * With `balance: 'hash'`: finds the key in a decoded request. Runs in this process, not in a worker; a request for which it
+   * throws is answered `ZSCALE_ERR_KEY`. Default none.
+   */
+  key?: ((request: never) => string) | undefined;
+  /**
+   * How many times a request is given to another worker when the one that held it is lost, from 0 to 100: the service's word
+   * that its requests may be done twice. Where its handler has `idempotent`, only those it says so of. What does not fit
+   * into `maxQueueBytes` is not given again. Default 0.
+   */
+  retries?: number | undefined;
   /**
    * How long `close()` lets open requests finish before it stops the workers, in ms, from 0.
    * Default 30 000.
@@ -119,6 +147,10 @@ export interface ResolvedScaleOptions {
   readonly maxQueueWait: number;
   readonly timeout: number;
   readonly maxMessageSize: number;
+  readonly maxUnsentBytes: number;
+  readonly balance: Balance;
+  readonly key: ((request: never) => string) | undefined;
+  readonly retries: number;
   readonly gracefulTimeout: number;
   readonly startTimeout: number;
   readonly maxRestarts: number;
@@ -145,6 +177,10 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   maxQueueWait: Number.POSITIVE_INFINITY,
   timeout: 30_000,
   maxMessageSize: 64 * 1024 * 1024,
+  maxUnsentBytes: 256 * 1024 * 1024,
+  balance: 'least',
+  key: undefined,
+  retries: 0,
   gracefulTimeout: 30_000,
   startTimeout: 60_000,
   maxRestarts: 5,
@@ -162,6 +198,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
 export const MAX_WORKERS = 1024;
 const MAX_CONCURRENCY = 65_535;
+const MAX_RETRIES = 100;
 /** The longest a timer of Node can wait; above that it fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -204,6 +241,20 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   maxMessageSize: {
     expected: 'a whole number of bytes from 1, or Infinity',
     accepts: (value) => value === Infinity || isInteger(value, 1, Number.MAX_SAFE_INTEGER),
+  },
+  maxUnsentBytes: count(1),
+  balance: {
+    expected: `one of ${BALANCES.map((name) => `'${name}'`).join(', ')}`,
+    accepts: (value) => BALANCES.some((name) => name === value),
+  },
+  key: {
+    expected: 'a function that finds the key of a request',
+    accepts: (value) => typeof value === 'function',
+    advice: 'Write (request) => request.user.',
+  },
+  retries: {
+    expected: `a whole number from 0 to ${MAX_RETRIES}`,
+    accepts: (value) => isInteger(value, 0, MAX_RETRIES),
   },
   gracefulTimeout: duration(0),
   startTimeout: duration(1),
@@ -255,6 +306,9 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
   if (restartMaxDelay < restartDelay) {
     refuse('restartMaxDelay', `at least restartDelay (${restartDelay})`, restartMaxDelay);
   }
+  if (options.key !== undefined && options.balance !== 'hash') {
+    refuse('balance', "'hash' where there is a function `key`", options.balance);
+  }
   return Object.freeze({
     workers: options.workers ?? DEFAULTS.workers,
     bind: listOf(options.bind ?? DEFAULTS.bind),
@@ -266,6 +320,10 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     maxQueueWait: options.maxQueueWait ?? DEFAULTS.maxQueueWait,
     timeout: options.timeout ?? DEFAULTS.timeout,
     maxMessageSize: options.maxMessageSize ?? DEFAULTS.maxMessageSize,
+    maxUnsentBytes: options.maxUnsentBytes ?? DEFAULTS.maxUnsentBytes,
+    balance: options.balance ?? DEFAULTS.balance,
+    key: options.key ?? DEFAULTS.key,
+    retries: options.retries ?? DEFAULTS.retries,
     gracefulTimeout: options.gracefulTimeout ?? DEFAULTS.gracefulTimeout,
     startTimeout: options.startTimeout ?? DEFAULTS.startTimeout,
     maxRestarts: options.maxRestarts ?? DEFAULTS.maxRestarts,

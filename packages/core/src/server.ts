@@ -158,6 +158,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       maxQueueWait: options.maxQueueWait,
       timeout: options.timeout,
       maxMessageSize: options.maxMessageSize,
+      maxUnsentBytes: options.maxUnsentBytes,
+      balance: options.balance,
+      key: options.key,
+      retries: options.retries,
       logger: this.#logger.child({ component: 'queue' }),
     });
     this.#supervisor = new Supervisor({

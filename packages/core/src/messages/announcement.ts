@@ -11,6 +11,7 @@ type Properties = ReadonlyMap<string, Buffer> | undefined;
 const VERSION_PROPERTY = 'X-Zscale';
 const WORKER_PROPERTY = 'X-Zscale-Worker';
 const LIMIT_PROPERTY = 'X-Zscale-Max-Message';
+const IDEMPOTENT_PROPERTY = 'X-Zscale-Idempotent';
 
 /** Version of the rules that control frames follow. */
 const VERSION = '1';
@@ -21,15 +22,18 @@ export interface Announcement {
   readonly workerId?: number;
   /** The largest message taken, in bytes. */
   readonly maxMessageSize?: number;
+  /** A worker's: it says of requests whether they may be done again, before it begins them. */
+  readonly idempotent?: boolean;
 }
 
 /** For the option `metadata` of a socket. */
 export function announce(announcement: Announcement = {}): Record<string, string> {
-  const { workerId, maxMessageSize = Infinity } = announcement;
+  const { workerId, maxMessageSize = Infinity, idempotent = false } = announcement;
   return {
     [VERSION_PROPERTY]: VERSION,
     ...(workerId === undefined ? {} : { [WORKER_PROPERTY]: String(workerId) }),
     ...(maxMessageSize === Infinity ? {} : { [LIMIT_PROPERTY]: String(maxMessageSize) }),
+    ...(idempotent ? { [IDEMPOTENT_PROPERTY]: '1' } : {}),
   };
 }
 
@@ -41,6 +45,11 @@ export function speaksZscale(properties: Properties): boolean {
 /** The worker's number; undefined for a worker of another kind. */
 export function workerIdOf(properties: Properties): number | undefined {
   return numberOf(properties, WORKER_PROPERTY);
+}
+
+/** Whether the worker says of each request if it may be done again. */
+export function saysIdempotent(properties: Properties): boolean {
+  return properties?.get(IDEMPOTENT_PROPERTY)?.toString('latin1') === '1';
 }
 
 /** The largest message the peer takes, in bytes; Infinity where it did not say. */

@@ -25,10 +25,18 @@ export interface QueueStats {
   readonly errors: Readonly<Record<string, number>>;
   /** Replies that nobody waited for: late, duplicate or forged tickets. */
   readonly lateReplies: number;
-  /** Answers whose client was gone or did not read. */
+  /** Answers whose client was gone. */
   readonly undelivered: number;
+  /** Requests that nobody waited for any more before they were answered: their client went, or took them back. */
+  readonly cancelled: number;
+  /** How many times a request was given to another worker because its own was lost (`retries`). */
+  readonly retried: number;
+  /** Clients that were disconnected because they left too much unread (`maxUnsentBytes`). */
+  readonly slowClients: number;
   readonly queued: number;
   readonly queuedBytes: number;
+  /** What requests in flight take up that are kept to be given to another worker (`retries`). */
+  readonly keptBytes: number;
   readonly inFlight: number;
   readonly workers: readonly WorkerStats[];
 }
