@@ -194,6 +194,18 @@ describe('a count', () => {
     );
   });
 
+  it('--pool names workers and what they get, one pattern at a time', () => {
+    const argv = ['--pool', 'a=2:report*', '--pool', 'b=1:/x:y', '--pool', 'a=2:export'];
+    expect(options(...argv).pools).toEqual({
+      a: { workers: 2, routes: ['report*', 'export'] },
+      b: { workers: 1, routes: ['/x:y'] },
+    });
+    for (const given of ['a', 'a=2', 'a=0:x', 'a=2:', '=2:x', 'a b=2:x', 'a=x:y']) {
+      expect(refusal('a.ts', '--pool', given)).toContain('name=workers:pattern');
+    }
+    expect(refusal('a.ts', '--pool', 'a=2:x', '--pool', 'a=3:y')).toContain('2 workers and 3');
+  });
+
   it('--balance and --retries say what they take', () => {
     expect(refusal('a.ts', '--balance', 'random')).toContain('one of least, round-robin, hash');
     expect(options('--retries', '0').retries).toBe(0);

@@ -37,6 +37,7 @@ describe('options of scale()', () => {
       maxMessageSize: 67_108_864,
       maxUnsentBytes: 268_435_456,
       balance: 'least',
+      pools: [],
       key: undefined,
       retries: 0,
       gracefulTimeout: 30_000,
@@ -52,6 +53,14 @@ describe('options of scale()', () => {
       execArgv: [],
       exportName: undefined,
     });
+  });
+
+  it('make a list of the pools, in their order', () => {
+    const pools = { b: { workers: 2, routes: ['x*', 'y'] }, a: { workers: 1, routes: ['z'] } };
+    expect(resolveScaleOptions({ pools }).pools).toEqual([
+      { name: 'b', workers: 2, routes: ['x*', 'y'] },
+      { name: 'a', workers: 1, routes: ['z'] },
+    ]);
   });
 
   it('take an explicit undefined for the default', () => {
@@ -161,6 +170,15 @@ describe('options of scale()', () => {
     { balance: 'random' },
     { balance: 'least', key: String },
     { key: 'user', balance: 'hash' },
+    { pools: [] },
+    { pools: { heavy: { workers: 0, routes: ['x'] } } },
+    { pools: { heavy: { workers: 1025, routes: ['x'] } } },
+    { pools: { heavy: { workers: 1, routes: [] } } },
+    { pools: { heavy: { workers: 1, routes: [''] } } },
+    { pools: { heavy: { workers: 1 } } },
+    { pools: { heavy: { workers: 1, routes: ['x'], bind: 'tcp://*:1' } } },
+    { pools: { 'a b': { workers: 1, routes: ['x'] } } },
+    { pools: { a: { workers: 1000, routes: ['x'] }, b: { workers: 25, routes: ['y'] } } },
     { retries: -1 },
     { retries: 101 },
     { retries: Infinity },

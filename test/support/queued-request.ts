@@ -32,6 +32,7 @@ export function queuedRequest(
     expires: Infinity,
     isHurried: false,
     control: undefined,
+    pool: 0,
     pin: 0,
     attempts: 0,
     isKept: false,

@@ -70,6 +70,7 @@ export async function startQueue(options: Partial<WorkerQueueOptions> = {}): Pro
     maxUnsentBytes: Infinity,
     balance: 'least',
     key: undefined,
+    pools: [],
     retries: 0,
     logger: recordingLogger().logger,
     ...options,

@@ -9,6 +9,7 @@ import {
   CODEC_NAMES,
   type CodecName,
   type LogLevel,
+  type PoolOptions,
   type ScaleOptions,
 } from '@zscale/core';
 import type { Device } from '@zscale/transport';
@@ -23,6 +24,7 @@ import {
   parseEndpoint,
   parseLimit,
   parseMark,
+  parsePool,
   parseRestartLimit,
   parseRetries,
   parseSize,
@@ -114,7 +116,8 @@ Examples:
 }
 
 /** The flags of `run` as commander names them: as ScaleOptions does, wherever it has one. */
-interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key'> {
+interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key' | 'pools'> {
+  pool?: Readonly<Record<string, PoolOptions>>;
   export?: string;
   maxRestarts?: ReturnType<typeof parseRestartLimit>;
   logLevel?: LogLevel;
@@ -185,6 +188,11 @@ function addRun(program: Command, sink: Sink): void {
       ),
     )
     .addOption(
+      flag('--pool <name=n:pattern>', 'n workers of their own for some routes').argParser(
+        gatherPool,
+      ),
+    )
+    .addOption(
       flag('--retries <n>', 'times one whose worker is lost is redone (default: 0)', parseRetries),
     )
     .optionsGroup('Logs:')
@@ -207,7 +215,8 @@ function addRun(program: Command, sink: Sink): void {
       'after',
       `
 Times are written 250ms, 5s, 2m, 1h; sizes 512kb, 16mb, 1gb; off means no limit.
---bind, --backend and --env may be repeated; --log-level debug shows stacks.
+--bind, --backend, --env and --pool may be repeated.
+--log-level debug shows stacks.
 
 Examples:
   zscale run server.ts
@@ -221,11 +230,16 @@ Exit codes:
   3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
     )
     .action((entry: string, flags: RunFlags) => {
-      const { export: exportName, maxRestarts, logLevel, logFormat, ...same } = flags;
+      const { export: exportName, maxRestarts, logLevel, logFormat, pool, ...same } = flags;
       sink.invoke({
         command: 'run',
         entry,
-        options: { ...same, ...maxRestarts, ...(exportName !== undefined && { exportName }) },
+        options: {
+          ...same,
+          ...maxRestarts,
+          ...(pool !== undefined && { pools: pool }),
+          ...(exportName !== undefined && { exportName }),
+        },
         logLevel,
         logFormat: logFormat ?? 'auto',
       });
@@ -413,6 +427,21 @@ function gatherAssignment(
 ): Record<string, string> {
   const [key, value] = parseAssignment('--env', text);
   return { ...gathered, [key]: value };
+}
+
+/** A pool that is named again gets one more pattern. */
+function gatherPool(
+  text: string,
+  gathered: Readonly<Record<string, PoolOptions>> = {},
+): Readonly<Record<string, PoolOptions>> {
+  const { name, workers, route } = parsePool('--pool', text);
+  const before = Object.hasOwn(gathered, name) ? gathered[name] : undefined;
+  if (before !== undefined && before.workers !== workers) {
+    throw new UsageError(
+      `--pool ${name} has ${before.workers} workers and ${workers}: give it the same number each time.`,
+    );
+  }
+  return { ...gathered, [name]: { workers, routes: [...(before?.routes ?? []), route] } };
 }
 
 /**

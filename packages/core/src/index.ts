@@ -31,6 +31,7 @@ export {
   type Balance,
   CODEC_NAMES,
   type CodecName,
+  type PoolOptions,
   type ScaleOptions,
 } from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';

@@ -17,6 +17,22 @@ export const CODEC_NAMES: readonly CodecName[] = ['msgpack', 'json', 'raw'];
 /** Who gets a request; see `balance` of {@link ScaleOptions}. */
 export type Balance = 'least' | 'round-robin' | 'hash';
 
+/** Workers of their own for some of the requests; see `pools` of {@link ScaleOptions}. */
+export interface PoolOptions {
+  /** Worker processes, 1 to 1024. */
+  readonly workers: number;
+  /**
+   * Patterns of routes, at least one: `*` stands for any number of characters, `?` for one. A request whose route matches one
+   * of them, and none of an earlier pool, is for these workers alone.
+   */
+  readonly routes: readonly string[];
+}
+
+/** A pool with its name; frozen. */
+export interface ResolvedPool extends PoolOptions {
+  readonly name: string;
+}
+
 /** Every way there is, the default first. */
 export const BALANCES: readonly Balance[] = ['least', 'round-robin', 'hash'];
 
@@ -80,6 +96,14 @@ export interface ScaleOptions {
    * `key` that the client says, else the client. Default `'least'`.
    */
   balance?: Balance | undefined;
+  /**
+   * Named pools of workers beside the `workers` that get everything else, so that slow requests never stand in the way of quick
+   * ones: `{ reports: { workers: 2, routes: ['report*'] } }`. The route of a request is what the client says
+   * (`request(value, { route })`); else, with codec raw, the text of its first frame; else the value where that is a text,
+   * or the first text among its properties `route`, `path` and `method`, of bodies up to 64 KiB. `maxQueue` and
+   * `maxQueueBytes` hold for each pool. `resize()` changes none. Default none.
+   */
+  pools?: Readonly<Record<string, PoolOptions>> | undefined;
   /**
    * With `balance: 'hash'`: finds the key in a decoded request. Runs in this process, not in a worker; a request for which it
    * throws is answered `ZSCALE_ERR_KEY`. Default none.
@@ -149,6 +173,7 @@ export interface ResolvedScaleOptions {
   readonly maxMessageSize: number;
   readonly maxUnsentBytes: number;
   readonly balance: Balance;
+  readonly pools: readonly ResolvedPool[];
   readonly key: ((request: never) => string) | undefined;
   readonly retries: number;
   readonly gracefulTimeout: number;
@@ -179,6 +204,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   maxMessageSize: 64 * 1024 * 1024,
   maxUnsentBytes: 256 * 1024 * 1024,
   balance: 'least',
+  pools: Object.freeze([]),
   key: undefined,
   retries: 0,
   gracefulTimeout: 30_000,
@@ -199,6 +225,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
 export const MAX_WORKERS = 1024;
 const MAX_CONCURRENCY = 65_535;
 const MAX_RETRIES = 100;
+const MAX_PATTERN_CHARACTERS = 256;
 /** The longest a timer of Node can wait; above that it fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -247,6 +274,12 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
     expected: `one of ${BALANCES.map((name) => `'${name}'`).join(', ')}`,
     accepts: (value) => BALANCES.some((name) => name === value),
   },
+  pools: {
+    expected: `an object of pools, { name: { workers: 1 to ${MAX_WORKERS}, routes: ['pattern'] } }`,
+    accepts: (value) => isPlainObject(value) && Object.entries(value).every(isPool),
+    advice:
+      'Names are 1 to 64 of the characters A-Z a-z 0-9 . _ -; patterns have 1 to 256 characters.',
+  },
   key: {
     expected: 'a function that finds the key of a request',
     accepts: (value) => typeof value === 'function',
@@ -264,7 +297,7 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   restartMaxDelay: duration(0),
   name: {
     expected: '1 to 64 of the characters A-Z a-z 0-9 . _ -',
-    accepts: (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value),
+    accepts: isName,
   },
   logger: {
     expected: 'a logger with the methods debug, info, warn, error and child, as pino has them',
@@ -322,6 +355,7 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     maxMessageSize: options.maxMessageSize ?? DEFAULTS.maxMessageSize,
     maxUnsentBytes: options.maxUnsentBytes ?? DEFAULTS.maxUnsentBytes,
     balance: options.balance ?? DEFAULTS.balance,
+    pools: poolsOf(options.pools),
     key: options.key ?? DEFAULTS.key,
     retries: options.retries ?? DEFAULTS.retries,
     gracefulTimeout: options.gracefulTimeout ?? DEFAULTS.gracefulTimeout,
@@ -341,6 +375,15 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
 
 function listOf(endpoints: string | readonly string[]): readonly string[] {
   return Object.freeze(typeof endpoints === 'string' ? [endpoints] : [...endpoints]);
+}
+
+function poolsOf(pools: Readonly<Record<string, PoolOptions>> = {}): readonly ResolvedPool[] {
+  const all = Object.entries(pools).map(([name, { workers, routes }]) =>
+    Object.freeze({ name, workers, routes: Object.freeze([...routes]) }),
+  );
+  const workers = all.reduce((sum, pool) => sum + pool.workers, 0);
+  if (workers > MAX_WORKERS) refuse('pools', `pools of at most ${MAX_WORKERS} workers`, workers);
+  return Object.freeze(all);
 }
 
 function count(least: number): Check {
@@ -378,6 +421,25 @@ function isListOf<T>(isItem: (item: unknown) => item is T, value: unknown): valu
 
 function isPlainObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isPool([name, pool]: readonly [string, unknown]): boolean {
+  if (!isName(name) || !isPlainObject(pool)) return false;
+  const { workers, routes, ...others } = pool as Partial<Record<string, unknown>>; // each is checked here
+  return (
+    Object.keys(others).length === 0 &&
+    isInteger(workers, 1, MAX_WORKERS) &&
+    isListOf(isPattern, routes) &&
+    routes.length > 0
+  );
+}
+
+function isPattern(value: unknown): value is string {
+  return isString(value) && value.length > 0 && value.length <= MAX_PATTERN_CHARACTERS;
+}
+
+function isName(value: unknown): value is string {
+  return isString(value) && /^[\w.-]{1,64}$/.test(value);
 }
 
 function isLogger(value: unknown): boolean {

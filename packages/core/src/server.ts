@@ -17,9 +17,9 @@ import { chooseBackendEndpoint, makeBackendFolder, removeBackendFolder } from '.
 import { ZscaleError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
-import { DEFAULTS, MAX_WORKERS, type ResolvedScaleOptions } from './options.ts';
+import { DEFAULTS, MAX_WORKERS, type ResolvedPool, type ResolvedScaleOptions } from './options.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
-import { WorkerQueue } from './queue/worker-queue.ts';
+import { type PoolPlan, WorkerQueue } from './queue/worker-queue.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
@@ -85,7 +85,7 @@ export interface Server extends AsyncDisposable {
   readonly workerCountReason: string;
   stats(): ServerStats;
   /**
-   * Goes to `count` workers. More: resolves when the new ones are ready. Fewer: the highest ids
+   * Goes to `count` workers, without those of pools. More: resolves when the new ones are ready. Fewer: the highest ids
    * finish what they hold, and it resolves when they are gone. Calls are done one after the other.
    *
    * @throws ZscaleError `ZSCALE_ERR_OPTIONS` unless `count` is a whole number from 1 to 1024,
@@ -126,6 +126,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #logger: Logger;
   /** The endpoint of our own workers; not one of `backendEndpoints`. */
   readonly #privateEndpoint: string;
+  readonly #pools: readonly PoolPlan[];
   readonly #queue: WorkerQueue;
   readonly #supervisor: Supervisor;
   /** When the queue has its addresses, or cannot have them. */
@@ -148,6 +149,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger =
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name });
     this.#privateEndpoint = chooseBackendEndpoint();
+    this.#pools = planPools(options.pools);
     this.#queue = new WorkerQueue({
       bind: options.bind,
       backend: [this.#privateEndpoint, ...options.backend],
@@ -160,6 +162,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       maxMessageSize: options.maxMessageSize,
       maxUnsentBytes: options.maxUnsentBytes,
       balance: options.balance,
+      pools: this.#pools,
       key: options.key,
       retries: options.retries,
       logger: this.#logger.child({ component: 'queue' }),
@@ -221,7 +224,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       await this.#bind();
       onBound(this.endpoints);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
-      await this.#supervisor.start(this.#service.workerCount);
+      const others = this.#pools.flatMap(({ workerIds }) => [...workerIds]);
+      await this.#supervisor.start(this.#service.workerCount, others);
     } catch (error) {
       await this.close();
       throw error;
@@ -356,6 +360,17 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     assert(TRANSITIONS[this.#state].includes(next), `server: ${this.#state} -> ${next}`);
     this.#state = next;
   }
+}
+
+/**
+ * The workers of pools have the numbers behind any that the default pool may have: `resize()` of that one leaves them alone.
+ */
+function planPools(pools: readonly ResolvedPool[]): readonly PoolPlan[] {
+  let next = MAX_WORKERS;
+  return pools.map(({ name, workers, routes }) => {
+    const workerIds = new Set(Array.from({ length: workers }, () => next++));
+    return { name, workerIds, routes };
+  });
 }
 
 /** Without it a worker would try to connect until it is killed, and nobody would know why. */

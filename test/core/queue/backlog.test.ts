@@ -98,7 +98,7 @@ describe('a full backlog', () => {
         modest.closed(next);
         break;
       }
-      expect(place).toBe(greedy.newestWaiting());
+      expect(place).toBe(greedy.newestWaiting(0));
       backlog.remove(place);
       greedy.closed(place);
       expect(backlog.push(next, line)).toBeUndefined();

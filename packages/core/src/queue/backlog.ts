@@ -1,11 +1,11 @@
 /**
- * What waits for a worker, in all lines together: bounded in number and in bytes, and fair where it is full.
+ * What waits for the workers of a pool, in all its lines together: bounded in number and in bytes, and fair where it is full.
  *
  * The bytes of requests that a worker has, and that are kept in case it is lost (`retries`), count as well: what the queue
  * holds of requests stays below `maxQueueBytes`. One that would exceed it is given out all the same, but not kept.
  *
- * When `maxQueue` requests wait, a further one takes the place of the newest of the client that has the most waiting, unless
- * that is its own client. So who floods the queue fills only what nobody else wants, and many clients share it evenly.
+ * When `maxQueue` requests wait, a further one takes the place of the newest of the client that has the most waiting (in all
+ * pools), unless that is its own client. So who floods the queue fills only what nobody else wants, and many clients share it evenly.
  */
 
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
@@ -70,7 +70,7 @@ export class Backlog {
     this.#compare(client);
     const greediest = this.#greediest;
     if (greediest === undefined || greediest.waiting <= client.waiting + 1) return undefined;
-    return greediest.newestWaiting();
+    return greediest.newestWaiting(request.pool);
   }
 
   /** Puts a request that was lost with its worker in front of a line, beyond any limit: it was let in before. */

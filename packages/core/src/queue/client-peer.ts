@@ -9,6 +9,8 @@ import { maxMessageSizeOf, speaksZscale } from '../messages/announcement.ts';
 /** A request as its client sees it: its place among those that are open. */
 export interface Asked<R extends Asked<R>> {
   readonly state: string;
+  /** The number of its pool. */
+  readonly pool: number;
   /** What the client put in front. */
   readonly envelope: Message;
   older: R | undefined;
@@ -77,11 +79,12 @@ export class ClientPeer<R extends Asked<R>> {
     return undefined;
   }
 
-  /** The one of its waiting requests that came last. */
-  newestWaiting(): R | undefined {
-    let request = this.#newest;
-    while (request !== undefined && request.state !== 'queued') request = request.older;
-    return request;
+  /** The one of its requests waiting in a pool that came last. */
+  newestWaiting(pool: number): R | undefined {
+    for (let request = this.#newest; request !== undefined; request = request.older) {
+      if (request.state === 'queued' && request.pool === pool) return request;
+    }
+    return undefined;
   }
 
   /** Answers that it had not taken when that was last looked at, in bytes, without what the system buffers. */

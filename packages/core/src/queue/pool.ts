@@ -8,6 +8,7 @@
 
 import type { Balance } from '../options.ts';
 import type { WorkerPeer } from './back-end.ts';
+import { Backlog, type BacklogLimits } from './backlog.ts';
 import { Line } from './line.ts';
 import type { QueuedRequest, RequestLine } from './queued-request.ts';
 import { WorkerSet } from './worker-set.ts';
@@ -17,11 +18,17 @@ export type Give = (request: QueuedRequest, worker: WorkerPeer) => boolean;
 
 /** Workers and who waits for them. */
 export class Pool {
+  /** Undefined for the default pool. */
+  readonly name: string | undefined;
   readonly workers: WorkerSet;
+  readonly backlog: Backlog;
   readonly #common = new Line<QueuedRequest>();
   readonly #own: Map<WorkerPeer, RequestLine> | undefined;
 
-  constructor(balance: Balance) {
+  /** @param limits hold for this pool alone. */
+  constructor(name: string | undefined, balance: Balance, limits: BacklogLimits) {
+    this.name = name;
+    this.backlog = new Backlog(limits);
     this.workers = new WorkerSet(balance);
     this.#own = balance === 'hash' ? new Map() : undefined;
   }
@@ -59,6 +66,7 @@ export class Pool {
   /** Gives out what waits, as far as workers have room. */
   dispatch(give: Give): void {
     this.workers.startTurn();
+    if (this.backlog.length === 0) return;
     if (this.#own !== undefined) {
       for (const [worker, line] of this.#own) dispatchLine(line, worker, give);
       return;

@@ -4,6 +4,8 @@
 export interface WorkerStats {
   /** Its number within the service; undefined for one that is not ours. */
   readonly id: number | undefined;
+  /** The pool it is in; undefined for the default one. */
+  readonly pool: string | undefined;
   /** Requests it holds. */
   readonly inFlight: number;
   /** Requests it may hold now. */

@@ -45,6 +45,8 @@ export interface QueuedRequest extends Asked<QueuedRequest>, Standing<QueuedRequ
   readonly isHurried: boolean;
   /** What its client said beside the body. */
   readonly control: Control | undefined;
+  /** The number of its pool; 0 for the default one. */
+  readonly pool: number;
   /** With `balance: 'hash'`, the hash of what pins it to a worker. */
   readonly pin: number;
   /** How many times it was given to a worker. */

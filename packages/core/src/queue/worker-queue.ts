@@ -21,7 +21,6 @@ import { socketLimits } from '../messages/size-limits.ts';
 import type { Balance } from '../options.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
-import { Backlog } from './backlog.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd, type FrontEndSink } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
@@ -42,8 +41,18 @@ import {
 } from './refusals.ts';
 import { wordsFor } from './request-words.ts';
 import { mayRetry } from './retry.ts';
+import { PoolRouter } from './router.ts';
 import { type KeyFunction, Stickiness } from './stickiness.ts';
 import { Sweeper } from './sweeper.ts';
+
+/** A pool beside the default one: which workers are in it, and what they get. */
+export interface PoolPlan {
+  readonly name: string;
+  /** The numbers of its workers, which are ours. */
+  readonly workerIds: ReadonlySet<number>;
+  /** Patterns of the routes of its requests; see route-pattern.ts. */
+  readonly routes: readonly string[];
+}
 
 /** What a queue is made from. Durations are ms, sizes bytes; no limit is Infinity. */
 export interface WorkerQueueOptions {
@@ -60,6 +69,8 @@ export interface WorkerQueueOptions {
   /** What answers that clients do not read may amount to, in all. */
   readonly maxUnsentBytes: number;
   readonly balance: Balance;
+  /** Pools beside the default one. */
+  readonly pools: readonly PoolPlan[];
   /** With `balance: 'hash'`: finds what pins a request. */
   readonly key: KeyFunction | undefined;
   /** How many times a request may be given to another worker when its own is lost; see retry.ts. */
@@ -94,9 +105,10 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   readonly #faults: FaultLog;
   readonly #endpoints: string[] = [];
   readonly #backendEndpoints: string[] = [];
-  readonly #pool: Pool;
+  /** The default pool is the first. */
+  readonly #pools: readonly Pool[];
+  readonly #router: PoolRouter | undefined;
   readonly #stickiness: Stickiness | undefined;
-  readonly #backlog: Backlog;
   readonly #sweeper: Sweeper;
   readonly #inFlight = new InFlight<QueuedRequest>();
   readonly #idleWaiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
@@ -116,8 +128,11 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     const { maxMessageSize } = options;
     this.#options = options;
     this.#logger = options.logger;
-    this.#backlog = new Backlog(options);
-    this.#pool = new Pool(options.balance);
+    this.#pools = [undefined, ...options.pools.map(({ name }) => name)].map(
+      (name) => new Pool(name, options.balance, options),
+    );
+    const patterns = options.pools.map(({ routes }) => routes);
+    this.#router = patterns.length > 0 ? new PoolRouter(options.codec, patterns) : undefined;
     this.#sweeper = new Sweeper(() => this.#sweep());
     const limits = {
       linger: LINGER_MS,
@@ -181,17 +196,17 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       cancelled: this.#cancelled,
       retried: this.#retried,
       slowClients: this.#frontEnd.slowClients,
-      queued: this.#backlog.length,
-      queuedBytes: this.#backlog.bytes,
-      keptBytes: this.#backlog.keptBytes,
+      queued: this.#queued,
+      queuedBytes: sum(this.#pools, ({ backlog }) => backlog.bytes),
+      keptBytes: sum(this.#pools, ({ backlog }) => backlog.keptBytes),
       inFlight: this.#open,
-      workers: this.#pool.workers.stats(),
+      workers: this.#pools.flatMap(({ name, workers }) => workers.stats(name)),
     };
   }
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
   workerExited(workerId: number): void {
-    for (const worker of this.#pool.workers.withId(workerId)) {
+    for (const worker of this.#workersWithId(workerId)) {
       worker.retired = true;
       // The system closes a dead process's connection, which ends all this; the timer is for a socket that somebody inherited.
       setTimeout(() => this.#backEnd.drop(worker), LAST_WORDS_MS).unref();
@@ -201,7 +216,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** Gives a worker nothing more; resolves when it holds nothing. */
   drainWorker(workerId: number): Promise<void> {
-    const workers = this.#pool.workers.withId(workerId);
+    const workers = this.#workersWithId(workerId);
     for (const worker of workers) worker.retired = true;
     this.#workersChanged();
     return this.#until(() => workers.every((worker) => worker.held === 0));
@@ -210,14 +225,14 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   /** Answers new requests with ZSCALE_ERR_STOPPING; resolves when every earlier one is answered. */
   drain(): Promise<void> {
     this.#stopping = true;
-    return this.#until(() => this.#backlog.length === 0 && this.#open === 0);
+    return this.#until(() => this.#queued === 0 && this.#open === 0);
   }
 
   /** Answers what is left with ZSCALE_ERR_STOPPING and lets go of every address. Idempotent. */
   async close(): Promise<void> {
     this.#stopping = true;
     this.#sweeper.stop();
-    for (const line of this.#pool.lines()) {
+    for (const line of this.#lines()) {
       for (let request = line.first; request !== undefined; request = line.first) {
         this.#refuseWaiting(request, STOPPING);
       }
@@ -233,7 +248,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   // From the back end.
 
   workerConnected(worker: WorkerPeer): void {
-    this.#pool.add(worker);
+    this.#poolOf(worker).add(worker);
     this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
     this.#dispatch();
   }
@@ -259,7 +274,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   }
 
   workerDisconnected(worker: WorkerPeer): void {
-    this.#pool.remove(worker);
+    this.#poolOf(worker).remove(worker);
     const again: QueuedRequest[] = [];
     let lost = 0;
     for (const request of this.#inFlight.entries()) {
@@ -286,7 +301,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** Workers that shall get no more: what is pinned to them goes elsewhere. */
   #workersChanged(): void {
-    this.#pool.lineUp();
+    for (const pool of this.#pools) pool.lineUp();
     this.#dispatch();
   }
 
@@ -314,7 +329,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       request.state = 'queued';
       request.isIdempotent = false;
       request.worker = undefined;
-      this.#backlog.putBack(request, this.#pool.lineFor(request));
+      const pool = this.#poolFor(request);
+      pool.backlog.putBack(request, pool.lineFor(request));
     }
     this.#dispatch();
   }
@@ -354,7 +370,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   pump(): void {
     this.#pumpScheduled = false;
     this.#frontEnd.wake();
-    this.#pool.workers.startTurn();
+    for (const { workers } of this.#pools) workers.startTurn();
     const now = performance.now();
     for (let count = 0; count < FAIRNESS_MESSAGES; count++) {
       const message = this.#frontEnd.nextMessage();
@@ -448,6 +464,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       expires: now + Math.min(timeout, control?.deadline ?? Infinity),
       isHurried: control?.deadline !== undefined,
       control,
+      pool: this.#router?.poolOf(control, toWorker.slice(2)) ?? 0,
       pin,
       attempts: 0,
       isKept: false,
@@ -461,17 +478,19 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       newer: undefined,
     };
     client.opened(request);
-    const worker = this.#pool.workerFor(request);
+    const worker = this.#poolFor(request).workerFor(request);
     if (worker === undefined || !this.#give(request, worker, now)) this.#enqueue(request);
   }
 
   #enqueue(request: QueuedRequest): void {
-    const line = this.#pool.lineFor(request);
-    let refusal = this.#backlog.push(request, line);
-    const other = refusal && this.#backlog.placeFor(request);
+    const pool = this.#poolFor(request);
+    const { backlog } = pool;
+    const line = pool.lineFor(request);
+    let refusal = backlog.push(request, line);
+    const other = refusal && backlog.placeFor(request);
     if (other !== undefined) {
       this.#refuseWaiting(other, tooManyWaiting(this.#options.maxQueue));
-      refusal = this.#backlog.push(request, line);
+      refusal = backlog.push(request, line);
     }
     if (refusal !== undefined) this.#refuse(request, refusal);
     else this.#watchTheClock(request);
@@ -484,7 +503,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#abandon(request);
       return;
     }
-    this.#backlog.remove(request);
+    this.#poolFor(request).backlog.remove(request);
     request.client.closed(request);
     request.state = 'cancelled';
   }
@@ -492,12 +511,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   // Workers.
 
   #dispatch(): void {
-    if (this.#backlog.length === 0) {
-      this.#pool.workers.startTurn();
-      return;
-    }
-    this.#now = performance.now();
-    this.#pool.dispatch(this.#giveWaiting);
+    if (this.#queued > 0) this.#now = performance.now();
+    for (const pool of this.#pools) pool.dispatch(this.#giveWaiting);
   }
 
   /** False when the worker cannot take it: nothing has changed then. */
@@ -512,8 +527,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#inFlight.remove(ticket);
       return false;
     }
-    if (request.line !== undefined) this.#backlog.remove(request);
-    request.isKept = !isForOneOnly && this.#backlog.keep(request);
+    if (request.line !== undefined) this.#poolFor(request).backlog.remove(request);
+    request.isKept = !isForOneOnly && this.#poolFor(request).backlog.keep(request);
     if (!request.isKept) request.message = GIVEN;
     request.state = 'given';
     request.worker = worker;
@@ -582,7 +597,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   }
 
   #refuseWaiting(request: QueuedRequest, refusal: Refusal): void {
-    this.#backlog.remove(request);
+    this.#poolFor(request).backlog.remove(request);
     this.#refuse(request, refusal);
     this.#settle();
   }
@@ -614,7 +629,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   #letGo(request: QueuedRequest): void {
     if (!request.isKept) return;
     request.isKept = false;
-    this.#backlog.letGo(request);
+    this.#poolFor(request).backlog.letGo(request);
   }
 
   // Time.
@@ -627,7 +642,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   /** Answers what is over time. */
   #sweep(): void {
     const now = performance.now();
-    for (const line of this.#pool.lines()) this.#sweepLine(line, now);
+    for (const line of this.#lines()) this.#sweepLine(line, now);
     for (const request of this.#inFlight.entries()) {
       if (request.state !== 'given' || now < request.expires) continue;
       this.#answers.refuse(
@@ -638,7 +653,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#abandon(request);
       this.#settle();
     }
-    if (this.#backlog.length === 0 && this.#open === 0) this.#sweeper.stop();
+    if (this.#queued === 0 && this.#open === 0) this.#sweeper.stop();
   }
 
   #sweepLine(line: RequestLine, now: number): void {
@@ -651,8 +666,35 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       if (now >= mayWaitUntil) this.#refuseWaiting(request, waitedTooLong(maxQueueWait));
       else if (now >= expires) this.#refuseWaiting(request, tookTooLong(expires - arrived));
       // Requests wait in the order they came, so the first that is in time ends the search; but for those with an end of their own.
-      else if (this.#backlog.hurried === 0 && request.attempts === 0) return;
+      else if (this.#poolFor(request).backlog.hurried === 0 && request.attempts === 0) return;
     }
+  }
+
+  // Pools.
+
+  /** Requests that wait. */
+  get #queued(): number {
+    let queued = 0;
+    for (const { backlog } of this.#pools) queued += backlog.length;
+    return queued;
+  }
+
+  *#lines(): Generator<RequestLine> {
+    for (const pool of this.#pools) yield* pool.lines();
+  }
+
+  #poolFor(request: QueuedRequest): Pool {
+    return this.#pools[request.pool] as Pool; // its number is that of a pool
+  }
+
+  /** A worker that is not ours is in the default pool. */
+  #poolOf({ id = -1 }: WorkerPeer): Pool {
+    const place = this.#options.pools.findIndex(({ workerIds }) => workerIds.has(id)) + 1;
+    return this.#pools[place] as Pool; // there is one for each plan behind the first
+  }
+
+  #workersWithId(workerId: number): WorkerPeer[] {
+    return this.#pools.flatMap(({ workers }) => workers.withId(workerId));
   }
 
   // Waiting for an end.
@@ -670,6 +712,10 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       waiter.resolve();
     }
   }
+}
+
+function sum(pools: readonly Pool[], of: (pool: Pool) => number): number {
+  return pools.reduce((total, pool) => total + of(pool), 0);
 }
 
 function pump(queue: WorkerQueue): void {

@@ -80,10 +80,11 @@ export class WorkerSet {
     return worker;
   }
 
-  /** A snapshot of each. */
-  stats(): WorkerStats[] {
+  /** A snapshot of each. @param pool the name of the pool that they are. */
+  stats(pool: string | undefined): WorkerStats[] {
     return this.#workers.map((worker) => ({
       id: worker.id,
+      pool,
       inFlight: worker.held,
       credit: worker.limit,
       requests: worker.requests,
