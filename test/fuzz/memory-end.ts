@@ -35,6 +35,7 @@ export class MemoryEnd implements ConnectionOwner, PipeSink {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
   readonly authenticator: Authenticator;
+  readonly forwards = false;
   readonly slab: Slab = new Slab();
   readonly stream: MemoryStream;
   readonly connection: Connection;

@@ -21,6 +21,7 @@ export class ServedPeer implements ConnectionOwner {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
   readonly authenticator: Authenticator;
+  readonly forwards = false;
   readonly slab: Slab = new Slab();
   readonly stream: MemoryStream;
   readonly connection: Connection | RawConnection;

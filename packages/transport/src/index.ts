@@ -38,6 +38,7 @@ export type { PeerInfo, ZmtpVersion } from './peer-info.ts';
 export { FairQueue } from './pipes/fair-queue.ts';
 export { LoadBalancer } from './pipes/load-balancer.ts';
 export { Pipe, type PipeLink, type PipeMarks, type PipeSink } from './pipes/pipe.ts';
+export { wholeFrame } from './rope.ts';
 export type { SocketType } from './socket-type.ts';
 export { Dealer } from './sockets/dealer.ts';
 export {

@@ -30,6 +30,10 @@ const mirror: Mechanism = {
   start() {},
   receiveCommand() {},
   encrypt: (body, flags) => Buffer.concat([Buffer.from([flags]), Buffer.from(body).reverse()]),
+  overheadBytes: 1,
+  encryptInto(body, flags, target, offset) {
+    this.encrypt(body, flags).copy(target, offset);
+  },
   decrypt: (body) => body,
   close() {},
 };

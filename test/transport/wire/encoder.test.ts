@@ -145,6 +145,18 @@ describe('the slab', () => {
     expect(Buffer.concat(chunks)).toEqual(held);
   });
 
+  it('serves the next batch also when a stream holds the last, if that has nothing of the slab', () => {
+    const encoder = new Encoder(new Slab());
+    const [first] = encodeWith(encoder, batchOf(1));
+    encoder.settle(true);
+    const large = encodeWith(encoder, [[Buffer.alloc(1), Buffer.alloc(64 * 1024)]]);
+    const held = Buffer.concat(large);
+    encoder.settle(false);
+    const [next] = encodeWith(encoder, batchOf(2));
+    expect(next?.buffer).toBe(first?.buffer);
+    expect(Buffer.concat(large)).toEqual(held);
+  });
+
   it('is shared by all encoders, one batch at a time', () => {
     const slab = new Slab();
     const [a, b] = [new Encoder(slab), new Encoder(slab)];

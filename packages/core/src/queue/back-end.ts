@@ -82,6 +82,11 @@ export class BackEnd extends Socket {
     this.#ownEndpoint = ownEndpoint;
   }
 
+  /** Replies are passed on unread. */
+  override get forwards(): boolean {
+    return true;
+  }
+
   /** Gives a worker a request, `[ticket][empty][body...]`. False when its pipe cannot take it. */
   give(worker: WorkerPeer, message: Message): boolean {
     return worker.pipe.write(message);

@@ -47,6 +47,11 @@ export class FrontEnd extends Router {
     this.#lookAt = maxUnsentBytes;
   }
 
+  /** Bodies are passed on unread. */
+  override get forwards(): boolean {
+    return true;
+  }
+
   /** Answers whose client was gone. */
   get undelivered(): number {
     return this.#undelivered;

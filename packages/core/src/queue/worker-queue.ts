@@ -560,7 +560,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     }
     if (control?.credit !== undefined) worker.credit = control.credit;
     if (control?.drain === true) this.#retire(worker);
-    if (message.length === 2 && ticket.equals(NO_TICKET)) return;
+    if (message.length === 2 && ticket.length === NO_TICKET.length && ticket.equals(NO_TICKET))
+      return;
     const request = this.#inFlight.find(ticket);
     if (control?.idempotent !== undefined && message.length === 2) {
       if (request?.worker === worker) request.isIdempotent = control.idempotent;

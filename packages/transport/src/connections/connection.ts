@@ -10,6 +10,7 @@
  */
 
 import type { Authenticator } from '../authenticator.ts';
+import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import { checkSecurity } from '../mechanisms/create-mechanism.ts';
 import type { Mechanism } from '../mechanisms/mechanism.ts';
@@ -43,6 +44,8 @@ export interface ConnectionOwner {
   readonly socketType: SocketType;
   readonly options: ResolvedSocketOptions;
   readonly authenticator: Authenticator;
+  /** Its socket passes messages on unread: large frames may come as ropes (`rope.ts`). */
+  readonly forwards: boolean;
   /** Where the connection puts its batches together. */
   readonly slab: Slab;
   /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
@@ -152,7 +155,10 @@ export class Connection
       return;
     }
     const plain = this.#cipher.decrypt(body);
-    this.#receiveFrame(plain[0] as number, plain.subarray(1)); // decrypt gives a byte of flags first
+    const size = plain.length;
+    // A view of what lies on the JavaScript heap would move it out of there.
+    const content = size > HEAP_BYTES ? viewOf(plain, 1, size) : copyOf(plain, 1, size);
+    this.#receiveFrame(plain[0] as number, content); // decrypt gives a byte of flags first
   }
 
   #receiveFrame(flags: number, body: Buffer): void {
@@ -238,6 +244,7 @@ export class Connection
     if (takesSubscriptions(this.#owner.socketType)) this.#decoder.expectUnflaggedCommands();
     const knowsCommands = peer.version === '3.1';
     this.#cipher = mechanism.encrypts ? mechanism : undefined;
+    if (this.#owner.forwards && this.#cipher === undefined) this.#decoder.makeRopes();
     this.#heartbeat = new Heartbeat(this, this.#owner.options, knowsCommands);
     const pipe = this.#owner.connectionReady(this, peer);
     if (this.#state !== TRAFFIC) return; // the owner closed us

@@ -8,9 +8,10 @@
 
 import type { Mechanism } from '../mechanisms/mechanism.ts';
 import type { Message } from '../message.ts';
+import { wholeFrame } from '../rope.ts';
 import type { SocketType } from '../socket-type.ts';
 import { type Command, encodeCommand } from '../wire/command.ts';
-import { type Encoder, encodeFrame } from '../wire/encoder.ts';
+import { type Encoder, encodeFrame, REFERENCE_BYTES } from '../wire/encoder.ts';
 import { FLAG_COMMAND, FLAG_MORE } from '../wire/frame.ts';
 
 /** What a subscription is called on the wire, by the first byte of the message above. */
@@ -98,7 +99,18 @@ export class Traffic {
 
   /** What is encrypted is a frame of its own, which on the wire shows neither MORE nor COMMAND. */
   #addFrame(body: Buffer, flags: number, encoder: Encoder): void {
-    if (this.#mechanism === undefined) encoder.addFrame(body, flags);
-    else encoder.addFrame(this.#mechanism.encrypt(body, flags), 0);
+    const mechanism = this.#mechanism;
+    if (mechanism === undefined) {
+      encoder.addFrame(body, flags);
+      return;
+    }
+    const length = body.length + mechanism.overheadBytes;
+    if (length < REFERENCE_BYTES) {
+      const offset = encoder.room(length);
+      mechanism.encryptInto(body, flags, encoder.memory, offset);
+      encoder.addWritten(length, 0);
+    } else {
+      encoder.addFrame(mechanism.encrypt(wholeFrame(body), flags), 0);
+    }
   }
 }

@@ -63,6 +63,7 @@ class KeylessCurve implements Mechanism {
   readonly name = 'CURVE';
   readonly asServer: boolean;
   readonly encrypts = true;
+  readonly overheadBytes = 0;
   readonly allowsVersion2 = false;
   readonly #output: MechanismOutput;
   readonly #complaint: string;
@@ -80,6 +81,10 @@ class KeylessCurve implements Mechanism {
   receiveCommand(): void {}
 
   encrypt(): Buffer {
+    throw new Error(this.#complaint);
+  }
+
+  encryptInto(): void {
     throw new Error(this.#complaint);
   }
 

@@ -44,6 +44,10 @@ export interface Mechanism {
   receiveCommand(body: Buffer): void;
   /** One traffic frame to the body of a frame on the wire. `flags` has MORE and COMMAND as in `wire/frame.ts`. Only called where `encrypts`. */
   encrypt(body: Buffer, flags: number): Buffer;
+  /** By how many bytes `encrypt` makes a frame longer. */
+  readonly overheadBytes: number;
+  /** As `encrypt`, written into `target` from `offset` on: as many bytes as the body has, and the overhead. */
+  encryptInto(body: Buffer, flags: number, target: Buffer, offset: number): void;
   /**
    * The reverse: a byte of flags (MORE and COMMAND as in `wire/frame.ts`) and the frame's body behind it. Throws a ProtocolError for
    * anything that was not made by the peer for this place in the conversation. Only called where `encrypts`.

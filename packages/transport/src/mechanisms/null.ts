@@ -20,6 +20,7 @@ export class NullMechanism implements Mechanism, AdmissionOwner {
   readonly name = 'NULL';
   readonly asServer = false;
   readonly encrypts = false;
+  readonly overheadBytes = 0;
   readonly allowsVersion2: boolean;
   readonly #output: MechanismOutput;
   readonly #metadata: Buffer;
@@ -61,6 +62,11 @@ export class NullMechanism implements Mechanism, AdmissionOwner {
   /** Never called: nothing is encrypted. */
   encrypt(body: Buffer): Buffer {
     return body;
+  }
+
+  /** Never called: nothing is encrypted. */
+  encryptInto(body: Buffer, _flags: number, target: Buffer, offset: number): void {
+    body.copy(target, offset);
   }
 
   /** Never called: nothing is encrypted. */

@@ -17,6 +17,7 @@ export class PlainClient implements Mechanism {
   readonly name = 'PLAIN';
   readonly asServer = false;
   readonly encrypts = false;
+  readonly overheadBytes = 0;
   readonly allowsVersion2 = false;
   readonly #output: MechanismOutput;
   readonly #setup: MechanismSetup;
@@ -57,6 +58,11 @@ export class PlainClient implements Mechanism {
   /** Never called: nothing is encrypted. */
   encrypt(body: Buffer): Buffer {
     return body;
+  }
+
+  /** Never called: nothing is encrypted. */
+  encryptInto(body: Buffer, _flags: number, target: Buffer, offset: number): void {
+    body.copy(target, offset);
   }
 
   /** Never called: nothing is encrypted. */

@@ -19,6 +19,7 @@ export class PlainServer implements Mechanism, AdmissionOwner {
   readonly name = 'PLAIN';
   readonly asServer = true;
   readonly encrypts = false;
+  readonly overheadBytes = 0;
   readonly allowsVersion2 = false;
   readonly #output: MechanismOutput;
   readonly #metadata: Buffer;
@@ -61,6 +62,11 @@ export class PlainServer implements Mechanism, AdmissionOwner {
   /** Never called: nothing is encrypted. */
   encrypt(body: Buffer): Buffer {
     return body;
+  }
+
+  /** Never called: nothing is encrypted. */
+  encryptInto(body: Buffer, _flags: number, target: Buffer, offset: number): void {
+    body.copy(target, offset);
   }
 
   /** Never called: nothing is encrypted. */

@@ -175,6 +175,14 @@ export abstract class Socket implements PipeHost {
     context.socketOpened();
   }
 
+  /**
+   * For those who write a device: whether large frames may come in pieces, because it passes them on unread. Such a frame has
+   * a `length` and can be sent; whoever wants its bytes calls `wholeFrame` first. Default false.
+   */
+  get forwards(): boolean {
+    return false;
+  }
+
   /** Whether `trySend` would take a message now; false for sockets that do not send. */
   get writable(): boolean {
     return false;

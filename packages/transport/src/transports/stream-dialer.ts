@@ -102,6 +102,10 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
     return this.#host.authenticator;
   }
 
+  get forwards(): boolean {
+    return this.#host.forwards ?? false;
+  }
+
   get slab(): Slab {
     return this.#host.context.slab;
   }

@@ -162,6 +162,10 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
     return this.#host.authenticator;
   }
 
+  get forwards(): boolean {
+    return this.#host.forwards ?? false;
+  }
+
   get slab(): Slab {
     return this.#host.context.slab;
   }

@@ -17,6 +17,8 @@ export interface PipeHost extends PipeSink {
   readonly socketType: SocketType;
   /** A dialer tries again after a fault of the peer, too. */
   readonly redialsAfterFaults: boolean;
+  /** It passes messages on unread: large frames may come as ropes (`rope.ts`). Default false. */
+  readonly forwards?: boolean;
   /** The scope of inproc names. */
   readonly context: Context;
   /** For mechanisms that ask before they let a peer in. */

@@ -3,15 +3,18 @@
  *
  * It owns the position inside a frame and the bytes of a frame that spans chunks. It does not know messages, commands
  * or sockets. A body that lies whole in one chunk is handed on as a view of that chunk; one that spans chunks is
- * copied together, its buffer growing with the bytes that came, never with the size the peer claims.
+ * copied together, its buffer growing with the bytes that came, never with the size the peer claims; or, for a socket
+ * that passes it on unread, handed on as a rope of views.
  *
  *   FLAGS -> SHORT_SIZE -+-> BODY -> FLAGS
  *        \-> LONG_SIZE --/
  */
 
 import { constants } from 'node:buffer';
+import { viewOf } from '../bytes.ts';
 import { ProtocolError } from '../errors.ts';
 import { EMPTY_FRAME } from '../message.ts';
+import { Rope, ropeFrame } from '../rope.ts';
 import { BodyCutter } from './body.ts';
 import {
   FLAG_COMMAND,
@@ -40,6 +43,10 @@ const BODY = 3;
 /** A spanning body up to this size gets its buffer at once; a larger one grows by doubling as bytes arrive. */
 const FIRST_ALLOCATION_BYTES = 64 * 1024;
 const LONG_SIZE_BYTES = 8;
+/** Smaller bodies are never ropes: they are copied in less time than a gathered write takes more for another piece. */
+const ROPE_BYTES = 32 * 1024;
+/** A piece of a rope: below it a body is put together instead, and what the ends of a rope have of a chunk is copied out of it. */
+const PIECE_BYTES = 8 * 1024;
 /** High half of a 64-bit size beyond which it is no safe integer (2^53). */
 const SAFE_HIGH_WORD = 0x20_0000;
 
@@ -56,6 +63,9 @@ export class FrameDecoder {
   /** How much of the size field or of the spanning body is there. */
   #filled = 0;
   #body: Buffer | undefined = undefined;
+  /** The pieces of a spanning body that is to be a rope; undefined while there is none. */
+  #pieces: Buffer[] | undefined = undefined;
+  #makesRopes = false;
   #toleratesUnflagged = false;
   #halted = false;
   #stopped = false;
@@ -80,6 +90,11 @@ export class FrameDecoder {
    */
   expectUnflaggedCommands(): void {
     this.#toleratesUnflagged = true;
+  }
+
+  /** From the next frame on, large bodies of messages that span chunks are handed on as ropes (`rope.ts`). */
+  makeRopes(): void {
+    this.#makesRopes = true;
   }
 
   /** True while frames wait in the decoder because the sink called {@link halt}. */
@@ -124,6 +139,7 @@ export class FrameDecoder {
     this.#stopped = true;
     this.#rest = undefined;
     this.#body = undefined;
+    this.#pieces = undefined;
     this.#bodies.end();
   }
 
@@ -239,11 +255,45 @@ export class FrameDecoder {
     if (this.#filled === 0 && end - offset >= this.#size)
       return this.#bodyInChunk(chunk, offset, end);
     const count = Math.min(this.#size - this.#filled, end - offset);
+    const stop = offset + count;
+    if (this.#takePiece(chunk, offset, stop)) return stop;
     const body = this.#room(this.#filled + count);
-    chunk.copy(body, this.#filled, offset, offset + count);
+    chunk.copy(body, this.#filled, offset, stop);
     this.#filled += count;
     if (this.#filled === this.#size) this.#emit(body);
-    return offset + count;
+    return stop;
+  }
+
+  /** Makes what the chunk has of a spanning body a piece of a rope. False where it is to be put together. */
+  #takePiece(chunk: Buffer, start: number, stop: number): boolean {
+    const pieces = this.#filled === 0 ? this.#startRope() : this.#pieces;
+    if (pieces === undefined) return false;
+    const filled = this.#filled + stop - start;
+    const isEnd = pieces.length === 0 || filled === this.#size;
+    const isSmall = stop - start < PIECE_BYTES;
+    if (isSmall && !isEnd) {
+      this.#putTogether(pieces);
+      return false;
+    }
+    pieces.push(isSmall ? Buffer.from(chunk.subarray(start, stop)) : viewOf(chunk, start, stop));
+    this.#filled = filled;
+    if (filled === this.#size) this.#emit(ropeFrame(new Rope(pieces, filled)));
+    return true;
+  }
+
+  #startRope(): Buffer[] | undefined {
+    const isRope =
+      this.#makesRopes && this.#size >= ROPE_BYTES && (this.#flags & FLAG_COMMAND) === 0;
+    this.#pieces = isRope ? [] : undefined;
+    return this.#pieces;
+  }
+
+  /** The stream comes in small chunks: the body goes on as one that is copied. */
+  #putTogether(pieces: readonly Buffer[]): void {
+    this.#pieces = undefined;
+    const body = this.#room(this.#filled);
+    let offset = 0;
+    for (const piece of pieces) offset += piece.copy(body, offset);
   }
 
   /** The spanning body's buffer, with room for `needed` bytes and never more than twice what has come. */
@@ -262,6 +312,7 @@ export class FrameDecoder {
     const flags = this.#flags;
     this.#state = FLAGS;
     this.#body = undefined;
+    this.#pieces = undefined;
     this.#sink.onFrame(flags, body);
   }
 }

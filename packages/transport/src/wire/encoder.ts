@@ -7,6 +7,7 @@
  */
 
 import type { Message } from '../message.ts';
+import { isRope } from '../rope.ts';
 import type { Slab } from '../slab.ts';
 import {
   FLAG_LONG,
@@ -35,6 +36,8 @@ export class Encoder {
   #start = 0;
   #offset = 0;
   #usesSlab = false;
+  /** Whether a chunk is a piece of the slab, and not a copy of one. */
+  #lendsSlab = false;
 
   constructor(slab: Slab) {
     this.#slab = slab;
@@ -63,8 +66,30 @@ export class Encoder {
     } else {
       this.#offset = offset;
       this.#cut();
-      this.#chunks.push(body);
+      if (isRope(body)) for (const piece of body.pieces) this.#chunks.push(piece);
+      else this.#chunks.push(body);
     }
+  }
+
+  /**
+   * Room for a frame whose body the caller writes: `length` bytes of {@link memory} from the offset on that is returned. The frame
+   * is there once {@link addWritten} was called, before anything else. For bodies below {@link REFERENCE_BYTES}.
+   */
+  room(length: number): number {
+    const header = headerLength(length);
+    if (this.#offset + header + length > this.#memory.length) this.#extend(header + length);
+    return this.#offset + header;
+  }
+
+  /** Where {@link room} is. */
+  get memory(): Buffer {
+    return this.#memory;
+  }
+
+  /** Adds the frame whose body stands in its {@link room} now. */
+  addWritten(length: number, flags: number): void {
+    this.bytes += headerLength(length) + length;
+    this.#offset = writeHeader(this.#memory, this.#offset, flags, length) + length;
   }
 
   /**
@@ -86,8 +111,9 @@ export class Encoder {
   settle(isGone: boolean): void {
     if (!this.#usesSlab) return;
     this.#usesSlab = false;
-    if (isGone) this.#slab.release();
+    if (isGone || !this.#lendsSlab) this.#slab.release();
     else this.#slab.abandon();
+    this.#lendsSlab = false;
   }
 
   #extend(needed: number): void {
@@ -105,7 +131,12 @@ export class Encoder {
     const length = this.#offset - this.#start;
     if (length === 0) return;
     const piece = this.#memory.subarray(this.#start, this.#offset);
-    this.#chunks.push(length < SMALL_PIECE_BYTES ? Buffer.from(piece) : piece);
+    if (length < SMALL_PIECE_BYTES) {
+      this.#chunks.push(Buffer.from(piece));
+    } else {
+      this.#chunks.push(piece);
+      this.#lendsSlab = true;
+    }
     this.#start = this.#offset;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * NaCl's boxes (RFC 26, "Cryptographic primitives"), put together of audited parts: X25519 of node:crypto, HSalsa20 and
- * XSalsa20-Poly1305 of @noble/ciphers. The one file that knows either; no cipher is written here.
+ * XSalsa20-Poly1305 of @noble/ciphers. The one file that knows either; no cipher is written here. Traffic has a quicker way to the
+ * same boxes (`sodium.ts`).
  *
  *   box      MAC(16) ciphertext           without the zero padding of NaCl's C interface
  *   key      HSalsa20(X25519(secret, public))         crypto_box_beforenm: the same for both sides

@@ -23,7 +23,7 @@ import {
   type RandomSource,
   READY_COUNTER,
 } from './commands.ts';
-import { CurveTraffic } from './curve-traffic.ts';
+import { CurveTraffic, MESSAGE_MIN_BYTES } from './curve-traffic.ts';
 import type { CurveClientKeys } from './keys.ts';
 import { OwnCounter, PeerCounter, VOUCH_NONCE } from './nonces.ts';
 
@@ -34,6 +34,7 @@ export class CurveClient implements Mechanism {
   readonly name = 'CURVE';
   readonly asServer = false;
   readonly encrypts = true;
+  readonly overheadBytes: number = MESSAGE_MIN_BYTES;
   readonly allowsVersion2 = false;
   readonly #output: MechanismOutput;
   readonly #metadata: Buffer;
@@ -85,6 +86,10 @@ export class CurveClient implements Mechanism {
 
   encrypt(body: Buffer, flags: number): Buffer {
     return this.#openTraffic().encrypt(body, flags);
+  }
+
+  encryptInto(body: Buffer, flags: number, target: Buffer, offset: number): void {
+    this.#openTraffic().encryptInto(body, flags, target, offset);
   }
 
   decrypt(body: Buffer): Buffer {

@@ -32,7 +32,7 @@ import {
   openLongBox,
   type RandomSource,
 } from './commands.ts';
-import { CurveTraffic } from './curve-traffic.ts';
+import { CurveTraffic, MESSAGE_MIN_BYTES } from './curve-traffic.ts';
 import type { CurveServerKeys } from './keys.ts';
 import { COOKIE_NONCE, OwnCounter, PeerCounter, VOUCH_NONCE } from './nonces.ts';
 
@@ -43,6 +43,7 @@ export class CurveServer implements Mechanism, AdmissionOwner {
   readonly name = 'CURVE';
   readonly asServer = true;
   readonly encrypts = true;
+  readonly overheadBytes: number = MESSAGE_MIN_BYTES;
   readonly allowsVersion2 = false;
   readonly #output: MechanismOutput;
   readonly #metadata: Buffer;
@@ -93,6 +94,10 @@ export class CurveServer implements Mechanism, AdmissionOwner {
 
   encrypt(body: Buffer, flags: number): Buffer {
     return this.#openTraffic().encrypt(body, flags);
+  }
+
+  encryptInto(body: Buffer, flags: number, target: Buffer, offset: number): void {
+    this.#openTraffic().encryptInto(body, flags, target, offset);
   }
 
   decrypt(body: Buffer): Buffer {

@@ -11,24 +11,15 @@
 
 import { ProtocolError } from '../../errors.ts';
 import { FLAG_COMMAND, FLAG_MORE } from '../../wire/frame.ts';
-import { open, SEAL_ROOM_BYTES, sealInPlace } from './boxes.ts';
-import {
-  COUNTER_BYTES,
-  COUNTER_OFFSET,
-  MESSAGE_C_NONCE,
-  MESSAGE_S_NONCE,
-  nonceOf,
-  type OwnCounter,
-  type PeerCounter,
-} from './nonces.ts';
+import { MESSAGE_C_NONCE, MESSAGE_S_NONCE, type OwnCounter, type PeerCounter } from './nonces.ts';
+import { TrafficBoxes } from './traffic-boxes.ts';
 
 const NAME = Buffer.from('\x07MESSAGE', 'latin1');
 const NAME_HIGH = NAME.readUInt32BE(0);
 const NAME_LOW = NAME.readUInt32BE(4);
 const COUNTER = 8;
-const BOX = 16;
-/** A MESSAGE around an empty body. */
-const MESSAGE_MIN_BYTES = 33;
+/** A MESSAGE around an empty body: what each has beside the body. */
+export const MESSAGE_MIN_BYTES = 33;
 const INNER_MORE = 0x01;
 const INNER_COMMAND = 0x02;
 
@@ -40,41 +31,44 @@ export interface CurveCounters {
 
 /** Boxes and unboxes the frames of one connection. */
 export class CurveTraffic {
-  #key: Buffer | undefined;
+  readonly #key: Buffer;
   readonly #own: OwnCounter;
   readonly #peer: PeerCounter;
-  /** Kept and written over: the cipher copies what it needs. */
-  readonly #ownNonce: Buffer;
-  readonly #peerNonce: Buffer;
+  readonly #ownBoxes: TrafficBoxes;
+  readonly #peerBoxes: TrafficBoxes;
+  #closed = false;
 
   /** @param key the one of the two transient pairs; it is wiped by {@link close}. */
   constructor(role: 'client' | 'server', key: Buffer, counters: CurveCounters) {
+    const isClient = role === 'client';
     this.#key = key;
     this.#own = counters.own;
     this.#peer = counters.peer;
-    this.#ownNonce = nonceOf(role === 'client' ? MESSAGE_C_NONCE : MESSAGE_S_NONCE);
-    this.#peerNonce = nonceOf(role === 'client' ? MESSAGE_S_NONCE : MESSAGE_C_NONCE);
+    this.#ownBoxes = new TrafficBoxes(key, isClient ? MESSAGE_C_NONCE : MESSAGE_S_NONCE);
+    this.#peerBoxes = new TrafficBoxes(key, isClient ? MESSAGE_S_NONCE : MESSAGE_C_NONCE);
   }
 
-  /** See {@link Mechanism.encrypt}. The body is copied once, into the buffer that is returned. */
+  /** See {@link Mechanism.encrypt}. */
   encrypt(body: Buffer, flags: number): Buffer {
-    const key = this.#openKey();
-    const nonce = this.#ownNonce;
     const message = Buffer.allocUnsafe(MESSAGE_MIN_BYTES + body.length);
-    message[SEAL_ROOM_BYTES] =
+    this.encryptInto(body, flags, message, 0);
+    return message;
+  }
+
+  /** See {@link Mechanism.encryptInto}. */
+  encryptInto(body: Buffer, flags: number, target: Buffer, offset: number): void {
+    this.#checkOpen();
+    for (let i = 0; i < NAME.length; i++) target[offset + i] = NAME[i] as number; // i < length
+    this.#own.writeNext(target, offset + COUNTER);
+    const inner =
       ((flags & FLAG_MORE) === 0 ? 0 : INNER_MORE) |
       ((flags & FLAG_COMMAND) === 0 ? 0 : INNER_COMMAND);
-    body.copy(message, SEAL_ROOM_BYTES + 1);
-    this.#own.writeNext(nonce, COUNTER_OFFSET);
-    sealInPlace(key, nonce, message);
-    NAME.copy(message);
-    nonce.copy(message, COUNTER, COUNTER_OFFSET);
-    return message;
+    this.#ownBoxes.seal(inner, body, target, offset + COUNTER);
   }
 
   /** See {@link Mechanism.decrypt}. What is returned does not share memory with `message`. */
   decrypt(message: Buffer): Buffer {
-    const key = this.#openKey();
+    this.#checkOpen();
     if (
       message.length < NAME.length ||
       message.readUInt32BE(0) !== NAME_HIGH ||
@@ -97,9 +91,7 @@ export class CurveTraffic {
         'The counter of each MESSAGE is above that of the last; got one that is not. Somebody sends old messages again, or in another order.',
       );
     }
-    const nonce = this.#peerNonce;
-    message.copy(nonce, COUNTER_OFFSET, COUNTER, COUNTER + COUNTER_BYTES);
-    const content = open(key, nonce, message.subarray(BOX));
+    const content = this.#peerBoxes.open(message, COUNTER);
     if (content === undefined) {
       throw new ProtocolError(
         'ERR_ZMTP_CRYPTOGRAPHIC',
@@ -114,15 +106,16 @@ export class CurveTraffic {
     return content;
   }
 
-  /** Forgets the key: nothing can be boxed or unboxed any more. */
+  /** Forgets the keys: nothing can be boxed or unboxed any more. */
   close(): void {
-    this.#key?.fill(0);
-    this.#key = undefined;
+    this.#closed = true;
+    this.#key.fill(0);
+    this.#ownBoxes.close();
+    this.#peerBoxes.close();
   }
 
-  #openKey(): Buffer {
+  #checkOpen(): void {
     // Never with the zeros that a wiped key has.
-    if (this.#key === undefined) throw new Error('This CURVE connection is closed.');
-    return this.#key;
+    if (this.#closed) throw new Error('This CURVE connection is closed.');
   }
 }
