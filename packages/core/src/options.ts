@@ -100,7 +100,7 @@ export interface ScaleOptions {
    * Named pools of workers beside the `workers` that get everything else, so that slow requests never stand in the way of quick
    * ones: `{ reports: { workers: 2, routes: ['report*'] } }`. The route of a request is what the client says
    * (`request(value, { route })`); else, with codec raw, the text of its first frame; else the value where that is a text,
-   * or the first text among its properties `route`, `path` and `method`, of bodies up to 64 KiB. `maxQueue` and
+   * or the first text among its properties `route`, `path` and `method`; frames over 64 KiB are not looked into. `maxQueue` and
    * `maxQueueBytes` hold for each pool. `resize()` changes none. Default none.
    */
   pools?: Readonly<Record<string, PoolOptions>> | undefined;

@@ -178,6 +178,20 @@ describe("balance: 'hash'", () => {
     expect(queue.stats().errors).toEqual({ ZSCALE_ERR_KEY: 2, ZSCALE_ERR_DECODE: 1 });
   });
 
+  it('gives its function whole bytes, however large the request and in how many chunks it came', async () => {
+    const seen: number[] = [];
+    const key = (body: Buffer): string => {
+      seen.push(body.length);
+      return body.toString('latin1', body.length - 1);
+    };
+    const queue = await startQueue({ balance: 'hash', key });
+    await zscaleWorker(queue, ([body]) => [Buffer.from(`${body?.length}`)]);
+    for (const size of [10, 100_000, 3_000_000]) {
+      expect(await ask(reqClient(queue), 'x'.repeat(size))).toEqual([`${size}`]);
+    }
+    expect(seen).toEqual([10, 100_000, 3_000_000]);
+  });
+
   it('tells of a function that holds everybody up', async () => {
     const { logger, lines } = recordingLogger();
     const key = (): string => {

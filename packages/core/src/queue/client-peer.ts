@@ -6,6 +6,9 @@
 import { Fifo, type Frames as Message, type Pipe } from '@zscale/transport';
 import { maxMessageSizeOf, speaksZscale } from '../messages/announcement.ts';
 
+/** Ids that a request can be found by. Ours have 8 bytes. */
+const ID_MAX_BYTES = 64;
+
 /** A request as its client sees it: its place among those that are open. */
 export interface Asked<R extends Asked<R>> {
   readonly state: string;
@@ -73,8 +76,10 @@ export class ClientPeer<R extends Asked<R>> {
 
   /** The open request with this id in front, the oldest where there are several. Looks through what this client has open. */
   find(id: Buffer): R | undefined {
+    if (id.length > ID_MAX_BYTES) return undefined; // and a longer one may be no Buffer but in pieces
     for (let request = this.#oldest; request !== undefined; request = request.newer) {
-      if (request.envelope[0]?.equals(id)) return request;
+      const own = request.envelope[0];
+      if (own?.length === id.length && own.equals(id)) return request;
     }
     return undefined;
   }

@@ -8,7 +8,7 @@
  */
 
 import { randomInt } from 'node:crypto';
-import type { Frames as Message } from '@zscale/transport';
+import { type Frames as Message, wholeFrame } from '@zscale/transport';
 import { errorReplyOf } from '../errors.ts';
 import type { Control } from '../messages/control.ts';
 import type { Codec } from '../messages/payload.ts';
@@ -48,7 +48,7 @@ export class Stickiness {
   #pinByFunction(keyOf: (request: unknown) => unknown, body: Message): number | Refusal {
     const start = performance.now();
     try {
-      const key = keyOf(this.#codec.decode(body));
+      const key = keyOf(this.#codec.decode(body.map(wholeFrame)));
       if (typeof key === 'string') return pinOf(key);
       return badKey(`it gave ${key === null ? 'null' : typeof key} where a string is expected`);
     } catch (error) {

@@ -14,65 +14,42 @@
 import { EMPTY_FRAME, type Frames as Message, type Socket } from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
-import { type Control, decodeControl, encodeControl } from '../messages/control.ts';
-import { bytesOf, FRAME_OVERHEAD_BYTES, findDelimiter, sizeOf } from '../messages/frames.ts';
-import type { Codec } from '../messages/payload.ts';
+import { decodeControl, encodeControl } from '../messages/control.ts';
 import { socketLimits } from '../messages/size-limits.ts';
-import type { Balance } from '../options.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd, type FrontEndSink } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
-import { type Give, Pool } from './pool.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
+import type { Give } from './pool.ts';
+import { Pools } from './pools.ts';
 import type { QueueStats } from './queue-stats.ts';
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
 import {
-  BAD_CONTROL,
   lostEachTime,
-  NO_DELIMITER,
   type Refusal,
   STOPPING,
   tookTooLong,
-  tooLarge,
   tooManyWaiting,
   WORKER_LOST,
   waitedTooLong,
 } from './refusals.ts';
 import { wordsFor } from './request-words.ts';
 import { mayRetry } from './retry.ts';
-import { PoolRouter } from './router.ts';
-import { type KeyFunction, Stickiness } from './stickiness.ts';
 import { Sweeper } from './sweeper.ts';
 
-/** A pool beside the default one: which workers are in it, and what they get. */
-export interface PoolPlan {
-  readonly name: string;
-  /** The numbers of its workers, which are ours. */
-  readonly workerIds: ReadonlySet<number>;
-  /** Patterns of the routes of its requests; see route-pattern.ts. */
-  readonly routes: readonly string[];
-}
-
 /** What a queue is made from. Durations are ms, sizes bytes; no limit is Infinity. */
-export interface WorkerQueueOptions {
+export interface WorkerQueueOptions extends IntakeOptions {
   readonly bind: readonly string[];
   readonly backend: readonly string[];
   /** The one of `backend` that only our own workers can reach; their numbers are believed there alone. Default: everywhere. */
   readonly ownEndpoint?: string | undefined;
-  readonly codec: Codec;
   readonly maxQueue: number;
   readonly maxQueueBytes: number;
   readonly maxQueueWait: number;
-  readonly timeout: number;
-  readonly maxMessageSize: number;
   /** What answers that clients do not read may amount to, in all. */
   readonly maxUnsentBytes: number;
-  readonly balance: Balance;
-  /** Pools beside the default one. */
-  readonly pools: readonly PoolPlan[];
-  /** With `balance: 'hash'`: finds what pins a request. */
-  readonly key: KeyFunction | undefined;
   /** How many times a request may be given to another worker when its own is lost; see retry.ts. */
   readonly retries: number;
   readonly logger: Logger;
@@ -105,21 +82,17 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   readonly #faults: FaultLog;
   readonly #endpoints: string[] = [];
   readonly #backendEndpoints: string[] = [];
-  /** The default pool is the first. */
-  readonly #pools: readonly Pool[];
-  readonly #router: PoolRouter | undefined;
-  readonly #stickiness: Stickiness | undefined;
+  readonly #pools: Pools;
+  readonly #intake: Intake;
   readonly #sweeper: Sweeper;
   readonly #inFlight = new InFlight<QueuedRequest>();
   readonly #idleWaiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
   /** In flight without those that were abandoned. */
   #open = 0;
-  #requests = 0;
   #lateReplies = 0;
   #cancelled = 0;
   #retried = 0;
   #pumpScheduled = false;
-  #stopping = false;
   /** When this turn of dispatching began. */
   #now = 0;
   readonly #giveWaiting: Give = (request, worker) => this.#give(request, worker, this.#now);
@@ -128,11 +101,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     const { maxMessageSize } = options;
     this.#options = options;
     this.#logger = options.logger;
-    this.#pools = [undefined, ...options.pools.map(({ name }) => name)].map(
-      (name) => new Pool(name, options.balance, options),
-    );
-    const patterns = options.pools.map(({ routes }) => routes);
-    this.#router = patterns.length > 0 ? new PoolRouter(options.codec, patterns) : undefined;
+    this.#pools = new Pools(options.pools, options.balance, options);
     this.#sweeper = new Sweeper(() => this.#sweep());
     const limits = {
       linger: LINGER_MS,
@@ -146,10 +115,10 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     this.#backEnd = new BackEnd(this, options.ownEndpoint, limits);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
-    this.#stickiness =
-      options.balance === 'hash'
-        ? new Stickiness(options.codec, options.key, this.#faults)
-        : undefined;
+    this.#intake = new Intake(options, this.#answers, this.#faults, (request) => {
+      this.#cancel(request);
+      this.#settle();
+    });
     this.#tellFaultsOf(this.#frontEnd, 'client');
     this.#tellFaultsOf(this.#backEnd, 'worker');
   }
@@ -188,25 +157,25 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   /** A snapshot; cheap enough to take every second. */
   stats(): QueueStats {
     return {
-      requests: this.#requests,
+      requests: this.#intake.requests,
       replies: this.#answers.replies,
       errors: this.#answers.errors,
       lateReplies: this.#lateReplies,
       undelivered: this.#frontEnd.undelivered,
-      cancelled: this.#cancelled,
+      cancelled: this.#cancelled + this.#intake.orphans,
       retried: this.#retried,
       slowClients: this.#frontEnd.slowClients,
-      queued: this.#queued,
-      queuedBytes: sum(this.#pools, ({ backlog }) => backlog.bytes),
-      keptBytes: sum(this.#pools, ({ backlog }) => backlog.keptBytes),
+      queued: this.#pools.queued,
+      queuedBytes: this.#pools.queuedBytes,
+      keptBytes: this.#pools.keptBytes,
       inFlight: this.#open,
-      workers: this.#pools.flatMap(({ name, workers }) => workers.stats(name)),
+      workers: this.#pools.stats(),
     };
   }
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
   workerExited(workerId: number): void {
-    for (const worker of this.#workersWithId(workerId)) {
+    for (const worker of this.#pools.workersWithId(workerId)) {
       worker.retired = true;
       // The system closes a dead process's connection, which ends all this; the timer is for a socket that somebody inherited.
       setTimeout(() => this.#backEnd.drop(worker), LAST_WORDS_MS).unref();
@@ -216,7 +185,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** Gives a worker nothing more; resolves when it holds nothing. */
   drainWorker(workerId: number): Promise<void> {
-    const workers = this.#workersWithId(workerId);
+    const workers = this.#pools.workersWithId(workerId);
     for (const worker of workers) worker.retired = true;
     this.#workersChanged();
     return this.#until(() => workers.every((worker) => worker.held === 0));
@@ -224,15 +193,15 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** Answers new requests with ZSCALE_ERR_STOPPING; resolves when every earlier one is answered. */
   drain(): Promise<void> {
-    this.#stopping = true;
-    return this.#until(() => this.#queued === 0 && this.#open === 0);
+    this.#intake.stop();
+    return this.#until(() => this.#pools.queued === 0 && this.#open === 0);
   }
 
   /** Answers what is left with ZSCALE_ERR_STOPPING and lets go of every address. Idempotent. */
   async close(): Promise<void> {
-    this.#stopping = true;
+    this.#intake.stop();
     this.#sweeper.stop();
-    for (const line of this.#lines()) {
+    for (const line of this.#pools.lines()) {
       for (let request = line.first; request !== undefined; request = line.first) {
         this.#refuseWaiting(request, STOPPING);
       }
@@ -248,7 +217,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   // From the back end.
 
   workerConnected(worker: WorkerPeer): void {
-    this.#poolOf(worker).add(worker);
+    this.#pools.ofWorker(worker).add(worker);
     this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
     this.#dispatch();
   }
@@ -274,7 +243,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   }
 
   workerDisconnected(worker: WorkerPeer): void {
-    this.#poolOf(worker).remove(worker);
+    this.#pools.ofWorker(worker).remove(worker);
     const again: QueuedRequest[] = [];
     let lost = 0;
     for (const request of this.#inFlight.entries()) {
@@ -301,7 +270,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** Workers that shall get no more: what is pinned to them goes elsewhere. */
   #workersChanged(): void {
-    for (const pool of this.#pools) pool.lineUp();
+    this.#pools.lineUp();
     this.#dispatch();
   }
 
@@ -329,7 +298,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       request.state = 'queued';
       request.isIdempotent = false;
       request.worker = undefined;
-      const pool = this.#poolFor(request);
+      const pool = this.#pools.of(request);
       pool.backlog.putBack(request, pool.lineFor(request));
     }
     this.#dispatch();
@@ -370,7 +339,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   pump(): void {
     this.#pumpScheduled = false;
     this.#frontEnd.wake();
-    for (const { workers } of this.#pools) workers.startTurn();
+    this.#pools.startTurn();
     const now = performance.now();
     for (let count = 0; count < FAIRNESS_MESSAGES; count++) {
       const message = this.#frontEnd.nextMessage();
@@ -379,7 +348,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
         this.#rest();
         return;
       }
-      this.#fromClient(client, message, now);
+      const request = this.#intake.read(client, message, now);
+      if (request !== undefined) this.#place(request, now);
     }
     this.#pumpScheduled = true;
     setImmediate(pump, this);
@@ -390,100 +360,14 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     if (this.#open > 0) this.#frontEnd.rest();
   }
 
-  #fromClient(client: Client, message: Message, now: number): void {
-    const mark = message[1];
-    if (client.speaksZscale && mark !== undefined && mark.length > 0 && message[0]?.length !== 0) {
-      this.#fromZscaleClient(client, message, mark, now);
-      return;
-    }
-    this.#requests += 1;
-    const delimiter = findDelimiter(message, 0);
-    if (delimiter >= 0) this.#accept(client, message, delimiter, undefined, now);
-    else if (client.isGone) this.#cancelled += 1;
-    else this.#answers.refuseBare(client, [], NO_DELIMITER);
-  }
-
-  /** `[id][control][body...]`, or without a body to take a request back. */
-  #fromZscaleClient(client: Client, message: Message, mark: Buffer, now: number): void {
-    const control = decodeControl(mark);
-    message[1] = EMPTY_FRAME; // the reply's
-    if (control?.cancel === true) {
-      const request = client.find(message[0] ?? EMPTY_FRAME);
-      if (request === undefined) return; // its answer is on the way
-      this.#cancel(request);
-      this.#settle();
-      return;
-    }
-    this.#requests += 1;
-    if (control !== undefined && message.length > 2) {
-      this.#accept(client, message, 1, control, now);
-    } else {
-      message.length = 2;
-      this.#answers.refuse(client, message, BAD_CONTROL);
-    }
-  }
-
-  #accept(
-    client: Client,
-    message: Message,
-    delimiter: number,
-    control: Control | undefined,
-    now: number,
-  ): void {
-    if (client.isGone) {
-      this.#cancelled += 1;
-      return;
-    }
-    const toWorker: Message = [NO_TICKET, EMPTY_FRAME];
-    for (let i = delimiter + 1; i < message.length; i++) toWorker.push(message[i] as Buffer); // i < length
-    message.length = delimiter + 1;
-    const bytes = sizeOf(toWorker, 2);
-    const { timeout, maxMessageSize } = this.#options;
-    if (this.#stopping || bytes > maxMessageSize) {
-      const refusal = this.#stopping ? STOPPING : tooLarge(bytes, maxMessageSize);
-      this.#answers.refuse(client, message, refusal);
-      return;
-    }
-    const pin = this.#stickiness?.pinOf(client, control, toWorker.slice(2)) ?? 0;
-    if (typeof pin !== 'number') {
-      this.#answers.refuse(client, message, pin);
-      return;
-    }
-    const request: QueuedRequest = {
-      state: 'queued',
-      client,
-      envelope: message,
-      message: toWorker,
-      bytes,
-      memory:
-        bytesOf(message) +
-        bytesOf(toWorker) +
-        FRAME_OVERHEAD_BYTES * (message.length + toWorker.length),
-      number: this.#requests,
-      arrived: now,
-      expires: now + Math.min(timeout, control?.deadline ?? Infinity),
-      isHurried: control?.deadline !== undefined,
-      control,
-      pool: this.#router?.poolOf(control, toWorker.slice(2)) ?? 0,
-      pin,
-      attempts: 0,
-      isKept: false,
-      isIdempotent: false,
-      worker: undefined,
-      ticket: NO_TICKET,
-      line: undefined,
-      ahead: undefined,
-      behind: undefined,
-      older: undefined,
-      newer: undefined,
-    };
-    client.opened(request);
-    const worker = this.#poolFor(request).workerFor(request);
+  /** Gives a new request to a worker, or lets it wait, or refuses it. */
+  #place(request: QueuedRequest, now: number): void {
+    const worker = this.#pools.of(request).workerFor(request);
     if (worker === undefined || !this.#give(request, worker, now)) this.#enqueue(request);
   }
 
   #enqueue(request: QueuedRequest): void {
-    const pool = this.#poolFor(request);
+    const pool = this.#pools.of(request);
     const { backlog } = pool;
     const line = pool.lineFor(request);
     let refusal = backlog.push(request, line);
@@ -503,7 +387,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#abandon(request);
       return;
     }
-    this.#poolFor(request).backlog.remove(request);
+    this.#pools.of(request).backlog.remove(request);
     request.client.closed(request);
     request.state = 'cancelled';
   }
@@ -511,8 +395,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   // Workers.
 
   #dispatch(): void {
-    if (this.#queued > 0) this.#now = performance.now();
-    for (const pool of this.#pools) pool.dispatch(this.#giveWaiting);
+    if (this.#pools.queued > 0) this.#now = performance.now();
+    this.#pools.dispatch(this.#giveWaiting);
   }
 
   /** False when the worker cannot take it: nothing has changed then. */
@@ -527,8 +411,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#inFlight.remove(ticket);
       return false;
     }
-    if (request.line !== undefined) this.#poolFor(request).backlog.remove(request);
-    request.isKept = !isForOneOnly && this.#poolFor(request).backlog.keep(request);
+    if (request.line !== undefined) this.#pools.of(request).backlog.remove(request);
+    request.isKept = !isForOneOnly && this.#pools.of(request).backlog.keep(request);
     if (!request.isKept) request.message = GIVEN;
     request.state = 'given';
     request.worker = worker;
@@ -598,7 +482,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   }
 
   #refuseWaiting(request: QueuedRequest, refusal: Refusal): void {
-    this.#poolFor(request).backlog.remove(request);
+    this.#pools.of(request).backlog.remove(request);
     this.#refuse(request, refusal);
     this.#settle();
   }
@@ -630,7 +514,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   #letGo(request: QueuedRequest): void {
     if (!request.isKept) return;
     request.isKept = false;
-    this.#poolFor(request).backlog.letGo(request);
+    this.#pools.of(request).backlog.letGo(request);
   }
 
   // Time.
@@ -643,7 +527,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   /** Answers what is over time. */
   #sweep(): void {
     const now = performance.now();
-    for (const line of this.#lines()) this.#sweepLine(line, now);
+    for (const line of this.#pools.lines()) this.#sweepLine(line, now);
     for (const request of this.#inFlight.entries()) {
       if (request.state !== 'given' || now < request.expires) continue;
       this.#answers.refuse(
@@ -654,7 +538,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#abandon(request);
       this.#settle();
     }
-    if (this.#queued === 0 && this.#open === 0) this.#sweeper.stop();
+    if (this.#pools.queued === 0 && this.#open === 0) this.#sweeper.stop();
   }
 
   #sweepLine(line: RequestLine, now: number): void {
@@ -667,35 +551,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       if (now >= mayWaitUntil) this.#refuseWaiting(request, waitedTooLong(maxQueueWait));
       else if (now >= expires) this.#refuseWaiting(request, tookTooLong(expires - arrived));
       // Requests wait in the order they came, so the first that is in time ends the search; but for those with an end of their own.
-      else if (this.#poolFor(request).backlog.hurried === 0 && request.attempts === 0) return;
+      else if (this.#pools.of(request).backlog.hurried === 0 && request.attempts === 0) return;
     }
-  }
-
-  // Pools.
-
-  /** Requests that wait. */
-  get #queued(): number {
-    let queued = 0;
-    for (const { backlog } of this.#pools) queued += backlog.length;
-    return queued;
-  }
-
-  *#lines(): Generator<RequestLine> {
-    for (const pool of this.#pools) yield* pool.lines();
-  }
-
-  #poolFor(request: QueuedRequest): Pool {
-    return this.#pools[request.pool] as Pool; // its number is that of a pool
-  }
-
-  /** A worker that is not ours is in the default pool. */
-  #poolOf({ id = -1 }: WorkerPeer): Pool {
-    const place = this.#options.pools.findIndex(({ workerIds }) => workerIds.has(id)) + 1;
-    return this.#pools[place] as Pool; // there is one for each plan behind the first
-  }
-
-  #workersWithId(workerId: number): WorkerPeer[] {
-    return this.#pools.flatMap(({ workers }) => workers.withId(workerId));
   }
 
   // Waiting for an end.
@@ -713,10 +570,6 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       waiter.resolve();
     }
   }
-}
-
-function sum(pools: readonly Pool[], of: (pool: Pool) => number): number {
-  return pools.reduce((total, pool) => total + of(pool), 0);
 }
 
 function pump(queue: WorkerQueue): void {

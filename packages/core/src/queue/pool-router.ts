@@ -3,17 +3,16 @@
  *
  * Its route is what its client says (`route`); else, with codec raw, the text of its first frame; else the value itself where that
  * is a text, or the first text among its properties `route`, `path` and `method`. For that a body is decoded, so it is done
- * only where there are pools, and not for one over 64 KiB: who sends such says its route. What cannot be decoded goes to
+ * only where there are pools, and not for a frame over 64 KiB: who sends such says its route. What cannot be decoded goes to
  * the default pool, whose worker says why.
  */
 
-import type { Frames as Message } from '@zscale/transport';
+import { type Frames as Message, wholeFrame } from '@zscale/transport';
 import { type Codec, isRecord } from '../messages/codec.ts';
 import type { Control } from '../messages/control.ts';
-import { bytesOf } from '../messages/frames.ts';
 import { matchesPattern } from './route-pattern.ts';
 
-const DECODED_MAX_BYTES = 64 * 1024;
+const READ_MAX_BYTES = 64 * 1024;
 /** As long as a route that a client says. */
 const ROUTE_MAX_CHARACTERS = 256;
 const PROPERTIES = ['route', 'path', 'method'] as const;
@@ -38,10 +37,14 @@ export class PoolRouter {
   }
 
   #routeIn(body: Message): string | undefined {
-    if (this.#codec.name === 'raw') return body[0]?.toString('utf8', 0, ROUTE_MAX_CHARACTERS);
-    if (bytesOf(body) > DECODED_MAX_BYTES) return undefined;
+    const [first] = body;
+    if (first === undefined || first.length > READ_MAX_BYTES) return undefined;
+    if (this.#codec.name === 'raw') {
+      return wholeFrame(first).toString('utf8', 0, ROUTE_MAX_CHARACTERS);
+    }
+    if (body.length > 1) return undefined;
     try {
-      return routeIn(this.#codec.decode(body));
+      return routeIn(this.#codec.decode([wholeFrame(first)]));
     } catch {
       // No value of this codec: the worker that gets it tells its client.
       return undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CodecName, createCodec } from '../../../packages/core/src/messages/payload.ts';
-import { PoolRouter } from '../../../packages/core/src/queue/router.ts';
+import { PoolRouter } from '../../../packages/core/src/queue/pool-router.ts';
 
 const PATTERNS = [['report*', 'export?'], ['mail/*'], ['*port*']];
 
@@ -48,12 +48,13 @@ describe('the pool of a request', () => {
 
   it('with raw is by the beginning of the first frame', () => {
     expect(poolOf('raw', ['mail/7', 'reports'])).toBe(2);
-    expect(poolOf('raw', `report${'s'.repeat(100_000)}`)).toBe(1);
+    expect(poolOf('raw', ['reports', 'x'.repeat(100_000)])).toBe(1);
     expect(poolOf('raw', Buffer.from([0xff, 0xfe, 0x00]))).toBe(0);
   });
 
   it('is the default one for what is too large to be looked into, or no value at all', () => {
     expect(poolOf('json', { route: 'reports', data: 'x'.repeat(70_000) })).toBe(0);
+    expect(poolOf('raw', `reports${'x'.repeat(70_000)}`)).toBe(0);
     const router = new PoolRouter(createCodec('json'), PATTERNS);
     expect(router.poolOf(undefined, [Buffer.from('{"route":')])).toBe(0);
     expect(router.poolOf(undefined, [Buffer.from('1'), Buffer.from('2')])).toBe(0);
