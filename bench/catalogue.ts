@@ -2,6 +2,7 @@
 
 import type { Row } from './row.ts';
 import { DEVICES } from './rows/devices.ts';
+import { DISPATCH } from './rows/dispatch.ts';
 import { FAN } from './rows/fan.ts';
 import { CONNECTS, MANY_CLIENTS } from './rows/many-clients.ts';
 import { PIPELINED } from './rows/pipelined.ts';
@@ -22,6 +23,7 @@ export const ROWS: readonly Row[] = [
   ...PUB_SUB,
   ...DEVICES,
   ...QUEUES,
+  ...DISPATCH,
   MANY_CLIENTS,
   CONNECTS,
 ];

@@ -62,6 +62,7 @@ describe('zscale run', () => {
       '--workers 8 --bind tcp://*:5555 --backend tcp://*:5556 --codec json --concurrency 7 ' +
       '--max-queue 500 --max-queue-bytes 1mb --max-queue-wait 1s --timeout 5s --start-timeout 2m ' +
       '--graceful-timeout 250ms --max-message-size 512kb --max-restarts 3/10s ' +
+      '--max-unsent-bytes 16mb --balance hash --retries 2 ' +
       '--export main --name greeter --env A=1';
     expect(options(...argv.split(' '))).toEqual({
       workers: 8,
@@ -76,6 +77,9 @@ describe('zscale run', () => {
       startTimeout: 120_000,
       gracefulTimeout: 250,
       maxMessageSize: 524_288,
+      maxUnsentBytes: 16_777_216,
+      balance: 'hash',
+      retries: 2,
       maxRestarts: 3,
       restartWindow: 10_000,
       exportName: 'main',
@@ -188,6 +192,24 @@ describe('a count', () => {
     expect(refusal('a.ts', '--concurrency', '0')).toBe(
       '--concurrency takes a whole number from 1; got "0".',
     );
+  });
+
+  it('--pool names workers and what they get, one pattern at a time', () => {
+    const argv = ['--pool', 'a=2:report*', '--pool', 'b=1:/x:y', '--pool', 'a=2:export'];
+    expect(options(...argv).pools).toEqual({
+      a: { workers: 2, routes: ['report*', 'export'] },
+      b: { workers: 1, routes: ['/x:y'] },
+    });
+    for (const given of ['a', 'a=2', 'a=0:x', 'a=2:', '=2:x', 'a b=2:x', 'a=x:y']) {
+      expect(refusal('a.ts', '--pool', given)).toContain('name=workers:pattern');
+    }
+    expect(refusal('a.ts', '--pool', 'a=2:x', '--pool', 'a=3:y')).toContain('2 workers and 3');
+  });
+
+  it('--balance and --retries say what they take', () => {
+    expect(refusal('a.ts', '--balance', 'random')).toContain('one of least, round-robin, hash');
+    expect(options('--retries', '0').retries).toBe(0);
+    expect(refusal('a.ts', '--retries', 'off')).toContain('a whole number from 0');
   });
 
   it('--max-queue may be 0, for no waiting at all, or off', () => {

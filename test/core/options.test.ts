@@ -35,6 +35,11 @@ describe('options of scale()', () => {
       maxQueueWait: Infinity,
       timeout: 30_000,
       maxMessageSize: 67_108_864,
+      maxUnsentBytes: 268_435_456,
+      balance: 'least',
+      pools: [],
+      key: undefined,
+      retries: 0,
       gracefulTimeout: 30_000,
       startTimeout: 60_000,
       maxRestarts: 5,
@@ -52,6 +57,14 @@ describe('options of scale()', () => {
       execArgv: [],
       exportName: undefined,
     });
+  });
+
+  it('make a list of the pools, in their order', () => {
+    const pools = { b: { workers: 2, routes: ['x*', 'y'] }, a: { workers: 1, routes: ['z'] } };
+    expect(resolveScaleOptions({ pools }).pools).toEqual([
+      { name: 'b', workers: 2, routes: ['x*', 'y'] },
+      { name: 'a', workers: 1, routes: ['z'] },
+    ]);
   });
 
   it('take an explicit undefined for the default', () => {
@@ -110,6 +123,11 @@ describe('options of scale()', () => {
     { timeout: Infinity },
     { timeout: 1.5 },
     { maxMessageSize: Infinity },
+    { maxUnsentBytes: 1 },
+    { maxUnsentBytes: Infinity },
+    { balance: 'round-robin' },
+    { balance: 'hash', key: String },
+    { retries: 100 },
     { gracefulTimeout: 0 },
     { maxRestarts: 0 },
     { maxRestarts: Infinity },
@@ -152,6 +170,22 @@ describe('options of scale()', () => {
     { timeout: Number.NaN },
     { maxMessageSize: 0 },
     { maxMessageSize: -1 },
+    { maxUnsentBytes: 0 },
+    { balance: 'random' },
+    { balance: 'least', key: String },
+    { key: 'user', balance: 'hash' },
+    { pools: [] },
+    { pools: { heavy: { workers: 0, routes: ['x'] } } },
+    { pools: { heavy: { workers: 1025, routes: ['x'] } } },
+    { pools: { heavy: { workers: 1, routes: [] } } },
+    { pools: { heavy: { workers: 1, routes: [''] } } },
+    { pools: { heavy: { workers: 1 } } },
+    { pools: { heavy: { workers: 1, routes: ['x'], bind: 'tcp://*:1' } } },
+    { pools: { 'a b': { workers: 1, routes: ['x'] } } },
+    { pools: { a: { workers: 1000, routes: ['x'] }, b: { workers: 25, routes: ['y'] } } },
+    { retries: -1 },
+    { retries: 101 },
+    { retries: Infinity },
     { gracefulTimeout: -1 },
     { startTimeout: 0 },
     { maxRestarts: -1 },

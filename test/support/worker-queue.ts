@@ -67,6 +67,11 @@ export async function startQueue(options: Partial<WorkerQueueOptions> = {}): Pro
     maxQueueWait: Infinity,
     timeout: Infinity,
     maxMessageSize: Infinity,
+    maxUnsentBytes: Infinity,
+    balance: 'least',
+    key: undefined,
+    pools: [],
+    retries: 0,
     logger: recordingLogger().logger,
     ...options,
   });

@@ -4,7 +4,14 @@
  * Owns every flag, its help and its examples, and is the only importer of commander. Nothing here
  * acts, prints or ends the process: main.ts does what the Invocation says.
  */
-import { CODEC_NAMES, type CodecName, type LogLevel, type ScaleOptions } from '@zscale/core';
+import {
+  BALANCES,
+  CODEC_NAMES,
+  type CodecName,
+  type LogLevel,
+  type PoolOptions,
+  type ScaleOptions,
+} from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from './failure.ts';
@@ -17,8 +24,10 @@ import {
   parseEndpoint,
   parseLimit,
   parseMark,
+  parsePool,
   parseRange,
   parseRestartLimit,
+  parseRetries,
   parseSize,
   parseWorkers,
 } from './flag-values.ts';
@@ -108,7 +117,8 @@ Examples:
 }
 
 /** The flags of `run` as commander names them: as ScaleOptions does, wherever it has one. */
-interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName'> {
+interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key' | 'pools'> {
+  pool?: Readonly<Record<string, PoolOptions>>;
   export?: string;
   maxRestarts?: ReturnType<typeof parseRestartLimit>;
   logLevel?: LogLevel;
@@ -175,6 +185,22 @@ function addRun(program: Command, sink: Sink): void {
       flag('--max-queue-wait <time>', 'how long one may wait (default: off)', parseDuration),
     )
     .addOption(flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize))
+    .addOption(
+      flag('--max-unsent-bytes <size>', 'answers left unread, in all (default: 256mb)', parseSize),
+    )
+    .addOption(
+      flag('--balance <how>', `${BALANCES.join(', ')} (default: least)`, (name, text) =>
+        parseChoice(name, text, BALANCES),
+      ),
+    )
+    .addOption(
+      flag('--pool <name=n:pattern>', 'n workers of their own for some routes').argParser(
+        gatherPool,
+      ),
+    )
+    .addOption(
+      flag('--retries <n>', 'times one whose worker is lost is redone (default: 0)', parseRetries),
+    )
     .optionsGroup('Logs:')
     .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
     .addOption(
@@ -195,7 +221,8 @@ function addRun(program: Command, sink: Sink): void {
       'after',
       `
 Times are written 250ms, 5s, 2m, 1h; sizes 512kb, 16mb, 1gb; off means no limit.
---bind, --backend and --env may be repeated; --log-level debug shows stacks.
+--bind, --backend, --env and --pool may be repeated.
+--log-level debug shows stacks.
 SIGHUP reloads, worker by worker; SIGTTIN and SIGTTOU: one more, one less.
 
 Examples:
@@ -210,11 +237,16 @@ Exit codes:
   3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
     )
     .action((entry: string, flags: RunFlags) => {
-      const { export: exportName, maxRestarts, logLevel, logFormat, ...same } = flags;
+      const { export: exportName, maxRestarts, logLevel, logFormat, pool, ...same } = flags;
       sink.invoke({
         command: 'run',
         entry,
-        options: { ...same, ...maxRestarts, ...(exportName !== undefined && { exportName }) },
+        options: {
+          ...same,
+          ...maxRestarts,
+          ...(pool !== undefined && { pools: pool }),
+          ...(exportName !== undefined && { exportName }),
+        },
         logLevel,
         logFormat: logFormat ?? 'auto',
       });
@@ -402,6 +434,21 @@ function gatherAssignment(
 ): Record<string, string> {
   const [key, value] = parseAssignment('--env', text);
   return { ...gathered, [key]: value };
+}
+
+/** A pool that is named again gets one more pattern. */
+function gatherPool(
+  text: string,
+  gathered: Readonly<Record<string, PoolOptions>> = {},
+): Readonly<Record<string, PoolOptions>> {
+  const { name, workers, route } = parsePool('--pool', text);
+  const before = Object.hasOwn(gathered, name) ? gathered[name] : undefined;
+  if (before !== undefined && before.workers !== workers) {
+    throw new UsageError(
+      `--pool ${name} has ${before.workers} workers and ${workers}: give it the same number each time.`,
+    );
+  }
+  return { ...gathered, [name]: { workers, routes: [...(before?.routes ?? []), route] } };
 }
 
 /**

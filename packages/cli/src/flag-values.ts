@@ -81,6 +81,28 @@ export function parseLimit(flag: string, text: string): number {
   return wholeNumber(text, 0) ?? refuse(flag, 'a whole number from 0, or off', text);
 }
 
+/** How often something is tried again: a whole number from 0. */
+export function parseRetries(flag: string, text: string): number {
+  return wholeNumber(text, 0) ?? refuse(flag, 'a whole number from 0', text);
+}
+
+/** A pool of workers and a pattern of what it gets. */
+export interface PoolFlag {
+  readonly name: string;
+  readonly workers: number;
+  readonly route: string;
+}
+
+/** `name=workers:pattern`. */
+export function parsePool(flag: string, text: string): PoolFlag {
+  const [, name, count = '', route] = /^([\w.-]{1,64})=(\d+):(.+)$/s.exec(text) ?? [];
+  const workers = wholeNumber(count, 1);
+  if (name === undefined || route === undefined || workers === undefined) {
+    return refuse(flag, "name=workers:pattern, such as 'reports=2:report*'", text);
+  }
+  return { name, workers, route };
+}
+
 /**
  * A high-water mark: a whole number from 1; `off` is Infinity. ZeroMQ's own 0 for "none" would read
  * like the opposite.

@@ -10,10 +10,12 @@ import {
   Socket,
 } from '@zscale/transport';
 import { ZscaleError } from './errors.ts';
+import { speaksZscale } from './messages/announcement.ts';
 
 /** A connected server. */
 export interface ServerPeer {
   readonly pipe: Pipe;
+  readonly speaksZscale: boolean;
   /** Requests sent to it and not yet answered. */
   held: number;
 }
@@ -65,7 +67,8 @@ export class ClientSocket extends Socket {
   }
 
   override pipeConnected(pipe: Pipe): void {
-    this.#servers.set(pipe, { pipe, held: 0 });
+    const speaks = speaksZscale(pipe.peer?.metadata);
+    this.#servers.set(pipe, { pipe, speaksZscale: speaks, held: 0 });
     this.#sink.serverWritable();
   }
 

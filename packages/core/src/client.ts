@@ -4,6 +4,9 @@
  *   request  [id(8)][empty][body...]          any number in flight over one connection
  *   reply    [id(8)][empty or control][body...]
  *
+ * Of a request that has something to say the delimiter is a control frame, and one that was sent and is given up is followed
+ * by `[id(8)][control]`; both only towards a service that speaks zscale.
+ *
  * It owns each request until its one end: a reply, an error reply, a timeout, an abort, a lost connection or close(). A request
  * that was not sent yet waits for a connection as long as its timeout allows; one whose connection is lost fails at once, since
  * its reply cannot come any more and nobody but the caller knows whether it may be asked again.
@@ -13,10 +16,11 @@ import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
 import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
 import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
 import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
-import { announce, maxMessageSizeOf, speaksZscale } from './messages/announcement.ts';
-import { decodeControl } from './messages/control.ts';
+import { announce, maxMessageSizeOf } from './messages/announcement.ts';
+import { type Control, decodeControl, encodeControl } from './messages/control.ts';
 import { sizeOf } from './messages/frames.ts';
 import { type Codec, type CodecName, createCodec } from './messages/payload.ts';
+import { controlOf, type RequestWords } from './messages/request-control.ts';
 import { socketLimits } from './messages/size-limits.ts';
 
 /** What `connect()` takes. Durations are ms, sizes bytes. */
@@ -32,10 +36,13 @@ export interface ClientOptions {
 }
 
 /** What `request()` takes beside the value. */
-export interface RequestOptions {
-  /** For this request only, in ms, from 1; `Infinity` for no limit. Default: the client's. */
+export interface RequestOptions extends RequestWords {
+  /**
+   * For this request only, in ms, from 1; `Infinity` for no limit. The service is told, and gives up when it is over. Default:
+   * the client's, of which the service is told nothing before it is over.
+   */
   readonly timeout?: number | undefined;
-  /** Gives the request up; the promise rejects with the signal's reason. */
+  /** Gives the request up, and tells the service; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -83,6 +90,9 @@ export function connect<H extends HandlerFunction = (request: unknown) => unknow
 interface OpenRequest {
   readonly id: number;
   readonly timeout: number;
+  /** When it is over, on the clock of `performance.now()`, where its caller said so. */
+  readonly deadline: number | undefined;
+  readonly control: Control | undefined;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal | undefined;
@@ -104,6 +114,7 @@ const RECONNECT_MAX_MS = 2000;
 const HEARTBEAT_MS = 10_000;
 const HEARTBEAT_TIMEOUT_MS = 30_000;
 const ID_BYTES = 8;
+const CANCEL: Buffer = encodeControl({ cancel: true });
 
 class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocketSink {
   readonly #codec: Codec;
@@ -157,6 +168,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       signal?.throwIfAborted();
       if (this.#socket.closed) throw closed();
       if (this.#open.size >= this.#maxRequests) throw tooMany(this.#maxRequests);
+      const control = controlOf(options);
       const body = this.#codec.encode(value);
       const bytes = sizeOf(body);
       const id = this.#nextId;
@@ -165,6 +177,8 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       const request: OpenRequest = {
         id,
         timeout,
+        deadline: options.timeout === undefined ? undefined : performance.now() + timeout,
+        control,
         resolve,
         reject,
         signal,
@@ -222,8 +236,8 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       return;
     }
     this.#replies += 1;
-    const marked = speaksZscale(server.pipe.peer?.metadata);
-    const failed = delimiter.length > 0 && marked && decodeControl(delimiter)?.error === true;
+    const isMarked = server.speaksZscale && delimiter.length > 0;
+    const failed = isMarked && decodeControl(delimiter)?.error === true;
     // Without a mark only MessagePack's own extension is an error for certain: JSON and raw bytes may be a reply that looks like one.
     const error =
       failed || this.#codec.name === 'msgpack' ? this.#codec.decodeError(message) : undefined;
@@ -251,7 +265,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
     // Ref'd: an open request keeps the process alive, also one that never times out.
     request.timer = setTimeout(timeOut, Math.min(request.timeout, TIMER_MAX_MS), this, request);
     if (request.signal !== undefined) {
-      request.onAbort = () => this.#fail(request, request.signal?.reason);
+      request.onAbort = () => this.#giveUp(request, request.signal?.reason);
       request.signal.addEventListener('abort', request.onAbort, { once: true });
     }
     if (this.#unsent.size > 0 || !this.#send(request)) this.#unsent.add(request);
@@ -267,6 +281,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       this.#fail(request, tooLarge(request.bytes, limit));
       return true;
     }
+    message[1] = server.speaksZscale ? wordsOf(request) : EMPTY_FRAME;
     if (!server.pipe.write(message)) return false;
     request.message = undefined;
     request.server = server;
@@ -282,7 +297,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
     }
     this.#timeouts += 1;
     const what = request.server === undefined ? 'no connection' : 'no reply';
-    this.#fail(
+    this.#giveUp(
       request,
       new RequestTimeoutError(
         `There was ${what} within ${request.timeout} ms from ${this.#endpoints}. Is the service running there, and the timeout long enough?`,
@@ -293,6 +308,13 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
   #succeed(request: OpenRequest, value: unknown): void {
     this.#end(request);
     request.resolve(value as never); // what H returns is the service's word; types end at the wire
+  }
+
+  /** Its caller does not wait any more: so that nobody works for nothing, the service is told, if there is room for it. */
+  #giveUp(request: OpenRequest, error: unknown): void {
+    const { server, id } = request;
+    if (server?.speaksZscale) server.pipe.write([idFrame(id), CANCEL]);
+    this.#fail(request, error);
   }
 
   #fail(request: OpenRequest, error: unknown): void {
@@ -320,6 +342,13 @@ const UNREADABLE_ERROR = {
 
 function timeOut(client: ServiceClient<HandlerFunction>, request: OpenRequest): void {
   client.timeOut(request);
+}
+
+/** What stands in place of the delimiter; the empty frame when there is nothing to say. */
+function wordsOf({ control, deadline = Infinity }: OpenRequest): Buffer {
+  if (deadline === Infinity) return control === undefined ? EMPTY_FRAME : encodeControl(control);
+  const left = Math.max(Math.ceil(deadline - performance.now()), 0);
+  return encodeControl({ ...control, deadline: Math.min(left, TIMER_MAX_MS) });
 }
 
 function idFrame(id: number): Buffer {

@@ -25,7 +25,15 @@ export {
   type LogMethod,
 } from './logger.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
-export { CODEC_NAMES, type CodecName, type ScaleOptions } from './options.ts';
+export type { RequestWords, TraceHeaders } from './messages/request-control.ts';
+export {
+  BALANCES,
+  type Balance,
+  CODEC_NAMES,
+  type CodecName,
+  type PoolOptions,
+  type ScaleOptions,
+} from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
 export { scale } from './scale.ts';
 export type { Server, ServerEvents, ServerStats } from './server.ts';

@@ -14,6 +14,28 @@ export type CodecName = 'msgpack' | 'json' | 'raw';
 /** Every codec there is, the default first. */
 export const CODEC_NAMES: readonly CodecName[] = ['msgpack', 'json', 'raw'];
 
+/** Who gets a request; see `balance` of {@link ScaleOptions}. */
+export type Balance = 'least' | 'round-robin' | 'hash';
+
+/** Workers of their own for some of the requests; see `pools` of {@link ScaleOptions}. */
+export interface PoolOptions {
+  /** Worker processes, 1 to 1024. */
+  readonly workers: number;
+  /**
+   * Patterns of routes, at least one: `*` stands for any number of characters, `?` for one. A request whose route matches one
+   * of them, and none of an earlier pool, is for these workers alone.
+   */
+  readonly routes: readonly string[];
+}
+
+/** A pool with its name; frozen. */
+export interface ResolvedPool extends PoolOptions {
+  readonly name: string;
+}
+
+/** Every way there is, the default first. */
+export const BALANCES: readonly Balance[] = ['least', 'round-robin', 'hash'];
+
 /**
  * Options of `scale()`. All may be left out, and an explicit `undefined` means the default.
  * Durations are milliseconds, sizes bytes, and no limit is `Infinity`.
@@ -63,6 +85,36 @@ export interface ScaleOptions {
    * Largest message taken from a client or a worker, in bytes, from 1. Default 67 108 864 (64 MiB).
    */
   maxMessageSize?: number | undefined;
+  /**
+   * What answers that clients do not read may take up, all together, in bytes; beyond that the client with the most is
+   * disconnected. From 1, `Infinity` for no limit. Default 268 435 456 (256 MiB).
+   */
+  maxUnsentBytes?: number | undefined;
+  /**
+   * Who gets a request. `'least'`: the least busy worker, as soon as one has room. `'round-robin'`: the next one in turn that
+   * has room. `'hash'`: always the same worker for the same key, also when it is busy: the key is what `key` finds, else the
+   * `key` that the client says, else the client. Default `'least'`.
+   */
+  balance?: Balance | undefined;
+  /**
+   * Named pools of workers beside the `workers` that get everything else, so that slow requests never stand in the way of quick
+   * ones: `{ reports: { workers: 2, routes: ['report*'] } }`. The route of a request is what the client says
+   * (`request(value, { route })`); else, with codec raw, the text of its first frame; else the value where that is a text,
+   * or the first text among its properties `route`, `path` and `method`; frames over 64 KiB are not looked into. `maxQueue` and
+   * `maxQueueBytes` hold for each pool. `resize()` changes none. Default none.
+   */
+  pools?: Readonly<Record<string, PoolOptions>> | undefined;
+  /**
+   * With `balance: 'hash'`: finds the key in a decoded request. Runs in this process, not in a worker; a request for which it
+   * throws is answered `ZSCALE_ERR_KEY`. Default none.
+   */
+  key?: ((request: never) => string) | undefined;
+  /**
+   * How many times a request is given to another worker when the one that held it is lost, from 0 to 100: the service's word
+   * that its requests may be done twice. Where its handler has `idempotent`, only those it says so of. What does not fit
+   * into `maxQueueBytes` is not given again. Default 0.
+   */
+  retries?: number | undefined;
   /**
    * How long `close()` lets open requests finish before it stops the workers, in ms, from 0.
    * Default 30 000.
@@ -133,6 +185,11 @@ export interface ResolvedScaleOptions {
   readonly maxQueueWait: number;
   readonly timeout: number;
   readonly maxMessageSize: number;
+  readonly maxUnsentBytes: number;
+  readonly balance: Balance;
+  readonly pools: readonly ResolvedPool[];
+  readonly key: ((request: never) => string) | undefined;
+  readonly retries: number;
   readonly gracefulTimeout: number;
   readonly startTimeout: number;
   readonly maxRestarts: number;
@@ -163,6 +220,11 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   maxQueueWait: Number.POSITIVE_INFINITY,
   timeout: 30_000,
   maxMessageSize: 64 * 1024 * 1024,
+  maxUnsentBytes: 256 * 1024 * 1024,
+  balance: 'least',
+  pools: Object.freeze([]),
+  key: undefined,
+  retries: 0,
   gracefulTimeout: 30_000,
   startTimeout: 60_000,
   maxRestarts: 5,
@@ -184,6 +246,8 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
 export const MAX_WORKERS = 1024;
 const MAX_CONCURRENCY = 65_535;
+const MAX_RETRIES = 100;
+const MAX_PATTERN_CHARACTERS = 256;
 /** The longest a timer of Node can wait; above that it fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -227,6 +291,26 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
     expected: 'a whole number of bytes from 1, or Infinity',
     accepts: (value) => value === Infinity || isInteger(value, 1, Number.MAX_SAFE_INTEGER),
   },
+  maxUnsentBytes: count(1),
+  balance: {
+    expected: `one of ${BALANCES.map((name) => `'${name}'`).join(', ')}`,
+    accepts: (value) => BALANCES.some((name) => name === value),
+  },
+  pools: {
+    expected: `an object of pools, { name: { workers: 1 to ${MAX_WORKERS}, routes: ['pattern'] } }`,
+    accepts: (value) => isPlainObject(value) && Object.entries(value).every(isPool),
+    advice:
+      'Names are 1 to 64 of the characters A-Z a-z 0-9 . _ -; patterns have 1 to 256 characters.',
+  },
+  key: {
+    expected: 'a function that finds the key of a request',
+    accepts: (value) => typeof value === 'function',
+    advice: 'Write (request) => request.user.',
+  },
+  retries: {
+    expected: `a whole number from 0 to ${MAX_RETRIES}`,
+    accepts: (value) => isInteger(value, 0, MAX_RETRIES),
+  },
   gracefulTimeout: duration(0),
   startTimeout: duration(1),
   maxRestarts: count(0),
@@ -243,7 +327,7 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   },
   name: {
     expected: '1 to 64 of the characters A-Z a-z 0-9 . _ -',
-    accepts: (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value),
+    accepts: isName,
   },
   logger: {
     expected: 'a logger with the methods debug, info, warn, error and child, as pino has them',
@@ -285,6 +369,9 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
   if (restartMaxDelay < restartDelay) {
     refuse('restartMaxDelay', `at least restartDelay (${restartDelay})`, restartMaxDelay);
   }
+  if (options.key !== undefined && options.balance !== 'hash') {
+    refuse('balance', "'hash' where there is a function `key`", options.balance);
+  }
   return Object.freeze({
     workers: options.workers ?? DEFAULTS.workers,
     bind: listOf(options.bind ?? DEFAULTS.bind),
@@ -296,6 +383,11 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     maxQueueWait: options.maxQueueWait ?? DEFAULTS.maxQueueWait,
     timeout: options.timeout ?? DEFAULTS.timeout,
     maxMessageSize: options.maxMessageSize ?? DEFAULTS.maxMessageSize,
+    maxUnsentBytes: options.maxUnsentBytes ?? DEFAULTS.maxUnsentBytes,
+    balance: options.balance ?? DEFAULTS.balance,
+    pools: poolsOf(options.pools),
+    key: options.key ?? DEFAULTS.key,
+    retries: options.retries ?? DEFAULTS.retries,
     gracefulTimeout: options.gracefulTimeout ?? DEFAULTS.gracefulTimeout,
     startTimeout: options.startTimeout ?? DEFAULTS.startTimeout,
     maxRestarts: options.maxRestarts ?? DEFAULTS.maxRestarts,
@@ -317,6 +409,15 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
 
 function listOf(endpoints: string | readonly string[]): readonly string[] {
   return Object.freeze(typeof endpoints === 'string' ? [endpoints] : [...endpoints]);
+}
+
+function poolsOf(pools: Readonly<Record<string, PoolOptions>> = {}): readonly ResolvedPool[] {
+  const all = Object.entries(pools).map(([name, { workers, routes }]) =>
+    Object.freeze({ name, workers, routes: Object.freeze([...routes]) }),
+  );
+  const workers = all.reduce((sum, pool) => sum + pool.workers, 0);
+  if (workers > MAX_WORKERS) refuse('pools', `pools of at most ${MAX_WORKERS} workers`, workers);
+  return Object.freeze(all);
 }
 
 function count(least: number): Check {
@@ -361,6 +462,25 @@ function isListOf<T>(isItem: (item: unknown) => item is T, value: unknown): valu
 
 function isPlainObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isPool([name, pool]: readonly [string, unknown]): boolean {
+  if (!isName(name) || !isPlainObject(pool)) return false;
+  const { workers, routes, ...others } = pool as Partial<Record<string, unknown>>; // each is checked here
+  return (
+    Object.keys(others).length === 0 &&
+    isInteger(workers, 1, MAX_WORKERS) &&
+    isListOf(isPattern, routes) &&
+    routes.length > 0
+  );
+}
+
+function isPattern(value: unknown): value is string {
+  return isString(value) && value.length > 0 && value.length <= MAX_PATTERN_CHARACTERS;
+}
+
+function isName(value: unknown): value is string {
+  return isString(value) && /^[\w.-]{1,64}$/.test(value);
 }
 
 function isLogger(value: unknown): boolean {

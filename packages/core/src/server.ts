@@ -17,7 +17,8 @@ import { chooseBackendEndpoint, makeBackendFolder, removeBackendFolder } from '.
 import { ZscaleError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
-import { DEFAULTS, MAX_WORKERS, type ResolvedScaleOptions } from './options.ts';
+import { DEFAULTS, MAX_WORKERS, type ResolvedPool, type ResolvedScaleOptions } from './options.ts';
+import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
 import type { Look } from './supervisor/autoscale.ts';
@@ -95,7 +96,7 @@ export interface Server extends AsyncDisposable {
   readonly workerCountReason: string;
   stats(): ServerStats;
   /**
-   * Goes to `count` workers. More: resolves when the new ones are ready. Fewer: the highest ids
+   * Goes to `count` workers, without those of pools. More: resolves when the new ones are ready. Fewer: the highest ids
    * finish what they hold, and it resolves when they are gone. Calls are done one after the other.
    *
    * @throws ZscaleError `ZSCALE_ERR_OPTIONS` unless `count` is a whole number from 1 to 1024,
@@ -146,6 +147,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #logger: Logger;
   /** The endpoint of our own workers; not one of `backendEndpoints`. */
   readonly #privateEndpoint: string;
+  readonly #pools: readonly PoolPlan[];
   readonly #queue: WorkerQueue;
   readonly #supervisor: Supervisor;
   readonly #recycler: Recycler | undefined;
@@ -171,6 +173,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger =
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name });
     this.#privateEndpoint = chooseBackendEndpoint();
+    this.#pools = planPools(options.pools);
     this.#queue = new WorkerQueue({
       bind: options.bind,
       backend: [this.#privateEndpoint, ...options.backend],
@@ -181,6 +184,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       maxQueueWait: options.maxQueueWait,
       timeout: options.timeout,
       maxMessageSize: options.maxMessageSize,
+      maxUnsentBytes: options.maxUnsentBytes,
+      balance: options.balance,
+      pools: this.#pools,
+      key: options.key,
+      retries: options.retries,
       logger: this.#logger.child({ component: 'queue' }),
     });
     this.#supervisor = new Supervisor({
@@ -247,7 +255,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       await this.#bind();
       onBound(this.endpoints);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
-      await this.#supervisor.start(this.#service.workerCount);
+      const others = this.#pools.flatMap(({ workerIds }) => [...workerIds]);
+      await this.#supervisor.start(this.#service.workerCount, others);
     } catch (error) {
       await this.close();
       throw error;
@@ -346,7 +355,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   #growAt(by: number, signal: string): void {
-    const count = this.workers.length + by;
+    const count = this.#resizable.length + by;
     if (this.#state !== 'serving' || count < 1 || count > MAX_WORKERS) {
       const facts = { signal, state: this.#state, workers: this.workers.length };
       this.#logger.warn(facts, 'the number of workers stays as it is');
@@ -392,6 +401,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     });
   }
 
+  /** The workers whose number changes: those of no pool. */
+  get #resizable(): readonly WorkerInfo[] {
+    return this.workers.filter(({ id }) => id < MAX_WORKERS);
+  }
+
   #createRecycler(): Recycler {
     return new Recycler({
       limits: this.#options,
@@ -429,7 +443,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   #look(): Look {
     const { longestWait, workers: peers } = this.#queue.stats();
-    const utilizations = this.workers.map(({ generation, utilization }) => {
+    const utilizations = this.#resizable.map(({ generation, utilization }) => {
       const peer = peers.find((other) => other.generation === generation);
       return utilization ?? ((peer?.inFlight ?? 0) > 0 ? 1 : 0);
     });
@@ -464,6 +478,17 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     assert(TRANSITIONS[this.#state].includes(next), `server: ${this.#state} -> ${next}`);
     this.#state = next;
   }
+}
+
+/**
+ * The workers of pools have the numbers behind any that the default pool may have: `resize()` of that one leaves them alone.
+ */
+function planPools(pools: readonly ResolvedPool[]): readonly PoolPlan[] {
+  let next = MAX_WORKERS;
+  return pools.map(({ name, workers, routes }) => {
+    const workerIds = new Set(Array.from({ length: workers }, () => next++));
+    return { name, workerIds, routes };
+  });
 }
 
 /** Without it a worker would try to connect until it is killed, and nobody would know why. */

@@ -12,6 +12,7 @@ const VERSION_PROPERTY = 'X-Zscale';
 const WORKER_PROPERTY = 'X-Zscale-Worker';
 const GENERATION_PROPERTY = 'X-Zscale-Generation';
 const LIMIT_PROPERTY = 'X-Zscale-Max-Message';
+const IDEMPOTENT_PROPERTY = 'X-Zscale-Idempotent';
 
 /** Version of the rules that control frames follow. */
 const VERSION = '1';
@@ -24,16 +25,19 @@ export interface Announcement {
   readonly generation?: number;
   /** The largest message taken, in bytes. */
   readonly maxMessageSize?: number;
+  /** A worker's: it says of requests whether they may be done again, before it begins them. */
+  readonly idempotent?: boolean;
 }
 
 /** For the option `metadata` of a socket. */
 export function announce(announcement: Announcement = {}): Record<string, string> {
-  const { workerId, generation, maxMessageSize = Infinity } = announcement;
+  const { workerId, generation, maxMessageSize = Infinity, idempotent = false } = announcement;
   return {
     [VERSION_PROPERTY]: VERSION,
     ...(workerId === undefined ? {} : { [WORKER_PROPERTY]: String(workerId) }),
     ...(generation === undefined ? {} : { [GENERATION_PROPERTY]: String(generation) }),
     ...(maxMessageSize === Infinity ? {} : { [LIMIT_PROPERTY]: String(maxMessageSize) }),
+    ...(idempotent ? { [IDEMPOTENT_PROPERTY]: '1' } : {}),
   };
 }
 
@@ -50,6 +54,11 @@ export function workerIdOf(properties: Properties): number | undefined {
 /** Which process of its service the worker is; undefined for a worker of another kind. */
 export function generationOf(properties: Properties): number | undefined {
   return numberOf(properties, GENERATION_PROPERTY);
+}
+
+/** Whether the worker says of each request if it may be done again. */
+export function saysIdempotent(properties: Properties): boolean {
+  return properties?.get(IDEMPOTENT_PROPERTY)?.toString('latin1') === '1';
 }
 
 /** The largest message the peer takes, in bytes; Infinity where it did not say. */

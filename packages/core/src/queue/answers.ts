@@ -5,12 +5,12 @@
  * must look at the body.
  */
 
-import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
-import { maxMessageSizeOf, speaksZscale } from '../messages/announcement.ts';
+import type { Frames as Message } from '@zscale/transport';
 import { encodeControl } from '../messages/control.ts';
 import { sizeOf } from '../messages/frames.ts';
 import type { Codec } from '../messages/payload.ts';
 import type { FrontEnd } from './front-end.ts';
+import type { Client } from './queued-request.ts';
 import { type Refusal, replyTooLarge } from './refusals.ts';
 
 const FAILED: Buffer = encodeControl({ error: true });
@@ -44,37 +44,32 @@ export class Answers {
    * @param reply `[ticket][empty or control][body...]`
    * @param failed whether the worker marked it as an error.
    */
-  reply(envelope: Message, reply: Message, failed: boolean): void {
+  reply(client: Client, envelope: Message, reply: Message, failed: boolean): void {
     this.#replies += 1;
-    const limit = maxMessageSizeOf(this.#frontEnd.peerInfo(envelope[0] ?? EMPTY_FRAME)?.metadata);
+    const limit = client.maxMessageSize;
     if (!failed && limit < Infinity && sizeOf(reply, 2) > limit) {
-      this.refuse(envelope, replyTooLarge(sizeOf(reply, 2), limit));
+      this.refuse(client, envelope, replyTooLarge(sizeOf(reply, 2), limit));
       return;
     }
     if (failed) {
       this.#count('handler');
-      this.#markFailed(envelope);
+      if (client.speaksZscale) envelope[envelope.length - 1] = FAILED;
     }
     for (let i = 2; i < reply.length; i++) envelope.push(reply[i] as Buffer); // i < length
-    this.#frontEnd.answer(envelope);
+    this.#frontEnd.answer(client, envelope);
   }
 
   /** Answers with an error of the queue's own. `envelope` as in {@link reply}. */
-  refuse(envelope: Message, refusal: Refusal): void {
-    this.#markFailed(envelope);
-    this.refuseBare(envelope, refusal);
+  refuse(client: Client, envelope: Message, refusal: Refusal): void {
+    if (client.speaksZscale) envelope[envelope.length - 1] = FAILED;
+    this.refuseBare(client, envelope, refusal);
   }
 
   /** The same for a peer whose message had no delimiter, and which gets none. */
-  refuseBare(envelope: Message, { code, text }: Refusal): void {
+  refuseBare(client: Client, envelope: Message, { code, text }: Refusal): void {
     this.#count(code);
     envelope.push(...this.#codec.encodeError(code, text));
-    this.#frontEnd.answer(envelope);
-  }
-
-  #markFailed(envelope: Message): void {
-    const peer = this.#frontEnd.peerInfo(envelope[0] ?? EMPTY_FRAME);
-    if (speaksZscale(peer?.metadata)) envelope[envelope.length - 1] = FAILED;
+    this.#frontEnd.answer(client, envelope);
   }
 
   #count(code: string): void {

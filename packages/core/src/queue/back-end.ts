@@ -5,6 +5,7 @@
  * Any REP peer is a worker. A plain one holds one request at a time; one that announced `X-Zscale` says how many it wants.
  */
 
+import { randomInt } from 'node:crypto';
 import {
   type AnySocketOptions,
   type Frames as Message,
@@ -12,20 +13,31 @@ import {
   Socket,
 } from '@zscale/transport';
 import { ZscaleError } from '../errors.ts';
-import { generationOf, speaksZscale, workerIdOf } from '../messages/announcement.ts';
+import {
+  generationOf,
+  saysIdempotent,
+  speaksZscale,
+  workerIdOf,
+} from '../messages/announcement.ts';
 import type { Candidate } from './dispatch.ts';
+import { type Pinnable, pinOf } from './rendezvous.ts';
 
 /** What a plain REP peer can hold: it answers one request before it takes the next. */
 const PLAIN_LIMIT = 1;
+const SEEDS = 0x1_0000_0000;
 
 /** A connected worker. */
-export class WorkerPeer implements Candidate {
+export class WorkerPeer implements Candidate, Pinnable {
   readonly pipe: Pipe;
   /** Its number within the service; undefined for a worker that is not ours. */
   readonly id: number | undefined;
   /** Which process of the service it is: of two with one number, the old and the new. Undefined as `id`. */
   readonly generation: number | undefined;
   readonly speaksZscale: boolean;
+  /** It says of each request whether it may be done again. */
+  readonly saysIdempotent: boolean;
+  /** For requests that are pinned to a worker. */
+  readonly seed: number;
   /** Where it is, for logs. */
   readonly address: string;
   held = 0;
@@ -42,6 +54,8 @@ export class WorkerPeer implements Candidate {
     this.id = isOwn ? workerIdOf(pipe.peer?.metadata) : undefined;
     this.generation = isOwn ? generationOf(pipe.peer?.metadata) : undefined;
     this.speaksZscale = speaksZscale(pipe.peer?.metadata);
+    this.saysIdempotent = this.speaksZscale && saysIdempotent(pipe.peer?.metadata);
+    this.seed = seedOf(this.id, pipe.peer?.routingId);
     this.address = pipe.peer?.address ?? '';
   }
 
@@ -140,4 +154,11 @@ export class BackEnd extends Socket {
     this.#sink.workerReadable(worker); // its last replies are still good
     this.#sink.workerDisconnected(worker);
   }
+}
+
+/** The same for every process that takes a worker's place; one that has neither number nor name is another each time it comes. */
+function seedOf(id: number | undefined, routingId: Buffer | undefined): number {
+  if (id !== undefined) return pinOf(`worker ${id}`);
+  if (routingId !== undefined && routingId.length > 0) return pinOf(routingId);
+  return randomInt(SEEDS);
 }

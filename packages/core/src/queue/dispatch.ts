@@ -1,5 +1,5 @@
 /**
- * Who gets the next request: the least busy worker that asked for more. Pure: numbers in, a choice out.
+ * Who gets the next request: the least busy worker that asked for more, or whoever's turn it is. Pure: numbers in, a choice out.
  *
  * Late binding is the other half: a request for which nobody is chosen waits in the queue, and is given to whoever has room
  * first, never to a worker that is known to be busy.
@@ -31,6 +31,17 @@ export function chooseWorker(workers: readonly Candidate[], start: number): numb
     fewest = held;
   }
   return chosen;
+}
+
+/** The place of the next worker in turn that is below its limit, however busy others are; -1 when there is none. */
+export function nextInTurn(workers: readonly Candidate[], start: number): number {
+  const count = workers.length;
+  for (let i = 0; i < count; i++) {
+    const place = (start + i) % count;
+    const { held, limit } = workers[place] as Candidate; // 0 <= place < count
+    if (held < limit) return place;
+  }
+  return -1;
 }
 
 /**

@@ -6,6 +6,8 @@ export interface WorkerStats {
   readonly id: number | undefined;
   /** Which process with that id; undefined for one that is not ours. */
   readonly generation: number | undefined;
+  /** The pool it is in; undefined for the default one. */
+  readonly pool: string | undefined;
   /** Requests it holds. */
   readonly inFlight: number;
   /** Requests it may hold now. */
@@ -27,12 +29,20 @@ export interface QueueStats {
   readonly errors: Readonly<Record<string, number>>;
   /** Replies that nobody waited for: late, duplicate or forged tickets. */
   readonly lateReplies: number;
-  /** Answers whose client was gone or did not read. */
+  /** Answers whose client was gone. */
   readonly undelivered: number;
+  /** Requests that nobody waited for any more before they were answered: their client went, or took them back. */
+  readonly cancelled: number;
+  /** How many times a request was given to another worker because its own was lost (`retries`). */
+  readonly retried: number;
+  /** Clients that were disconnected because they left too much unread (`maxUnsentBytes`). */
+  readonly slowClients: number;
   readonly queued: number;
   readonly queuedBytes: number;
   /** For how long the request has waited that waits longest, in ms; 0 when none does. */
   readonly longestWait: number;
+  /** What requests in flight take up that are kept to be given to another worker (`retries`). */
+  readonly keptBytes: number;
   readonly inFlight: number;
   readonly workers: readonly WorkerStats[];
 }

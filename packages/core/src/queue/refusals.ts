@@ -20,11 +20,33 @@ export const WORKER_LOST: Refusal = {
   text: 'The worker that had this request is gone. Whether it did the work is unknown.',
 };
 
+/** For requests that were given out again and again, @param times in all, and lost every time. */
+export function lostEachTime(times: number): Refusal {
+  return {
+    code: 'ZSCALE_ERR_WORKER_LOST',
+    text: `${times} workers that had this request are gone, one after the other. Whether any of them did the work is unknown; it may be what ends them.`,
+  };
+}
+
 /** For messages that are no requests. */
 export const NO_DELIMITER: Refusal = {
   code: 'ZSCALE_ERR_ENVELOPE',
   text: 'Expected an empty frame between envelope and body. Send from a REQ socket, or from a DEALER [empty][body].',
 };
+
+/** For messages of zscale's own clients in which the frame behind the id is neither empty nor a control frame. */
+export const BAD_CONTROL: Refusal = {
+  code: 'ZSCALE_ERR_ENVELOPE',
+  text: 'Expected an empty frame or a control frame behind the id, and a body behind that. Use the same version of zscale on both sides, or do not announce X-Zscale.',
+};
+
+/** @param what happened in the service's function `key`. */
+export function badKey(what: string): Refusal {
+  return {
+    code: 'ZSCALE_ERR_KEY',
+    text: `The service's function 'key' found no key for this request: ${what}.`,
+  };
+}
 
 /** @param maxQueue in requests. */
 export function tooManyWaiting(maxQueue: number): Refusal {

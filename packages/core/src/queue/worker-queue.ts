@@ -4,59 +4,59 @@
  *   client  [id][envelope...][empty][body...]  -> front end -> queued -> [ticket][empty][body...]           worker
  *   client  [id][envelope...][empty][body...]  <- front end <- by ticket  [ticket][empty or control][body...] worker
  *
- * It owns each request from its arrival to its one answer: see queued-request.ts. One that timed out while a
- * worker has it is answered and then abandoned: its ticket stays until the worker is done with it, so that the worker counts
- * as busy for as long as it is. Everything is bounded: requests and bytes waiting, the time a request may wait, the time it
- * may take. Each limit answers with its own code and has its own counter; nothing is dropped silently.
+ * It owns each request from its arrival to its one answer: see queued-request.ts. One that timed out while a worker has it,
+ * or whose client is gone, is abandoned: the worker is told, and its ticket stays until the worker is done with it, so that the
+ * worker counts as busy for as long as it is. What a lost worker held is answered, or goes to another one (retry.ts).
+ * Everything is bounded: requests and bytes waiting, the time a request may wait, the time it may take, the answers that are
+ * not read. Each limit answers with its own code and has its own counter; nothing is dropped silently.
  */
 
 import { EMPTY_FRAME, type Frames as Message, type Socket } from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
-import { bytesOf, FRAME_OVERHEAD_BYTES, findDelimiter, sizeOf } from '../messages/frames.ts';
-import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
-import { Backlog } from './backlog.ts';
 import { FaultLog } from './fault-log.ts';
-import { FrontEnd } from './front-end.ts';
+import { FrontEnd, type FrontEndSink } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
+import type { Give } from './pool.ts';
+import { Pools } from './pools.ts';
 import type { QueueStats } from './queue-stats.ts';
-import type { QueuedRequest } from './queued-request.ts';
+import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
 import {
-  NO_DELIMITER,
+  lostEachTime,
   type Refusal,
   STOPPING,
   tookTooLong,
-  tooLarge,
+  tooManyWaiting,
   WORKER_LOST,
   waitedTooLong,
 } from './refusals.ts';
-import { WorkerSet } from './worker-set.ts';
+import { wordsFor } from './request-words.ts';
+import { mayRetry } from './retry.ts';
+import { Sweeper } from './sweeper.ts';
 
 /** What a queue is made from. Durations are ms, sizes bytes; no limit is Infinity. */
-export interface WorkerQueueOptions {
+export interface WorkerQueueOptions extends IntakeOptions {
   readonly bind: readonly string[];
   readonly backend: readonly string[];
   /** The one of `backend` that only our own workers can reach; their numbers are believed there alone. Default: everywhere. */
   readonly ownEndpoint?: string | undefined;
-  readonly codec: Codec;
   readonly maxQueue: number;
   readonly maxQueueBytes: number;
   readonly maxQueueWait: number;
-  readonly timeout: number;
-  readonly maxMessageSize: number;
+  /** What answers that clients do not read may amount to, in all. */
+  readonly maxUnsentBytes: number;
+  /** How many times a request may be given to another worker when its own is lost; see retry.ts. */
+  readonly retries: number;
   readonly logger: Logger;
 }
 
 /** Messages read in one go before others get their turn. */
 const FAIRNESS_MESSAGES = 512;
-/** Timeouts are looked for this often, in ms: so much later than said one may fire. */
-const SWEEP_MIN_MS = 5;
-const SWEEP_MAX_MS = 250;
-const SWEEPS_PER_LIMIT = 20;
 /** How long answers may take to leave when the queue closes, in ms. */
 const LINGER_MS = 1000;
 /** A client has this long for its handshake, in ms: a real one needs a round trip. */
@@ -68,9 +68,12 @@ const LAST_WORDS_MS = 50;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const DRAINED: Buffer = encodeControl({ drain: true });
+const CANCELLED: Buffer = encodeControl({ cancel: true });
+/** The message of a request that was given and need not be given again. */
+const GIVEN: Message = [];
 
-/** Takes requests from clients and gives each to the least busy worker. */
-export class WorkerQueue implements BackEndSink {
+/** Takes requests from clients and gives each to a worker. */
+export class WorkerQueue implements BackEndSink, FrontEndSink {
   readonly #options: WorkerQueueOptions;
   readonly #logger: Logger;
   readonly #frontEnd: FrontEnd;
@@ -79,23 +82,27 @@ export class WorkerQueue implements BackEndSink {
   readonly #faults: FaultLog;
   readonly #endpoints: string[] = [];
   readonly #backendEndpoints: string[] = [];
-  readonly #workers = new WorkerSet();
-  readonly #backlog: Backlog;
+  readonly #pools: Pools;
+  readonly #intake: Intake;
+  readonly #sweeper: Sweeper;
   readonly #inFlight = new InFlight<QueuedRequest>();
   readonly #idleWaiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
   /** In flight without those that were abandoned. */
   #open = 0;
-  #requests = 0;
   #lateReplies = 0;
+  #cancelled = 0;
+  #retried = 0;
   #pumpScheduled = false;
-  #stopping = false;
-  #sweeper: NodeJS.Timeout | undefined = undefined;
+  /** When this turn of dispatching began. */
+  #now = 0;
+  readonly #giveWaiting: Give = (request, worker) => this.#give(request, worker, this.#now);
 
   constructor(options: WorkerQueueOptions) {
     const { maxMessageSize } = options;
     this.#options = options;
     this.#logger = options.logger;
-    this.#backlog = new Backlog(options);
+    this.#pools = new Pools(options.pools, options.balance, options);
+    this.#sweeper = new Sweeper(() => this.#sweep());
     const limits = {
       linger: LINGER_MS,
       handshakeInterval: HANDSHAKE_MS,
@@ -104,10 +111,14 @@ export class WorkerQueue implements BackEndSink {
       ...socketLimits(maxMessageSize),
       metadata: announce({ maxMessageSize }),
     };
-    this.#frontEnd = new FrontEnd(() => this.#schedulePump(), limits);
+    this.#frontEnd = new FrontEnd(this, options.maxUnsentBytes, limits);
     this.#backEnd = new BackEnd(this, options.ownEndpoint, limits);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
+    this.#intake = new Intake(options, this.#answers, this.#faults, (request) => {
+      this.#cancel(request);
+      this.#settle();
+    });
     this.#tellFaultsOf(this.#frontEnd, 'client');
     this.#tellFaultsOf(this.#backEnd, 'worker');
   }
@@ -146,56 +157,55 @@ export class WorkerQueue implements BackEndSink {
   /** A snapshot; cheap enough to take every second. */
   stats(): QueueStats {
     return {
-      requests: this.#requests,
+      requests: this.#intake.requests,
       replies: this.#answers.replies,
       errors: this.#answers.errors,
       lateReplies: this.#lateReplies,
       undelivered: this.#frontEnd.undelivered,
-      queued: this.#backlog.length,
-      queuedBytes: this.#backlog.bytes,
-      longestWait: this.#longestWait(),
+      cancelled: this.#cancelled + this.#intake.orphans,
+      retried: this.#retried,
+      slowClients: this.#frontEnd.slowClients,
+      queued: this.#pools.queued,
+      queuedBytes: this.#pools.queuedBytes,
+      longestWait: this.#pools.longestWait(performance.now()),
+      keptBytes: this.#pools.keptBytes,
       inFlight: this.#open,
-      workers: this.#workers.stats(),
+      workers: this.#pools.stats(),
     };
-  }
-
-  #longestWait(): number {
-    const request = this.#backlog.peek();
-    return request === undefined ? 0 : performance.now() - request.arrived;
   }
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
   workerExited(generation: number): void {
-    for (const worker of this.#workers.ofGeneration(generation)) {
+    for (const worker of this.#pools.ofGeneration(generation)) {
       worker.retired = true;
       // The system closes a dead process's connection, which ends all this; the timer is for a socket that somebody inherited.
       setTimeout(() => this.#backEnd.drop(worker), LAST_WORDS_MS).unref();
     }
+    this.#workersChanged();
   }
 
   /** Gives a worker process nothing more; resolves when it holds nothing. */
   drainWorker(generation: number): Promise<void> {
-    const workers = this.#workers.ofGeneration(generation);
+    const workers = this.#pools.ofGeneration(generation);
     for (const worker of workers) worker.retired = true;
+    this.#workersChanged();
     return this.#until(() => workers.every((worker) => worker.held === 0));
   }
 
   /** Answers new requests with ZSCALE_ERR_STOPPING; resolves when every earlier one is answered. */
   drain(): Promise<void> {
-    this.#stopping = true;
-    return this.#until(() => this.#backlog.length === 0 && this.#open === 0);
+    this.#intake.stop();
+    return this.#until(() => this.#pools.queued === 0 && this.#open === 0);
   }
 
   /** Answers what is left with ZSCALE_ERR_STOPPING and lets go of every address. Idempotent. */
   async close(): Promise<void> {
-    this.#stopping = true;
-    clearInterval(this.#sweeper);
-    for (
-      let request = this.#backlog.shift();
-      request !== undefined;
-      request = this.#backlog.shift()
-    ) {
-      this.#refuseWaiting(request, STOPPING);
+    this.#intake.stop();
+    this.#sweeper.stop();
+    for (const line of this.#pools.lines()) {
+      for (let request = line.first; request !== undefined; request = line.first) {
+        this.#refuseWaiting(request, STOPPING);
+      }
     }
     for (const request of this.#inFlight.entries()) {
       if (request.state === 'given') this.#refuseGiven(request, STOPPING);
@@ -208,7 +218,7 @@ export class WorkerQueue implements BackEndSink {
   // From the back end.
 
   workerConnected(worker: WorkerPeer): void {
-    this.#workers.add(worker);
+    this.#pools.ofWorker(worker).add(worker);
     this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
     this.#dispatch();
   }
@@ -234,23 +244,65 @@ export class WorkerQueue implements BackEndSink {
   }
 
   workerDisconnected(worker: WorkerPeer): void {
-    this.#workers.remove(worker);
+    this.#pools.ofWorker(worker).remove(worker);
+    const again: QueuedRequest[] = [];
     let lost = 0;
     for (const request of this.#inFlight.entries()) {
       if (request.worker !== worker) continue;
-      if (request.state === 'given') {
-        lost += 1;
-        this.#refuseGiven(request, WORKER_LOST);
-      }
       this.#inFlight.remove(request.ticket);
+      if (request.state !== 'given') continue;
+      if (this.#mayRetry(request)) {
+        again.push(request);
+        continue;
+      }
+      lost += 1;
+      const { attempts } = request;
+      this.#refuseGiven(request, attempts > 1 ? lostEachTime(attempts) : WORKER_LOST);
     }
     worker.held = 0;
-    const level = lost > 0 ? 'warn' : 'debug';
+    const level = lost + again.length > 0 ? 'warn' : 'debug';
     this.#logger[level](
-      { worker: worker.id, address: worker.address, lost },
+      { worker: worker.id, address: worker.address, lost, retried: again.length },
       'a worker disconnected',
     );
+    this.#giveAgain(again);
     this.#settle();
+  }
+
+  /** Workers that shall get no more: what is pinned to them goes elsewhere. */
+  #workersChanged(): void {
+    this.#pools.lineUp();
+    this.#dispatch();
+  }
+
+  #mayRetry(request: QueuedRequest): boolean {
+    const { isKept, attempts, control, worker, isIdempotent } = request;
+    return (
+      isKept &&
+      mayRetry({
+        attempts,
+        retries: this.#options.retries,
+        clientSays: control?.idempotent,
+        workerJudges: worker?.saysIdempotent === true,
+        workerSays: isIdempotent,
+      })
+    );
+  }
+
+  /** In front of all that wait, as they came: their time goes on. */
+  #giveAgain(requests: QueuedRequest[]): void {
+    requests.sort((one, other) => other.number - one.number);
+    for (const request of requests) {
+      this.#open -= 1;
+      this.#retried += 1;
+      this.#letGo(request);
+      request.state = 'queued';
+      request.isIdempotent = false;
+      request.worker = undefined;
+      const pool = this.#pools.of(request);
+      pool.backlog.putBack(request, pool.lineFor(request));
+    }
+    this.#dispatch();
   }
 
   #tellFaultsOf(socket: Socket, peer: string): void {
@@ -260,27 +312,45 @@ export class WorkerQueue implements BackEndSink {
     });
   }
 
-  // Clients.
+  // From the front end.
 
-  #schedulePump(): void {
+  clientReadable(): void {
     if (this.#pumpScheduled) return;
     this.#pumpScheduled = true;
     process.nextTick(pump, this);
   }
 
+  clientGone(client: Client): void {
+    for (let request = client.oldest; request !== undefined; request = client.oldest) {
+      this.#cancel(request);
+    }
+    this.#settle();
+  }
+
+  clientTooSlow(client: Client, bytes: number): void {
+    this.#faults.tell(
+      { address: client.pipe.peer?.address, unsentBytes: bytes },
+      `disconnected a client that does not read: answers over ${this.#options.maxUnsentBytes} bytes wait in all (maxUnsentBytes), and it has the most`,
+    );
+  }
+
+  // Clients.
+
   /** Takes what clients sent, as much as is fair in one go. Called by its own schedule only. */
   pump(): void {
     this.#pumpScheduled = false;
     this.#frontEnd.wake();
-    this.#workers.startTurn();
+    this.#pools.startTurn();
     const now = performance.now();
     for (let count = 0; count < FAIRNESS_MESSAGES; count++) {
-      const message = this.#frontEnd.tryReceive();
-      if (message === undefined) {
+      const message = this.#frontEnd.nextMessage();
+      const client = this.#frontEnd.lastClient;
+      if (message === undefined || client === undefined) {
         this.#rest();
         return;
       }
-      this.#fromClient(message, now);
+      const request = this.#intake.read(client, message, now);
+      if (request !== undefined) this.#place(request, now);
     }
     this.#pumpScheduled = true;
     setImmediate(pump, this);
@@ -291,72 +361,68 @@ export class WorkerQueue implements BackEndSink {
     if (this.#open > 0) this.#frontEnd.rest();
   }
 
-  #fromClient(message: Message, now: number): void {
-    this.#requests += 1;
-    const delimiter = findDelimiter(message, 1);
-    if (delimiter < 0) {
-      this.#answers.refuseBare([message[0] ?? EMPTY_FRAME], NO_DELIMITER);
-      return;
-    }
-    const toWorker: Message = [NO_TICKET, EMPTY_FRAME];
-    for (let i = delimiter + 1; i < message.length; i++) toWorker.push(message[i] as Buffer); // i < length
-    message.length = delimiter + 1;
-    const request: QueuedRequest = {
-      state: 'queued',
-      envelope: message,
-      message: toWorker,
-      bytes: sizeOf(toWorker, 2),
-      memory:
-        bytesOf(message) +
-        bytesOf(toWorker) +
-        FRAME_OVERHEAD_BYTES * (message.length + toWorker.length),
-      arrived: now,
-      worker: undefined,
-      ticket: NO_TICKET,
-    };
-    if (this.#stopping) {
-      this.#refuse(request, STOPPING);
-    } else if (request.bytes > this.#options.maxMessageSize) {
-      this.#refuse(request, tooLarge(request.bytes, this.#options.maxMessageSize));
-    } else if (this.#backlog.length > 0 || !this.#giveToNext(request)) {
-      this.#enqueue(request);
-    }
+  /** Gives a new request to a worker, or lets it wait, or refuses it. */
+  #place(request: QueuedRequest, now: number): void {
+    const worker = this.#pools.of(request).workerFor(request);
+    if (worker === undefined || !this.#give(request, worker, now)) this.#enqueue(request);
   }
 
   #enqueue(request: QueuedRequest): void {
-    const refusal = this.#backlog.push(request);
+    const pool = this.#pools.of(request);
+    const { backlog } = pool;
+    const line = pool.lineFor(request);
+    let refusal = backlog.push(request, line);
+    const other = refusal && backlog.placeFor(request);
+    if (other !== undefined) {
+      this.#refuseWaiting(other, tooManyWaiting(this.#options.maxQueue));
+      refusal = backlog.push(request, line);
+    }
     if (refusal !== undefined) this.#refuse(request, refusal);
-    else this.#watchTheClock();
+    else this.#watchTheClock(request);
+  }
+
+  /** Nobody waits for it any more. */
+  #cancel(request: QueuedRequest): void {
+    this.#cancelled += 1;
+    if (request.state === 'given') {
+      this.#abandon(request);
+      return;
+    }
+    this.#pools.of(request).backlog.remove(request);
+    request.client.closed(request);
+    request.state = 'cancelled';
   }
 
   // Workers.
 
   #dispatch(): void {
-    this.#workers.startTurn();
-    while (this.#backlog.length > 0) {
-      const request = this.#backlog.peek();
-      if (request === undefined || !this.#giveToNext(request)) return;
-      this.#backlog.shift();
-    }
+    if (this.#pools.queued > 0) this.#now = performance.now();
+    this.#pools.dispatch(this.#giveWaiting);
   }
 
-  /** False when no worker wants a request now. */
-  #giveToNext(request: QueuedRequest): boolean {
-    const worker = this.#workers.next();
-    if (worker === undefined) return false;
+  /** False when the worker cannot take it: nothing has changed then. */
+  #give(request: QueuedRequest, worker: WorkerPeer, now: number): boolean {
+    const { message } = request;
     const ticket = this.#inFlight.add(request);
-    request.message[0] = ticket;
-    if (!this.#backEnd.give(worker, request.message)) {
+    message[0] = ticket;
+    message[1] = worker.speaksZscale ? wordsFor(request, now) : EMPTY_FRAME;
+    const isForOneOnly =
+      request.attempts >= this.#options.retries || request.control?.idempotent === false;
+    if (!this.#backEnd.give(worker, isForOneOnly ? message : message.slice())) {
       this.#inFlight.remove(ticket);
       return false;
     }
+    if (request.line !== undefined) this.#pools.of(request).backlog.remove(request);
+    request.isKept = !isForOneOnly && this.#pools.of(request).backlog.keep(request);
+    if (!request.isKept) request.message = GIVEN;
     request.state = 'given';
     request.worker = worker;
     request.ticket = ticket;
+    request.attempts += 1;
     worker.held += 1;
     worker.requests += 1;
     this.#open += 1;
-    this.#watchTheClock();
+    this.#watchTheClock(request);
     return true;
   }
 
@@ -382,6 +448,10 @@ export class WorkerQueue implements BackEndSink {
     if (message.length === 2 && ticket.length === NO_TICKET.length && ticket.equals(NO_TICKET))
       return;
     const request = this.#inFlight.find(ticket);
+    if (control?.idempotent !== undefined && message.length === 2) {
+      if (request?.worker === worker) request.isIdempotent = control.idempotent;
+      return;
+    }
     if (request === undefined || request.worker !== worker || message.length < 3) {
       this.#lateReplies += 1;
       return;
@@ -392,8 +462,8 @@ export class WorkerQueue implements BackEndSink {
       this.#lateReplies += 1;
     } else {
       this.#open -= 1;
-      request.state = 'answered';
-      this.#answers.reply(request.envelope, message, control?.error === true);
+      this.#end(request);
+      this.#answers.reply(request.client, request.envelope, message, control?.error === true);
     }
     if (this.#idleWaiters.length > 0) this.#settle();
   }
@@ -402,21 +472,23 @@ export class WorkerQueue implements BackEndSink {
   #retire(worker: WorkerPeer): void {
     worker.retired = true;
     worker.pipe.writeBeyondMark([NO_TICKET, DRAINED]);
+    this.#workersChanged();
   }
 
   // Answers in place of a worker: exactly one for each request.
 
   #refuse(request: QueuedRequest, refusal: Refusal): void {
-    request.state = 'answered';
-    this.#answers.refuse(request.envelope, refusal);
+    this.#end(request);
+    this.#answers.refuse(request.client, request.envelope, refusal);
   }
 
   #refuseWaiting(request: QueuedRequest, refusal: Refusal): void {
+    this.#pools.of(request).backlog.remove(request);
     this.#refuse(request, refusal);
     this.#settle();
   }
 
-  /** The ticket stays until the worker is done or gone. */
+  /** The ticket stays until the worker is gone. */
   #refuseGiven(request: QueuedRequest, refusal: Refusal): void {
     this.#open -= 1;
     this.#refuse(request, refusal);
@@ -424,41 +496,64 @@ export class WorkerQueue implements BackEndSink {
     this.#settle();
   }
 
+  /** A worker has it for nothing, and hears so. The ticket stays until the worker is done or gone. */
+  #abandon(request: QueuedRequest): void {
+    const { worker, ticket } = request;
+    this.#open -= 1;
+    this.#end(request);
+    request.state = 'abandoned';
+    if (worker?.speaksZscale) worker.pipe.writeBeyondMark([ticket, CANCELLED]);
+  }
+
+  #end(request: QueuedRequest): void {
+    request.state = 'answered';
+    request.client.closed(request);
+    this.#letGo(request);
+  }
+
+  /** Its message need not be kept for another worker any more. */
+  #letGo(request: QueuedRequest): void {
+    if (!request.isKept) return;
+    request.isKept = false;
+    this.#pools.of(request).backlog.letGo(request);
+  }
+
   // Time.
 
   /** Runs the sweeper while anything is open. */
-  #watchTheClock(): void {
-    if (this.#sweeper !== undefined) return;
-    const limit = Math.min(this.#options.timeout, this.#options.maxQueueWait);
-    if (limit === Infinity) return;
-    const every = Math.min(Math.max(limit / SWEEPS_PER_LIMIT, SWEEP_MIN_MS), SWEEP_MAX_MS);
-    this.#sweeper = setInterval(sweep, every, this).unref();
+  #watchTheClock(request: QueuedRequest): void {
+    this.#sweeper.watch(Math.min(request.expires - request.arrived, this.#options.maxQueueWait));
   }
 
-  /** Answers what is over time. Called by its own timer only. */
-  sweep(): void {
+  /** Answers what is over time. */
+  #sweep(): void {
     const now = performance.now();
-    const { timeout, maxQueueWait } = this.#options;
-    // Requests wait in the order they came, so the first that is in time ends the search.
-    for (
-      let request = this.#backlog.peek();
-      request !== undefined;
-      request = this.#backlog.peek()
-    ) {
-      const waited = now - request.arrived;
-      if (waited < timeout && waited < maxQueueWait) break;
-      this.#backlog.shift();
-      if (waited >= maxQueueWait) this.#refuseWaiting(request, waitedTooLong(maxQueueWait));
-      else this.#refuseWaiting(request, tookTooLong(timeout));
-    }
+    for (const line of this.#pools.lines()) this.#sweepLine(line, now);
     for (const request of this.#inFlight.entries()) {
-      if (request.state === 'given' && now - request.arrived >= timeout) {
-        this.#refuseGiven(request, tookTooLong(timeout));
-      }
+      if (request.state !== 'given' || now < request.expires) continue;
+      this.#answers.refuse(
+        request.client,
+        request.envelope,
+        tookTooLong(request.expires - request.arrived),
+      );
+      this.#abandon(request);
+      this.#settle();
     }
-    if (this.#backlog.length > 0 || this.#open > 0) return;
-    clearInterval(this.#sweeper);
-    this.#sweeper = undefined;
+    if (this.#pools.queued === 0 && this.#open === 0) this.#sweeper.stop();
+  }
+
+  #sweepLine(line: RequestLine, now: number): void {
+    const { maxQueueWait } = this.#options;
+    for (let request = line.first, next = request; request !== undefined; request = next) {
+      next = request.behind;
+      const { arrived, expires } = request;
+      // One that was given out before has waited enough already.
+      const mayWaitUntil = request.attempts > 0 ? Infinity : arrived + maxQueueWait;
+      if (now >= mayWaitUntil) this.#refuseWaiting(request, waitedTooLong(maxQueueWait));
+      else if (now >= expires) this.#refuseWaiting(request, tookTooLong(expires - arrived));
+      // Requests wait in the order they came, so the first that is in time ends the search; but for those with an end of their own.
+      else if (this.#pools.of(request).backlog.hurried === 0 && request.attempts === 0) return;
+    }
   }
 
   // Waiting for an end.
@@ -480,8 +575,4 @@ export class WorkerQueue implements BackEndSink {
 
 function pump(queue: WorkerQueue): void {
   queue.pump();
-}
-
-function sweep(queue: WorkerQueue): void {
-  queue.sweep();
 }

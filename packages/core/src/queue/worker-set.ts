@@ -1,11 +1,13 @@
 /**
- * The workers that are connected, and whose turn it is. It decides nothing by itself (`dispatch.ts` does) and owns no request:
+ * The workers that are connected, and whose turn it is. It decides nothing by itself (`dispatch.ts` and `rendezvous.ts` do) and owns no request:
  * it keeps what a choice needs between two of them.
  */
 
+import type { Balance } from '../options.ts';
 import type { WorkerPeer } from './back-end.ts';
-import { chooseWorker, grainOf } from './dispatch.ts';
+import { chooseWorker, grainOf, nextInTurn } from './dispatch.ts';
 import type { WorkerStats } from './queue-stats.ts';
+import { pinnedWorker } from './rendezvous.ts';
 
 /** The connected workers. */
 export class WorkerSet {
@@ -15,6 +17,17 @@ export class WorkerSet {
   /** Who gets the requests of this turn of the event loop, until it holds `#chosenUntil`. */
   #chosen: WorkerPeer | undefined = undefined;
   #chosenUntil = 0;
+  readonly #isBlind: boolean;
+
+  /** @param balance how {@link next} chooses. Default `'least'`. */
+  constructor(balance: Balance = 'least') {
+    this.#isBlind = balance === 'round-robin';
+  }
+
+  /** Each of them, in the order in which they came. */
+  get all(): readonly WorkerPeer[] {
+    return this.#workers;
+  }
 
   add(worker: WorkerPeer): void {
     this.#workers.push(worker);
@@ -42,6 +55,7 @@ export class WorkerSet {
    * in one write. Undefined when none wants any.
    */
   next(): WorkerPeer | undefined {
+    if (this.#isBlind) return this.#nextInTurn();
     const chosen = this.#chosen;
     if (chosen !== undefined && chosen.held < Math.min(this.#chosenUntil, chosen.limit))
       return chosen;
@@ -54,11 +68,24 @@ export class WorkerSet {
     return worker;
   }
 
-  /** A snapshot of each. */
-  stats(): WorkerStats[] {
+  /** The worker that this pin belongs to, busy or not; undefined when there is none. */
+  pinned(pin: number): WorkerPeer | undefined {
+    return this.#workers[pinnedWorker(this.#workers, pin)];
+  }
+
+  #nextInTurn(): WorkerPeer | undefined {
+    const place = nextInTurn(this.#workers, this.#start);
+    const worker = this.#workers[place];
+    if (worker !== undefined) this.#start = place + 1 < this.#workers.length ? place + 1 : 0;
+    return worker;
+  }
+
+  /** A snapshot of each. @param pool the name of the pool that they are. */
+  stats(pool: string | undefined): WorkerStats[] {
     return this.#workers.map((worker) => ({
       id: worker.id,
       generation: worker.generation,
+      pool,
       inFlight: worker.held,
       credit: worker.limit,
       requests: worker.requests,

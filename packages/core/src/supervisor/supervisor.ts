@@ -5,7 +5,7 @@
  *       |          |           |                     ^
  *       +----------+-----------+---------------------+
  *
- * Owns one seat for each worker id, 0 to n-1, and whoever sits in it: starts it, replaces it after
+ * Owns one seat for each worker id, 0 to n-1 and those named beside, and whoever sits in it: starts it, replaces it after
  * a crash as `restart-policy.ts` says, renews it while it serves, and stops it. Does not own the
  * queue, nor what happens when a seat crashes in a loop: its sink is told.
  *
@@ -133,6 +133,8 @@ export class Supervisor {
   readonly #waiters: Set<Waiter>;
   /** Every process that has not ended, whether it has a seat or not. */
   readonly #processes: Set<WorkerProcess>;
+  /** Ids that `resize` leaves alone. */
+  readonly #others: Set<number>;
   #state: SupervisorState;
   /** The end of the line of changes: they are done one after the other. */
   #lastChange: Promise<void>;
@@ -153,6 +155,7 @@ export class Supervisor {
     };
     this.#seats = new Map();
     this.#waiters = new Set();
+    this.#others = new Set();
     this.#state = 'idle';
     this.#processes = new Set();
     this.#lastChange = Promise.resolve();
@@ -172,14 +175,16 @@ export class Supervisor {
   /**
    * Starts `count` workers and resolves when all are ready. Called once.
    *
+   * @param others ids of further workers, above any that `resize` may come to: it leaves them alone.
    * @throws WorkerBootError when one of them fails before all are ready. The others are still there
    * then: the caller stops them.
    * @throws ZscaleError `ZSCALE_ERR_CLOSED` when it is stopped meanwhile, or was before.
    */
-  async start(count: number): Promise<void> {
+  async start(count: number, others: readonly number[] = []): Promise<void> {
     if (this.#stopped !== undefined) throw closedError();
     this.#enter('starting');
-    await this.#addSeats(0, count);
+    for (const id of others) this.#others.add(id);
+    await this.#addSeats([...idsFrom(0, count), ...others]);
     this.#enter('serving');
   }
 
@@ -265,9 +270,10 @@ export class Supervisor {
 
   async #resizeTo(count: number): Promise<void> {
     if (this.#state !== 'serving') throw closedError();
-    const present = this.#seats.size;
-    if (count > present) await this.#addSeats(present, count);
-    else await this.#removeSeats([...this.#seats.values()].slice(count));
+    const seats = [...this.#seats.values()].filter(({ id }) => !this.#others.has(id));
+    const present = seats.length;
+    if (count > present) await this.#addSeats(idsFrom(present, count));
+    else await this.#removeSeats(seats.slice(count));
   }
 
   async #reloadAll(): Promise<void> {
@@ -315,10 +321,10 @@ export class Supervisor {
     return changed;
   }
 
-  /** Seats workers `first` to `end - 1`; resolves when they are ready. */
-  async #addSeats(first: number, end: number): Promise<void> {
+  /** Seats workers with these ids; resolves when they are ready. */
+  async #addSeats(ids: readonly number[]): Promise<void> {
     const seats: Seat[] = [];
-    for (let id = first; id < end; id++) {
+    for (const id of ids) {
       const worker = this.#startWorker(id);
       const seat: Seat = {
         id,
@@ -499,6 +505,10 @@ export class Supervisor {
     assert(TRANSITIONS[this.#state].includes(next), `supervisor: ${this.#state} -> ${next}`);
     this.#state = next;
   }
+}
+
+function idsFrom(first: number, end: number): readonly number[] {
+  return Array.from({ length: end - first }, (_, i) => first + i);
 }
 
 function closedError(): ZscaleError {

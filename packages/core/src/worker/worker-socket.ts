@@ -51,6 +51,7 @@ const TURN_MS = 1;
 const RECONNECT_MAX_MS = 2000;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
+const EMPTY: Buffer = Buffer.alloc(0);
 const FAILED: Buffer = encodeControl({ error: true });
 
 /** A REP socket that hosts a handler. */
@@ -206,7 +207,8 @@ export class WorkerSocket extends Socket {
     if (delimiter < 0 || mark === undefined) return false;
     if (mark.length > 0) {
       if (decodeControl(mark)?.drain === true) queue.drained = true;
-      return false;
+      if (message.length <= delimiter + 1) return false;
+      message[delimiter] = EMPTY; // the reply's
     }
     const body = message.splice(delimiter + 1);
     try {

@@ -64,9 +64,14 @@ export abstract class RouterBase extends Socket {
     return this.#table.find(routingId)?.peer;
   }
 
-  /** For devices: the pipe behind a routing id. */
-  protected pipeOf(routingId: Buffer): Pipe | undefined {
-    return this.#table.find(routingId);
+  /** For devices: the next message without a routing id in front. {@link lastPipe} is where it came from. */
+  protected receiveBare(): Message | undefined {
+    return this.#fairQueue.receive();
+  }
+
+  /** For devices: where the last message came from; undefined before the first. */
+  protected get lastPipe(): Pipe | undefined {
+    return this.#fairQueue.lastPipe;
   }
 
   /** For devices: reads nothing from this peer until its `pipeReadable` is passed on again. */

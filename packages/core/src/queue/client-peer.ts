@@ -1,0 +1,113 @@
+/**
+ * A client that has sent something: what it can take, the requests of its own that are open, and how much of what it was
+ * answered it has not taken yet.
+ */
+
+import { Fifo, type Frames as Message, type Pipe } from '@zscale/transport';
+import { maxMessageSizeOf, speaksZscale } from '../messages/announcement.ts';
+
+/** Ids that a request can be found by. Ours have 8 bytes. */
+const ID_MAX_BYTES = 64;
+
+/** A request as its client sees it: its place among those that are open. */
+export interface Asked<R extends Asked<R>> {
+  readonly state: string;
+  /** The number of its pool. */
+  readonly pool: number;
+  /** What the client put in front. */
+  readonly envelope: Message;
+  older: R | undefined;
+  newer: R | undefined;
+}
+
+/** A client, from its first message to the end of its connection. */
+export class ClientPeer<R extends Asked<R>> {
+  readonly pipe: Pipe;
+  readonly speaksZscale: boolean;
+  /** The largest reply it takes, in bytes. */
+  readonly maxMessageSize: number;
+  /** How many of its requests wait for a worker. The backlog counts them. */
+  waiting = 0;
+  /** Where its requests go when they are pinned to a worker and say no key; see rendezvous.ts. Undefined until asked for. */
+  pin: number | undefined = undefined;
+  /** Its open requests in the order they came; the requests themselves are the links. */
+  #oldest: R | undefined = undefined;
+  #newest: R | undefined = undefined;
+  /** The sizes of answers that may still be in the pipe. */
+  readonly #unsent = new Fifo<number>();
+  #unsentBytes = 0;
+
+  constructor(pipe: Pipe) {
+    const metadata = pipe.peer?.metadata;
+    this.pipe = pipe;
+    this.speaksZscale = speaksZscale(metadata);
+    this.maxMessageSize = maxMessageSizeOf(metadata);
+  }
+
+  /** Its connection has ended. */
+  get isGone(): boolean {
+    return this.pipe.isClosed;
+  }
+
+  /** The open request that came first; the next is `request.newer`. */
+  get oldest(): R | undefined {
+    return this.#oldest;
+  }
+
+  /** A request of it is open from here on. */
+  opened(request: R): void {
+    const newest = this.#newest;
+    request.older = newest;
+    if (newest === undefined) this.#oldest = request;
+    else newest.newer = request;
+    this.#newest = request;
+  }
+
+  /** A request of it has come to its end. */
+  closed(request: R): void {
+    const { older, newer } = request;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    request.older = undefined;
+    request.newer = undefined;
+  }
+
+  /** The open request with this id in front, the oldest where there are several. Looks through what this client has open. */
+  find(id: Buffer): R | undefined {
+    if (id.length > ID_MAX_BYTES) return undefined; // and a longer one may be no Buffer but in pieces
+    for (let request = this.#oldest; request !== undefined; request = request.newer) {
+      const own = request.envelope[0];
+      if (own?.length === id.length && own.equals(id)) return request;
+    }
+    return undefined;
+  }
+
+  /** The one of its requests waiting in a pool that came last. */
+  newestWaiting(pool: number): R | undefined {
+    for (let request = this.#newest; request !== undefined; request = request.older) {
+      if (request.state === 'queued' && request.pool === pool) return request;
+    }
+    return undefined;
+  }
+
+  /** Answers that it had not taken when that was last looked at, in bytes, without what the system buffers. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
+  }
+
+  /** An answer of so many bytes was written to its pipe. @returns by how much {@link unsentBytes} changed. */
+  answered(bytes: number): number {
+    this.#unsent.push(bytes);
+    this.#unsentBytes += bytes;
+    return bytes + this.forgetSent();
+  }
+
+  /** Looks what it took meanwhile. @returns by how much {@link unsentBytes} changed: 0 or less. */
+  forgetSent(): number {
+    const before = this.#unsentBytes;
+    while (this.#unsent.length > this.pipe.unsent) this.#unsentBytes -= this.#unsent.shift() ?? 0;
+    return this.#unsentBytes - before;
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What the queue tells zscale's own worker with a request, in place of the empty delimiter: what the client said of it, how long
+ * it may still take, and which attempt it is. Pure.
+ */
+
+import { EMPTY_FRAME } from '@zscale/transport';
+import { type Control, encodeControl } from '../messages/control.ts';
+import type { QueuedRequest } from './queued-request.ts';
+
+/**
+ * A request that waited for this part of its time is told what is left, for the worker counts from when it came there. One that
+ * waited less is not: most requests say nothing, and cost nothing.
+ */
+const NOTICEABLE = 1 / 16;
+/** The longest there is, in ms. */
+const DEADLINE_MAX_MS = 2_147_483_647;
+
+/** @param now in ms of `performance.now()`. @returns the empty frame when there is nothing to say. */
+export function wordsFor(request: QueuedRequest, now: number): Buffer {
+  const { control, attempts, arrived, expires } = request;
+  const limit = expires - arrived;
+  const hasWaited = now - arrived > limit * NOTICEABLE && limit < Infinity;
+  if (control === undefined && attempts === 0 && !hasWaited) return EMPTY_FRAME;
+  const words: Control = {
+    ...(control?.id !== undefined && { id: control.id }),
+    ...(control?.trace !== undefined && { trace: control.trace }),
+    ...(control?.state !== undefined && { state: control.state }),
+    ...((request.isHurried || hasWaited) && { deadline: leftOf(expires - now) }),
+    ...(attempts > 0 && { attempt: attempts + 1 }),
+  };
+  return Object.keys(words).length === 0 ? EMPTY_FRAME : encodeControl(words);
+}
+
+function leftOf(ms: number): number {
+  return Math.min(Math.max(Math.ceil(ms), 0), DEADLINE_MAX_MS);
+}
