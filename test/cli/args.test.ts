@@ -335,7 +335,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(13);
+    expect(named).toHaveLength(14);
   });
 
   it('for a command that is not there is refused', () => {

@@ -37,6 +37,7 @@ describe('options of scale()', () => {
       maxMessageSize: 67_108_864,
       gracefulTimeout: 30_000,
       startTimeout: 60_000,
+      hangTimeout: 30_000,
       maxRestarts: 5,
       restartWindow: 60_000,
       restartDelay: 100,

@@ -21,6 +21,7 @@ const NOTHING_HAPPENED: ServerStats = {
   inFlight: 0,
   workers: [],
   restarts: 0,
+  hangs: 0,
 };
 
 /** The stand-in, in a worker, for a server of the primary. */

@@ -23,7 +23,7 @@ import { Backlog } from './backlog.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
-import type { QueueStats } from './queue-stats.ts';
+import type { HeldRequests, QueueStats } from './queue-stats.ts';
 import type { QueuedRequest } from './queued-request.ts';
 import {
   NO_DELIMITER,
@@ -65,6 +65,8 @@ const HANDSHAKE_MS = 10_000;
 const KEEPALIVE_IDLE_S = 30;
 /** How long a dead worker's last replies may take to be read, in ms. */
 const LAST_WORDS_MS = 50;
+/** Processes of which it is remembered what they held at their end: as many as a service has, at most. */
+const MAX_REMEMBERED = 1024;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const DRAINED: Buffer = encodeControl({ drain: true });
@@ -82,6 +84,8 @@ export class WorkerQueue implements BackEndSink {
   readonly #workers = new WorkerSet();
   readonly #backlog: Backlog;
   readonly #inFlight = new InFlight<QueuedRequest>();
+  /** What processes of ours held when they disconnected, by generation. */
+  readonly #heldAtEnd = new Map<number, HeldRequests>();
   readonly #idleWaiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
   /** In flight without those that were abandoned. */
   #open = 0;
@@ -167,6 +171,19 @@ export class WorkerQueue implements BackEndSink {
     }
   }
 
+  /** What a worker process of ours holds, or held when it disconnected. Looks at all that is in flight. */
+  heldBy(generation: number): HeldRequests {
+    let count = 0;
+    let first = Number.POSITIVE_INFINITY;
+    for (const { worker, arrived } of this.#inFlight.entries()) {
+      if (worker?.generation !== generation) continue;
+      count += 1;
+      first = Math.min(first, arrived);
+    }
+    if (count === 0) return this.#heldAtEnd.get(generation) ?? { count, oldest: 0 };
+    return { count, oldest: Math.round(performance.now() - first) };
+  }
+
   /** Gives a worker process nothing more; resolves when it holds nothing. */
   drainWorker(generation: number): Promise<void> {
     const workers = this.#workers.ofGeneration(generation);
@@ -229,6 +246,7 @@ export class WorkerQueue implements BackEndSink {
 
   workerDisconnected(worker: WorkerPeer): void {
     this.#workers.remove(worker);
+    if (worker.held > 0 && worker.generation !== undefined) this.#remember(worker.generation);
     let lost = 0;
     for (const request of this.#inFlight.entries()) {
       if (request.worker !== worker) continue;
@@ -245,6 +263,14 @@ export class WorkerQueue implements BackEndSink {
       'a worker disconnected',
     );
     this.#settle();
+  }
+
+  #remember(generation: number): void {
+    this.#heldAtEnd.set(generation, this.heldBy(generation));
+    for (const oldest of this.#heldAtEnd.keys()) {
+      if (this.#heldAtEnd.size <= MAX_REMEMBERED) return;
+      this.#heldAtEnd.delete(oldest);
+    }
   }
 
   #tellFaultsOf(socket: Socket, peer: string): void {

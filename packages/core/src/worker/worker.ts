@@ -16,6 +16,8 @@ import type { HandlerFunction } from '../handlers/handler.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
 import { createCodec } from '../messages/payload.ts';
 import { parseToWorker, type WorkerStart } from '../messages/process-message.ts';
+import { processRole } from './process-role.ts';
+import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
 import { WorkerSocket } from './worker-socket.ts';
 
@@ -23,6 +25,7 @@ import { WorkerSocket } from './worker-socket.ts';
 export class Worker {
   readonly #backends: readonly string[];
   readonly #socket: WorkerSocket;
+  readonly #hangTimeout: number;
   #state: 'connecting' | 'serving' | 'stopping';
 
   constructor(start: WorkerStart, handler: HandlerFunction) {
@@ -37,6 +40,7 @@ export class Worker {
       maxMessageSize: start.maxMessageSize,
       onConnected: () => this.#onConnected(),
     });
+    this.#hangTimeout = start.hangTimeout;
     this.#state = 'connecting';
   }
 
@@ -53,7 +57,14 @@ export class Worker {
   #onConnected(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'serving';
+    this.#startHangClock();
     void report({ type: 'ready' });
+  }
+
+  /** From here on the event loop must turn; what was before was loading. */
+  #startHangClock(): void {
+    const { pulse } = processRole();
+    if (pulse !== undefined && this.#hangTimeout !== Infinity) startPulse(pulse, this.#hangTimeout);
   }
 
   #onMessage(value: unknown): void {
