@@ -370,7 +370,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(19);
+    expect(named).toHaveLength(20);
   });
 
   it('for a command that is not there is refused', () => {

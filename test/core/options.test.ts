@@ -42,6 +42,7 @@ describe('options of scale()', () => {
       retries: 0,
       gracefulTimeout: 30_000,
       startTimeout: 60_000,
+      hangTimeout: 30_000,
       maxRestarts: 5,
       restartWindow: 60_000,
       restartDelay: 100,

@@ -81,7 +81,13 @@ describe('a worker that dies', () => {
     const ready = next(server, 'worker-ready');
     const exited = next(server, 'worker-exited');
     process.kill(pid, 'SIGKILL');
-    expect(await exited).toEqual({ id: 0, pid, code: null, signal: 'SIGKILL', expected: false });
+    expect(await exited).toMatchObject({
+      id: 0,
+      pid,
+      code: null,
+      signal: 'SIGKILL',
+      expected: false,
+    });
     expect(await restarting).toMatchObject({ id: 0, attempt: 1 });
     expect(await ready).toMatchObject({ id: 0 });
     const [replacement, same] = server.workers;
@@ -182,7 +188,7 @@ describe('a worker that gets a SIGTERM of its own', () => {
     const [pid = 0] = pidsOf(server);
     process.kill(pid, 'SIGTERM');
     expect(await held).toBe('slept');
-    expect(await exited).toEqual({ id: 0, pid, code: 0, signal: null, expected: true });
+    expect(await exited).toMatchObject({ id: 0, pid, code: 0, signal: null, expected: true });
     const waiting = client.request({ act: 'who' });
     await ready;
     expect(await waiting).toEqual({ id: 0, pid: pidsOf(server)[0] });

@@ -176,7 +176,9 @@ describe('a server', () => {
     const told: unknown[] = [];
     server.on('worker-started', ({ id, pid }) => told.push(['started', id, pid]));
     server.on('worker-ready', ({ id, pid, ms }) => told.push(['ready', id, pid, ms > 0]));
-    server.on('worker-exited', ({ id, pid, ...rest }) => told.push(['exited', id, pid, rest]));
+    server.on('worker-exited', ({ id, pid, ...rest }) =>
+      told.push(['exited', id, pid, rest.code, rest.signal, rest.expected, rest.why, rest.held]),
+    );
     server.once('closed', () => told.push('closed'));
     await server.resize(2);
     const pid = server.workers[1]?.pid;
@@ -184,7 +186,7 @@ describe('a server', () => {
     expect(told).toEqual([
       ['started', 1, pid],
       ['ready', 1, pid, true],
-      ['exited', 1, pid, { code: 0, signal: null, expected: true }],
+      ['exited', 1, pid, 0, null, true, undefined, 0],
     ]);
     await server.close();
     expect(told.at(-1)).toBe('closed');

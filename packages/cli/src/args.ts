@@ -158,6 +158,11 @@ function addRun(program: Command, sink: Sink): void {
     )
     .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
     .addOption(
+      flag('--hang-timeout <time>', 'for a worker that stands still (default: 30s)', (name, text) =>
+        parseDuration(name, text, { least: 100 }),
+      ),
+    )
+    .addOption(
       flag(
         '--graceful-timeout <time>',
         'for open requests at the end (default: 30s)',

@@ -27,6 +27,7 @@ const NOTHING_HAPPENED: ServerStats = {
   workers: [],
   restarts: 0,
   recycled: 0,
+  hangs: 0,
 };
 
 /** The stand-in, in a worker, for a server of the primary. */

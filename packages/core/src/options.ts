@@ -123,6 +123,12 @@ export interface ScaleOptions {
   /** How long a worker may take from its start until it is ready, in ms, from 1. Default 60 000. */
   startTimeout?: number | undefined;
   /**
+   * How long the event loop of a worker may stand still before the worker is killed and replaced, in
+   * ms, from 100; `Infinity` for ever. Loading, a debugger and a stopped process do not count.
+   * Default 30 000.
+   */
+  hangTimeout?: number | undefined;
+  /**
    * Restarts of one worker within `restartWindow`; when it crashes once more the service gives up
    * with `ZSCALE_ERR_CRASH_LOOP`. From 0, which gives up at the first crash; `Infinity` never does.
    * Default 5.
@@ -192,6 +198,7 @@ export interface ResolvedScaleOptions {
   readonly retries: number;
   readonly gracefulTimeout: number;
   readonly startTimeout: number;
+  readonly hangTimeout: number;
   readonly maxRestarts: number;
   readonly restartWindow: number;
   readonly restartDelay: number;
@@ -227,6 +234,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   retries: 0,
   gracefulTimeout: 30_000,
   startTimeout: 60_000,
+  hangTimeout: 30_000,
   maxRestarts: 5,
   restartWindow: 60_000,
   restartDelay: 100,
@@ -313,6 +321,7 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   },
   gracefulTimeout: duration(0),
   startTimeout: duration(1),
+  hangTimeout: duration(100),
   maxRestarts: count(0),
   restartWindow: duration(1),
   restartDelay: duration(0),
@@ -390,6 +399,7 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     retries: options.retries ?? DEFAULTS.retries,
     gracefulTimeout: options.gracefulTimeout ?? DEFAULTS.gracefulTimeout,
     startTimeout: options.startTimeout ?? DEFAULTS.startTimeout,
+    hangTimeout: options.hangTimeout ?? DEFAULTS.hangTimeout,
     maxRestarts: options.maxRestarts ?? DEFAULTS.maxRestarts,
     restartWindow: options.restartWindow ?? DEFAULTS.restartWindow,
     restartDelay,

@@ -59,6 +59,16 @@ export interface ServerEvents {
       readonly code: number | null;
       readonly signal: NodeJS.Signals | null;
       readonly expected: boolean;
+      /** Why it died, in one sentence; undefined when it was told to end. */
+      readonly why: string | undefined;
+      /** Milliseconds from its start to its end. */
+      readonly uptime: number;
+      /** Requests it held at its end. */
+      readonly held: number;
+      /** Milliseconds since the oldest of those came; 0 when there is none. */
+      readonly oldestHeld: number;
+      /** Where its event loop stood still; undefined unless it hung, in JavaScript. */
+      readonly stack: string | undefined;
     },
   ];
   /** A worker that is well is replaced for this reason, successor first (`maxMemory`, `maxRequests`, `maxLifetime`). */
@@ -82,6 +92,8 @@ export interface ServerStats extends QueueStats {
   readonly restarts: number;
   /** How many of these times it was for `maxMemory`, `maxRequests` or `maxLifetime`. */
   readonly recycled: number;
+  /** How many workers were killed because their event loop stood still (`hangTimeout`). */
+  readonly hangs: number;
 }
 
 /** A running service. `await using` closes it at the end of the block. */
@@ -231,7 +243,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   stats(): ServerStats {
     const restarts = this.workers.reduce((sum, worker) => sum + worker.restarts, 0);
-    return { ...this.#queue.stats(), restarts, recycled: this.#recycled };
+    const { hangs } = this.#supervisor;
+    return { ...this.#queue.stats(), restarts, recycled: this.#recycled, hangs };
   }
 
   /**
@@ -382,7 +395,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   #fork(id: number, generation: number): ReturnType<typeof forkWorker> {
-    const { codec, concurrency, exportName, maxMessageSize, name } = this.#options;
+    const { codec, concurrency, exportName, hangTimeout, maxMessageSize, name } = this.#options;
     const { launch, module, number } = this.#service;
     refuseMissingSocket(this.#privateEndpoint);
     return forkWorker(launch, {
@@ -397,6 +410,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       exportName,
       maxMessageSize,
       reportsLoad: this.#autoscaler !== undefined,
+      hangTimeout,
       earlierEndpoints: this.#earlierEndpoints,
     });
   }
@@ -455,9 +469,14 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       drainWorker: (generation) => this.#queue.drainWorker(generation),
       workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
       workerReady: (id, pid, ms) => this.emit('worker-ready', { id, pid, ms }),
-      workerExited: ({ id, generation, pid }, { code, signal, expected }) => {
+      heldBy: (generation) => this.#queue.heldBy(generation),
+      workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
+        const { why, uptime, held } = report;
+        const facts = { why, uptime, held: held.count, oldestHeld: held.oldest };
         this.#queue.workerExited(generation);
-        if (pid !== undefined) this.emit('worker-exited', { id, pid, code, signal, expected });
+        if (pid === undefined) return;
+        const stack = hang?.stack;
+        this.emit('worker-exited', { id, pid, code, signal, expected, ...facts, stack });
       },
       workerRestarting: (id, delay, attempt) =>
         this.emit('worker-restarting', { id, delay, attempt }),

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type FromWatchdog,
   type FromWorker,
+  parseFromWatchdog,
   parseFromWorker,
   parseToWorker,
   parseWorkerStart,
@@ -23,6 +25,7 @@ const START: WorkerStart = {
   exportName: 'handler',
   maxMessageSize: 67_108_864,
   reportsLoad: false,
+  hangTimeout: 30_000,
   earlierEndpoints: [['tcp://127.0.0.1:5555', 'ipc:///tmp/a'], []],
 };
 
@@ -56,6 +59,24 @@ describe('a message from a worker', () => {
   ])('is refused when it is %o', (value) => {
     expect(() => parseFromWorker(value)).toThrow(refusal);
   });
+});
+
+describe('a line of the watchdog', () => {
+  it.each<FromWatchdog>([
+    { type: 'stalled', ms: 30_000 },
+    { type: 'hung', ms: 30_000, stack: '    at loop (file:///app.js:1:1)' },
+    { type: 'hung', ms: 30_000 },
+    { type: 'debugged' },
+  ])('arrives as it was written: %o', (message) => {
+    expect(parseFromWatchdog(JSON.stringify(message))).toEqual(message);
+  });
+
+  it.each(['', 'x', '[]', '{}', '{"type":"hung"}', '{"type":"hung","ms":1,"stack":2}'])(
+    'is refused when it is %o',
+    (line) => {
+      expect(() => parseFromWatchdog(line)).toThrow(refusal);
+    },
+  );
 });
 
 describe('a message from the supervisor', () => {
@@ -92,6 +113,7 @@ describe('how a worker is to start', () => {
     ['serviceName', undefined],
     ['workerId', 0.5],
     ['generation', 0],
+    ['hangTimeout', 0],
     ['workerId', undefined],
     ['backends', 'ipc:///tmp/a'],
     ['backends', [1]],

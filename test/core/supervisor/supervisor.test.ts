@@ -44,6 +44,7 @@ describe('a machine that is short of descriptors', () => {
       logger,
       sink: {
         drainWorker: () => Promise.resolve(),
+        heldBy: () => ({ count: 0, oldest: 0 }),
         workerStarted() {},
         workerReady() {},
         workerExited() {},

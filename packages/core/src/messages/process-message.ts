@@ -2,7 +2,9 @@
  * What a supervisor and its worker processes tell each other.
  *
  * How a worker is to start travels as JSON in the environment variable `ZSCALE_WORKER`; the rest
- * goes over Node's IPC channel, as one small object each. Requests never do. Everything is checked
+ * goes over Node's IPC channel, as one small object each. The thread that watches over a worker has a
+ * pipe of its own, for the channel is in the hands of the very event loop that may stand still:
+ * JSON, one line each. Requests never travel here. Everything is checked
  * on arrival, for a user's program shares the channel and may send anything it likes.
  */
 import { ZscaleError } from '../errors.ts';
@@ -34,6 +36,8 @@ export interface WorkerStart {
   readonly maxMessageSize: number;
   /** Whether it shall say every second how busy it is. */
   readonly reportsLoad: boolean;
+  /** How long its event loop may stand still, in ms; Infinity travels as null. */
+  readonly hangTimeout: number;
   /**
    * Front ends of the services before this one in the program, whose `scale()` it passes on its
    * way.
@@ -67,6 +71,34 @@ export type ToWorker =
   | { readonly type: 'drain' }
   /** Exit now. */
   | { readonly type: 'stop' };
+
+/** The file descriptor, in a worker process, of the pipe on which its watchdog speaks. */
+export const WATCHDOG_FD = 4;
+
+/** The watchdog of a worker to the supervisor. */
+export type FromWatchdog =
+  /** The event loop has stood still for `ms`; where it is follows. */
+  | { readonly type: 'stalled'; readonly ms: number }
+  /** The process is to be ended. The stack is missing where it is in no JavaScript. */
+  | { readonly type: 'hung'; readonly ms: number; readonly stack?: string }
+  /** It was stopped in a debugger: nothing is to be done. */
+  | { readonly type: 'debugged' };
+
+/** @throws ZscaleError `ZSCALE_ERR_DECODE` for a line that no watchdog of this version writes */
+export function parseFromWatchdog(line: string): FromWatchdog {
+  const { type, ms, stack } = recordOf(parseJson(line, 'a line of the watchdog'), 'the watchdog');
+  switch (type) {
+    case 'debugged':
+      return { type };
+    case 'stalled':
+      return { type, ms: integer('ms of stalled', ms, 0) };
+    case 'hung':
+      if (!isOptionalString(stack)) refuse('stack of hung', 'a string or absent', stack);
+      return { type, ms: integer('ms of hung', ms, 0), ...(stack !== undefined && { stack }) };
+    default:
+      refuse('the type of a line of the watchdog', "'stalled', 'hung' or 'debugged'", type);
+  }
+}
 
 /** @throws ZscaleError `ZSCALE_ERR_DECODE` for anything that no worker of this version says */
 export function parseFromWorker(value: unknown): FromWorker {
@@ -114,9 +146,9 @@ export function parseToWorker(value: unknown): ToWorker {
  *   should not be set by hand
  */
 export function parseWorkerStart(text: string): WorkerStart {
-  const fields = recordOf(parseJson(text), WORKER_START_VARIABLE);
-  const { serviceName, backends, codec, module, exportName, maxMessageSize, earlierEndpoints } =
-    fields;
+  const fields = recordOf(parseJson(text, WORKER_START_VARIABLE), WORKER_START_VARIABLE);
+  const { serviceName, backends, codec, module, exportName, maxMessageSize, hangTimeout } = fields;
+  const { earlierEndpoints } = fields;
   if (!isString(serviceName)) refuse('serviceName', 'a string', serviceName);
   if (!isListOf(isString, backends)) refuse('backends', 'a list of strings', backends);
   if (!isCodecName(codec)) refuse('codec', `one of ${CODEC_NAMES.join(', ')}`, codec);
@@ -141,17 +173,18 @@ export function parseWorkerStart(text: string): WorkerStart {
     maxMessageSize:
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
     reportsLoad: fields.reportsLoad,
+    hangTimeout: hangTimeout === null ? Infinity : milliseconds('hangTimeout', hangTimeout),
     earlierEndpoints,
   };
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     throw new ZscaleError(
       'ZSCALE_ERR_DECODE',
-      `${WORKER_START_VARIABLE} must be JSON, as the supervisor writes it; unset it.`,
+      `${name} must be JSON, as zscale writes it. Unset what was set by hand.`,
       { cause: error },
     );
   }
@@ -165,6 +198,11 @@ function recordOf(value: unknown, name: string): Record<string, unknown> {
 function integer(name: string, value: unknown, least: number): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
   refuse(name, `a whole number from ${least}`, value);
+}
+
+function milliseconds(name: string, value: unknown): number {
+  if (typeof value === 'number' && value > 0) return value;
+  refuse(name, 'milliseconds', value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

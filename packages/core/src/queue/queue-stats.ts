@@ -19,6 +19,13 @@ export interface WorkerStats {
   readonly address: string;
 }
 
+/** Requests that a worker has, those included that were answered in its place meanwhile. */
+export interface HeldRequests {
+  readonly count: number;
+  /** Milliseconds since the oldest of them came; 0 when there is none. */
+  readonly oldest: number;
+}
+
 /** Counters since the start, and what is going on now. */
 export interface QueueStats {
   /** Requests that came. */

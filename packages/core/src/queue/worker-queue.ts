@@ -24,7 +24,7 @@ import { InFlight } from './in-flight.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import type { Give } from './pool.ts';
 import { Pools } from './pools.ts';
-import type { QueueStats } from './queue-stats.ts';
+import type { HeldRequests, QueueStats } from './queue-stats.ts';
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
 import {
   lostEachTime,
@@ -65,6 +65,8 @@ const HANDSHAKE_MS = 10_000;
 const KEEPALIVE_IDLE_S = 30;
 /** How long a dead worker's last replies may take to be read, in ms. */
 const LAST_WORDS_MS = 50;
+/** Processes of which it is remembered what they held at their end: as many as a service has, at most. */
+const MAX_REMEMBERED = 1024;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const DRAINED: Buffer = encodeControl({ drain: true });
@@ -86,6 +88,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   readonly #intake: Intake;
   readonly #sweeper: Sweeper;
   readonly #inFlight = new InFlight<QueuedRequest>();
+  /** What processes of ours held when they disconnected, by generation. */
+  readonly #heldAtEnd = new Map<number, HeldRequests>();
   readonly #idleWaiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
   /** In flight without those that were abandoned. */
   #open = 0;
@@ -184,6 +188,19 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     this.#workersChanged();
   }
 
+  /** What a worker process of ours holds, or held when it disconnected. Looks at all that is in flight. */
+  heldBy(generation: number): HeldRequests {
+    let count = 0;
+    let first = Number.POSITIVE_INFINITY;
+    for (const { worker, arrived } of this.#inFlight.entries()) {
+      if (worker?.generation !== generation) continue;
+      count += 1;
+      first = Math.min(first, arrived);
+    }
+    if (count === 0) return this.#heldAtEnd.get(generation) ?? { count, oldest: 0 };
+    return { count, oldest: Math.round(performance.now() - first) };
+  }
+
   /** Gives a worker process nothing more; resolves when it holds nothing. */
   drainWorker(generation: number): Promise<void> {
     const workers = this.#pools.ofGeneration(generation);
@@ -244,6 +261,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   }
 
   workerDisconnected(worker: WorkerPeer): void {
+    if (worker.held > 0 && worker.generation !== undefined) this.#remember(worker.generation);
     this.#pools.ofWorker(worker).remove(worker);
     const again: QueuedRequest[] = [];
     let lost = 0;
@@ -303,6 +321,14 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       pool.backlog.putBack(request, pool.lineFor(request));
     }
     this.#dispatch();
+  }
+
+  #remember(generation: number): void {
+    this.#heldAtEnd.set(generation, this.heldBy(generation));
+    for (const oldest of this.#heldAtEnd.keys()) {
+      if (this.#heldAtEnd.size <= MAX_REMEMBERED) return;
+      this.#heldAtEnd.delete(oldest);
+    }
   }
 
   #tellFaultsOf(socket: Socket, peer: string): void {

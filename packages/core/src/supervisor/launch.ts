@@ -68,7 +68,10 @@ export function launchProgram(facts: ProgramFacts, options: LaunchOptions): Laun
   return { file, args, ...inherited(facts, options) };
 }
 
-/** Starts the process. Its standard output and error are this process's; it has no input. */
+/**
+ * Starts the process. Its standard output and error are this process's; it has no input. Behind the
+ * IPC channel comes the pipe of its watchdog (WATCHDOG_FD).
+ */
 export function forkWorker(launch: Launch, start: WorkerStart): ChildProcess {
   return fork(launch.file, launch.args, {
     execArgv: [...launch.execArgv],
@@ -80,7 +83,7 @@ export function forkWorker(launch: Launch, start: WorkerStart): ChildProcess {
       NODE_APP_INSTANCE: String(start.workerId),
       ZSCALE_WORKER: JSON.stringify(start),
     },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
   });
 }
 

@@ -24,6 +24,8 @@ import type { ChildProcess } from 'node:child_process';
 import { type WorkerBootError, ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { doneWithin } from '../waiting.ts';
+import { explainDeath, type Hang, type HeldRequests } from './death-report.ts';
+import { readOomKills } from './oom-kills.ts';
 import {
   decideRestart,
   NO_CRASHES,
@@ -56,15 +58,26 @@ const TRANSITIONS: Readonly<Record<SupervisorState, readonly SupervisorState[]>>
 export interface SupervisorSink {
   /** Gives this process nothing more; resolves when it holds nothing, and never rejects. */
   drainWorker(generation: number): Promise<void>;
+  /** What this process holds, or held when its connection ended. */
+  heldBy(generation: number): HeldRequests;
   workerStarted(id: number, pid: number): void;
   /** `ms` is the time since it was started. */
   workerReady(id: number, pid: number, ms: number): void;
   /** A replacement with the same id may be there already, but then with another generation. */
-  workerExited(worker: WorkerProcess, exit: WorkerExit): void;
+  workerExited(worker: WorkerProcess, exit: WorkerExit, report: DeathReport): void;
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
   workerRestarting(id: number, delay: number, attempt: number): void;
   /** One id crashed too often. The supervisor goes on with the others until it is stopped. */
   crashLoop(error: ZscaleError): void;
+}
+
+/** How a worker ended, for people. Durations are milliseconds. */
+export interface DeathReport {
+  /** In one sentence; undefined when it was told to end. */
+  readonly why: string | undefined;
+  /** From its start to its end. */
+  readonly uptime: number;
+  readonly held: HeldRequests;
 }
 
 /** What a supervisor is made from. Durations are milliseconds. */
@@ -142,6 +155,9 @@ export class Supervisor {
   #nextReload: Promise<void> | undefined;
   /** Of the process that was started last. */
   #generation: number;
+  #hangs: number;
+  /** What `readOomKills` said last. */
+  #oomKills: number | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -151,6 +167,7 @@ export class Supervisor {
     this.#processSink = {
       workerReady: (worker) => this.#workerReady(worker),
       workerLeaving: (worker) => this.#workerLeaving(worker),
+      workerHung: (worker, hang) => this.#workerHung(worker, hang),
       workerExited: (worker, exit) => this.#workerExited(worker, exit),
     };
     this.#seats = new Map();
@@ -161,6 +178,8 @@ export class Supervisor {
     this.#lastChange = Promise.resolve();
     this.#nextReload = undefined;
     this.#generation = 0;
+    this.#hangs = 0;
+    this.#oomKills = readOomKills();
     this.#stopped = undefined;
   }
 
@@ -170,6 +189,11 @@ export class Supervisor {
       const { pid, state, startedAt, age, generation, utilization } = worker;
       return { id, pid, state, restarts, startedAt, age, generation, utilization };
     });
+  }
+
+  /** How many workers were killed because their event loop stood still. */
+  get hangs(): number {
+    return this.#hangs;
   }
 
   /**
@@ -425,23 +449,38 @@ export class Supervisor {
     await this.#retire(worker);
   }
 
+  #workerHung({ id, pid, generation }: WorkerProcess, { ms, stack }: Hang): void {
+    this.#hangs += 1;
+    const { count, oldest } = this.#sink.heldBy(generation);
+    const where =
+      stack ?? 'outside of JavaScript: in native code, or waiting for something (execSync)';
+    this.#logger.error(
+      { worker: id, workerPid: pid, stalled: ms, held: count, oldestHeld: oldest, stack: where },
+      'worker hangs: its event loop stands still, killing it',
+    );
+  }
+
   #workerExited(worker: WorkerProcess, exit: WorkerExit): void {
     const seat = this.#seatOf(worker);
     const { id, pid } = worker;
     this.#processes.delete(worker);
-    this.#sink.workerExited(worker, exit);
+    const report = this.#reportOf(worker, exit);
+    this.#sink.workerExited(worker, exit, report);
     this.#logger.debug(
       { worker: id, workerPid: pid, code: exit.code, signal: exit.signal },
       'worker ended',
     );
 
     const isStopping = this.#state === 'stopping' || this.#state === 'stopped';
-    if (isStopping || seat === undefined || seat.isLeaving) return;
+    const isUnseated = isStopping || seat === undefined || seat.isLeaving;
+    if (isUnseated && !exit.expected)
+      this.#logger.warn(factsOf(worker, exit, report), 'worker ended unexpectedly while leaving');
+    if (isUnseated) return;
     if (seat.successor === worker) seat.successor = undefined;
     else if (exit.error === undefined) this.#replace(seat);
     else if (this.#state === 'starting' || !seat.isProven) this.#rejectWaiters([seat], exit.error);
     else if (exit.machineIsShort) this.#startLater(seat, exit);
-    else this.#crashed(seat, exit);
+    else this.#crashed(seat, exit, report);
   }
 
   /** The machine is short of something: that is no crash of the worker's, and passes. */
@@ -453,18 +492,23 @@ export class Supervisor {
     seat.restartTimer = setTimeout(() => this.#replace(seat), delay);
   }
 
-  #crashed(seat: Seat, { code, signal, served, error }: WorkerExit): void {
+  #reportOf({ age, generation }: WorkerProcess, exit: WorkerExit): DeathReport {
+    const before = this.#oomKills;
+    if (exit.signal === 'SIGKILL') this.#oomKills = readOomKills();
+    const outOfMemory = (this.#oomKills ?? 0) > (before ?? 0);
+    return {
+      why: exit.expected ? undefined : explainDeath({ ...exit, outOfMemory }),
+      uptime: age,
+      held: this.#sink.heldBy(generation),
+    };
+  }
+
+  #crashed(seat: Seat, exit: WorkerExit, report: DeathReport): void {
+    const { served, error } = exit;
     const { policy, random = Math.random } = this.#options;
     const { id, worker } = seat;
     const reason = served === 0 ? { reason: error?.message } : {};
-    const facts = {
-      worker: id,
-      workerPid: worker.pid,
-      code,
-      signal,
-      uptime: worker.age,
-      ...reason,
-    };
+    const facts = { ...factsOf(worker, exit, report), ...reason };
     const startup = served === 0 ? worker.age : 0;
     const crash = { at: performance.now(), served, startup };
     const decision = decideRestart(seat.history, crash, policy, random);
@@ -509,6 +553,15 @@ export class Supervisor {
 
 function idsFrom(first: number, end: number): readonly number[] {
   return Array.from({ length: end - first }, (_, i) => first + i);
+}
+
+/** The death report as the log has it. */
+function factsOf({ id, pid }: WorkerProcess, exit: WorkerExit, report: DeathReport): object {
+  const { code, signal, hang } = exit;
+  const { why, uptime, held } = report;
+  const stack = hang?.stack === undefined ? {} : { stack: hang.stack };
+  const facts = { worker: id, workerPid: pid, code, signal, why, uptime };
+  return { ...facts, held: held.count, oldestHeld: held.oldest, ...stack };
 }
 
 function closedError(): ZscaleError {

@@ -11,13 +11,25 @@
 
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { WorkerBootError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { type FromWorker, parseFromWorker, type ToWorker } from '../messages/process-message.ts';
+import {
+  type FromWorker,
+  parseFromWatchdog,
+  parseFromWorker,
+  type ToWorker,
+  WATCHDOG_FD,
+} from '../messages/process-message.ts';
 import { type Moment, moment } from '../waiting.ts';
+import type { Hang } from './death-report.ts';
 
 /** What a worker may take to end by itself once it has no more to do with us. */
 const FAREWELL_MS = 1000;
+
+/** How long the watchdog may take to say where the event loop stands still, in ms. */
+const CAPTURE_MS = 3000;
 
 /** Node's exit code for a main module that awaits what nothing is left to settle. */
 const UNSETTLED_AWAIT = 13;
@@ -46,6 +58,8 @@ export interface WorkerExit {
   readonly served: number;
   /** Why, in words, when it was not expected. */
   readonly error: WorkerBootError | undefined;
+  /** It hung, and was killed for that. */
+  readonly hang: Hang | undefined;
   /** The machine had no descriptors, processes or memory for it: not the worker's doing. */
   readonly machineIsShort: boolean;
 }
@@ -55,6 +69,8 @@ export interface WorkerProcessSink {
   workerReady(worker: WorkerProcess): void;
   /** It got a SIGTERM of its own and asks to be drained and stopped. */
   workerLeaving(worker: WorkerProcess): void;
+  /** Its event loop stands still. It is killed as soon as this returns. */
+  workerHung(worker: WorkerProcess, hang: Hang): void;
   /** The last call. */
   workerExited(worker: WorkerProcess, exit: WorkerExit): void;
 }
@@ -100,6 +116,9 @@ export class WorkerProcess {
   #utilization: number;
   /** When it said how busy it is, on the clock of `performance.now()`; 0 before it did. */
   #utilizationAt: number;
+  /** Runs while the watchdog looks where the event loop stands still. */
+  #captureTimer: NodeJS.Timeout | undefined;
+  #hang: Hang | undefined;
 
   constructor(options: WorkerProcessOptions) {
     this.id = options.id;
@@ -122,6 +141,8 @@ export class WorkerProcess {
     this.#noiseWasLogged = false;
     this.#utilization = 0;
     this.#utilizationAt = 0;
+    this.#captureTimer = undefined;
+    this.#hang = undefined;
     this.#child = this.#start(options.fork);
     const { startTimeout } = options;
     this.#arm(startTimeout, () => {
@@ -212,6 +233,7 @@ export class WorkerProcess {
       return undefined;
     }
     child.on('message', (value) => this.#onMessage(value));
+    this.#listenToWatchdog(child);
     child.on('disconnect', () => this.#onDisconnect());
     child.on('error', (error) => {
       // With a process id this is a signal or message that found nobody: its exit tells the rest.
@@ -263,6 +285,36 @@ export class WorkerProcess {
     }
   }
 
+  #listenToWatchdog(child: ChildProcess): void {
+    // Without one, as in a process that was not started by `launch.ts`, nobody speaks.
+    const pipe = child.stdio[WATCHDOG_FD];
+    if (!(pipe instanceof Readable)) return;
+    pipe.on('error', () => {}); // It breaks when the process dies, and that is told elsewhere.
+    createInterface(pipe).on('line', (line) => this.#onWatchdog(line));
+  }
+
+  #onWatchdog(line: string): void {
+    const message = parseFromWatchdog(line);
+    clearTimeout(this.#captureTimer);
+    switch (message.type) {
+      case 'stalled':
+        this.#captureTimer = setTimeout(() => this.#killHung(message.ms, undefined), CAPTURE_MS);
+        return;
+      case 'hung':
+        this.#killHung(message.ms, message.stack);
+        return;
+      case 'debugged':
+        return;
+    }
+  }
+
+  #killHung(ms: number, stack: string | undefined): void {
+    if (this.#state === 'exited' || this.#hang !== undefined) return;
+    this.#hang = { ms, stack };
+    this.#sink.workerHung(this, this.#hang);
+    this.#child?.kill('SIGKILL');
+  }
+
   /** Without its channel a worker ends itself; it is helped if it does not. */
   #onDisconnect(): void {
     if (this.#state === 'exited' || this.#state === 'stopping') return;
@@ -287,14 +339,16 @@ export class WorkerProcess {
   #exit(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#state === 'exited') return;
     this.#enter('exited');
+    clearTimeout(this.#captureTimer);
     const expected = this.#toldToEnd;
+    const hang = this.#hang;
     const served = this.#readyAt === undefined ? 0 : performance.now() - this.#readyAt;
     const when = this.#readyAt === undefined ? ' before it was ready' : '';
     const error = this.#failure ?? this.#errorOf(howItEnded(code, signal) + when);
     if (this.#readyAt === undefined) this.#bootError = error;
     const machineIsShort = !expected && isShortage(error.cause);
     const failure = expected ? undefined : error;
-    const exit = { code, signal, expected, served, error: failure, machineIsShort };
+    const exit = { code, signal, expected, served, error: failure, hang, machineIsShort };
     this.#sink.workerExited(this, exit);
     this.#exited.resolve();
   }

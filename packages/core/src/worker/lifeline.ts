@@ -13,10 +13,12 @@
 import { Worker as Thread } from 'node:worker_threads';
 import { backendFolderOf, removeBackendFolder } from '../backend-folder.ts';
 import type { WorkerStart } from '../messages/process-message.ts';
+import { processRole } from './process-role.ts';
+import { createPulse } from './pulse.ts';
 import type { WatchdogData } from './watchdog.ts';
 
 /**
- * The watchdog only compares two numbers. It cannot start with a heap of 4 MB, and can with 8; room
+ * The watchdog only compares a few numbers, until it asks for a stack. It cannot start with a heap of 4 MB, and can with 8; room
  * that it does not use costs nothing. As a thread of V8 it takes about 9 MB of memory all the same.
  */
 const WATCHDOG_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
@@ -38,7 +40,10 @@ export function tieToSupervisor(start: WorkerStart): void {
   process.on('SIGHUP', () => {});
 
   const folders = start.backends.map(backendFolderOf).filter((folder) => folder !== undefined);
-  const workerData: WatchdogData = { parent, folders };
+  const pulse = createPulse();
+  processRole().pulse = pulse;
+  const { hangTimeout } = start;
+  const workerData: WatchdogData = { parent, folders, pulse, hangTimeout };
   const watchdog = new Thread(new URL('./watchdog.js', import.meta.url), {
     workerData,
     resourceLimits: WATCHDOG_LIMITS,
@@ -48,7 +53,9 @@ export function tieToSupervisor(start: WorkerStart): void {
   });
   watchdog.unref();
   watchdog.on('error', (error) => {
-    process.emitWarning(`zscale: a stuck worker may outlive its supervisor: ${error.message}`);
+    process.emitWarning(
+      `zscale: a worker that hangs may outlive hangTimeout and its supervisor: ${error.message}`,
+    );
   });
 }
 

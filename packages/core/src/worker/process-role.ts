@@ -8,6 +8,7 @@
  */
 
 import type { WorkerStart } from '../messages/process-message.ts';
+import type { Pulse } from './pulse.ts';
 
 const ROLE = Symbol.for('zscale.process-role');
 
@@ -15,6 +16,8 @@ const ROLE = Symbol.for('zscale.process-role');
 export interface ProcessRole {
   /** What the supervisor wants of this process; undefined in the primary. */
   worker: WorkerStart | undefined;
+  /** What its watchdog looks at; undefined in the primary. */
+  pulse: Pulse | undefined;
   /**
    * For each `scale()` call, in order: the endpoints it serves, once it does; none if it failed.
    */
@@ -25,6 +28,6 @@ export interface ProcessRole {
 export function processRole(): ProcessRole {
   // Nobody else uses the symbol: what is there, if anything, was put there by the line below.
   const shared = globalThis as typeof globalThis & { [ROLE]?: ProcessRole };
-  shared[ROLE] ??= { worker: undefined, calls: [] };
+  shared[ROLE] ??= { worker: undefined, pulse: undefined, calls: [] };
   return shared[ROLE];
 }

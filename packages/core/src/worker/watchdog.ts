@@ -1,10 +1,19 @@
 /**
- * The thread that ends a worker process whose supervisor is gone, also while the handler blocks the
- * event loop of the main thread. `lifeline.ts` starts it; it imports nothing else of zscale.
+ * The thread that watches over a worker process from beside its event loop. `lifeline.ts` starts it.
+ *
+ * - The supervisor is gone: it ends the process, also while the handler blocks the main thread.
+ * - The event loop has stood still for `hangTimeout`: it tells the supervisor, says where the main
+ *   thread is, and leaves it to the supervisor to end the process.
+ *
+ * Time counts by the turns of this thread, so that a process which was stopped as a whole (SIGSTOP, a
+ * laptop that slept) has not hung for that long; and a main thread that is stopped in a debugger has
+ * not hung at all.
  */
 
-import { rmSync } from 'node:fs';
+import { rmSync, writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
+import { type FromWatchdog, WATCHDOG_FD } from '../messages/process-message.ts';
+import { BEATING, BEATS, beatOf, type Pulse, STATE } from './pulse.ts';
 
 const POLL_MS = 500;
 
@@ -13,15 +22,24 @@ const POLL_MS = 500;
  */
 const MISSES = 2;
 
+/** One turn of this thread counts for no more than so many of what it should have been. */
+const LATE_TURNS = 2;
+
+/** How long the supervisor may take to end the process that hangs, in ms. */
+const PATIENCE_MS = 10_000;
+
 /** What the thread is told. */
 export interface WatchdogData {
   /** The process id of the supervisor. A process whose parent died is given another parent. */
   readonly parent: number;
   /** What to remove on the way out. */
   readonly folders: readonly string[];
+  readonly pulse: Pulse;
+  /** How long the pulse may stand still, in ms; Infinity: for ever. */
+  readonly hangTimeout: number;
 }
 
-const { parent, folders }: WatchdogData = workerData;
+const { parent, folders, pulse, hangTimeout }: WatchdogData = workerData;
 let misses = 0;
 
 setInterval(() => {
@@ -30,6 +48,56 @@ setInterval(() => {
   try {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   } finally {
-    process.kill(process.pid, 'SIGKILL');
+    endProcess();
   }
 }, POLL_MS);
+
+if (hangTimeout !== Number.POSITIVE_INFINITY) watchPulse(beatOf(hangTimeout));
+
+function watchPulse(every: number): void {
+  let beats = 0;
+  let stalled = 0;
+  let last = performance.now();
+  let isTold = false;
+  setInterval(() => {
+    const now = performance.now();
+    const turn = Math.min(now - last, LATE_TURNS * every);
+    last = now;
+    const present = Atomics.load(pulse, BEATS);
+    if (present !== beats || Atomics.load(pulse, STATE) !== BEATING) {
+      beats = present;
+      stalled = 0;
+      isTold = false;
+      return;
+    }
+    stalled += turn;
+    if (stalled < hangTimeout || isTold) return;
+    isTold = true;
+    void tell(Math.round(stalled));
+  }, every);
+}
+
+async function tell(stalled: number): Promise<void> {
+  say({ type: 'stalled', ms: stalled });
+  // Not before it is needed: it takes memory.
+  const { captureMainThread } = await import('./stack-capture.ts');
+  const { stack, isDebugged } = await captureMainThread();
+  if (isDebugged) {
+    say({ type: 'debugged' });
+    return;
+  }
+  say({ type: 'hung', ms: stalled, ...(stack !== undefined && { stack }) });
+  setTimeout(endProcess, PATIENCE_MS);
+}
+
+function say(message: FromWatchdog): void {
+  try {
+    writeSync(WATCHDOG_FD, `${JSON.stringify(message)}\n`);
+  } catch {
+    // Nobody listens any more; without a supervisor the process ends anyway.
+  }
+}
+
+function endProcess(): void {
+  process.kill(process.pid, 'SIGKILL');
+}

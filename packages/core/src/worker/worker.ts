@@ -16,6 +16,8 @@ import type { HandlerFunction } from '../handlers/handler.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
 import { createCodec } from '../messages/payload.ts';
 import { parseToWorker, type WorkerStart } from '../messages/process-message.ts';
+import { processRole } from './process-role.ts';
+import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
 import { WorkerSocket } from './worker-socket.ts';
 
@@ -27,6 +29,7 @@ export class Worker {
   readonly #backends: readonly string[];
   readonly #socket: WorkerSocket;
   readonly #reportsLoad: boolean;
+  readonly #hangTimeout: number;
   #state: 'connecting' | 'serving' | 'stopping';
 
   constructor(start: WorkerStart, handler: HandlerFunction) {
@@ -42,6 +45,7 @@ export class Worker {
       onConnected: () => this.#onConnected(),
     });
     this.#reportsLoad = start.reportsLoad;
+    this.#hangTimeout = start.hangTimeout;
     this.#state = 'connecting';
   }
 
@@ -58,6 +62,7 @@ export class Worker {
   #onConnected(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'serving';
+    this.#startHangClock();
     void report({ type: 'ready' });
     if (this.#reportsLoad) this.#reportLoad();
   }
@@ -70,6 +75,12 @@ export class Worker {
       last = now;
       void report({ type: 'load', utilization: Math.min(Math.max(utilization, 0), 1) });
     }, LOAD_INTERVAL_MS).unref();
+  }
+
+  /** From here on the event loop must turn; what was before was loading. */
+  #startHangClock(): void {
+    const { pulse } = processRole();
+    if (pulse !== undefined && this.#hangTimeout !== Infinity) startPulse(pulse, this.#hangTimeout);
   }
 
   #onMessage(value: unknown): void {
