@@ -69,21 +69,24 @@ class Helper {
 export class Crowd {
   readonly #server: Helper;
   readonly #peers: Helper;
+  /** Where the server listens. */
+  readonly endpoint: string;
 
-  private constructor(server: Helper, peers: Helper) {
+  private constructor(endpoint: string, server: Helper, peers: Helper) {
+    this.endpoint = endpoint;
     this.#server = server;
     this.#peers = peers;
   }
 
-  /** Starts a ROUTER, one whose timers are counted, or a server of Node alone; and a process for its peers. */
-  static async gather(kind: 'router' | 'watched' | 'bare'): Promise<Crowd> {
+  /** Starts a ROUTER, one whose timers are counted, a service, or a server of Node alone; and a process for its peers. */
+  static async gather(kind: 'router' | 'watched' | 'service' | 'bare'): Promise<Crowd> {
     const welcome = kind === 'bare' ? [WELCOME.toString('hex')] : [];
     const server = new Helper(['--expose-gc'], 'server.mjs', [kind, ...welcome]);
     const { endpoint } = (await server.answer()) as { endpoint: string }; // See server.mjs.
     const address = netAddress(endpoint);
     const port = 'port' in address ? `${address.port}` : '';
     const peers = new Helper([], 'clients.mjs', [port, HELLO.toString('hex'), `${WELCOME.length}`]);
-    return new Crowd(server, peers);
+    return new Crowd(endpoint, server, peers);
   }
 
   /** So many more peers connect, and complete their handshakes. */

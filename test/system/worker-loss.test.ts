@@ -177,3 +177,20 @@ describe('a request that kills its worker', () => {
     expect(await client.request({ act: 'echo', text: 'still here' })).toBe('still here');
   });
 });
+
+describe('what a killed worker held', () => {
+  it('is answered long before its time is up, and at once', async () => {
+    const server = await serve({ workers: 2 });
+    const client = closing(connect(server.endpoints[0] ?? '', { codec: 'json' }));
+    const codes = Array.from({ length: 20 }, () =>
+      client.request({ act: 'sleep', ms: 60_000 }).catch(({ code }) => code),
+    );
+    await until(() => server.stats().inFlight === 20);
+    const start = performance.now();
+    for (const { pid } of server.workers) process.kill(pid ?? 0, 'SIGKILL');
+    expect(new Set(await within(Promise.all(codes), 'the answers'))).toEqual(
+      new Set(['ZSCALE_ERR_WORKER_LOST']),
+    );
+    expect(performance.now() - start).toBeLessThan(5000); // 100 ms are promised; a machine may have other things to do
+  });
+});

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Candidate, chooseWorker } from '../../../packages/core/src/queue/dispatch.ts';
+import {
+  type Candidate,
+  chooseWorker,
+  nextInTurn,
+} from '../../../packages/core/src/queue/dispatch.ts';
 
 const worker = (held: number, limit = 10): Candidate => ({ held, limit });
 
@@ -36,5 +40,31 @@ describe('the choice of a worker', () => {
         }
       }),
     );
+  });
+});
+
+describe('the next in turn', () => {
+  it('is the one at the start or behind it, however busy, that has room', () => {
+    const workers = [
+      { held: 0, limit: 1 },
+      { held: 6, limit: 7 },
+      { held: 1, limit: 1 },
+    ];
+    expect(nextInTurn(workers, 0)).toBe(0);
+    expect(nextInTurn(workers, 1)).toBe(1);
+    expect(nextInTurn(workers, 2)).toBe(0);
+  });
+
+  it('is nobody where nobody has room', () => {
+    expect(nextInTurn([], 0)).toBe(-1);
+    expect(
+      nextInTurn(
+        [
+          { held: 2, limit: 2 },
+          { held: 0, limit: 0 },
+        ],
+        1,
+      ),
+    ).toBe(-1);
   });
 });
