@@ -10,6 +10,13 @@ export {
   type RequestOptions,
 } from './client.ts';
 export {
+  currentContext,
+  currentTrace,
+  type HandlerContext,
+  type TraceContext,
+  type WorkerIdentity,
+} from './current-context.ts';
+export {
   RemoteError,
   RequestTimeoutError,
   WorkerBootError,

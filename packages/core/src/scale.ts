@@ -52,7 +52,9 @@ export function scale<H extends HandlerFunction>(
   options: ScaleOptions = {},
 ): Promise<Server> {
   const { worker } = processRole();
-  return worker === undefined ? scaleInPrimary(handler, options) : scaleInWorker(worker, handler);
+  return worker === undefined
+    ? scaleInPrimary(handler, options)
+    : scaleInWorker(worker, handler, options);
 }
 
 async function scaleInPrimary(
@@ -84,10 +86,11 @@ async function scaleInPrimary(
   }
 }
 
-/** In a worker: nothing is started, whatever the options say. */
+/** In a worker: nothing is started, whatever the options say; handlers log where they say. */
 async function scaleInWorker(
   start: WorkerStart,
   handler: HandlerFunction | URL | string,
+  { logger }: ScaleOptions,
 ): Promise<Server> {
   const { calls } = processRole();
   const number = calls.length;
@@ -108,7 +111,7 @@ async function scaleInWorker(
           'here; a program must make its scale() calls in the same order each time it runs',
       );
     }
-    new Worker(start, handler).start();
+    new Worker(start, handler, logger).start();
   }
   return NEVER;
 }

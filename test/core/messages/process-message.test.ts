@@ -18,6 +18,7 @@ const START: WorkerStart = {
   backends: ['ipc:///tmp/zscale-1/back'],
   codec: 'msgpack',
   concurrency: 64,
+  timeout: 30_000,
   module: 'file:///app/server.ts',
   exportName: 'handler',
   maxMessageSize: 67_108_864,
@@ -79,8 +80,8 @@ describe('how a worker is to start', () => {
     expect(parseWorkerStart(JSON.stringify(start))).toEqual(start);
   });
 
-  it('may have no limit for the size of a message', () => {
-    const start = { ...START, maxMessageSize: Infinity };
+  it('may have no limit for the size of a message, and for time', () => {
+    const start = { ...START, maxMessageSize: Infinity, timeout: Infinity };
     expect(parseWorkerStart(JSON.stringify(start))).toEqual(start);
   });
 
@@ -94,6 +95,8 @@ describe('how a worker is to start', () => {
     ['backends', [1]],
     ['codec', 'xml'],
     ['concurrency', 0],
+    ['timeout', -1],
+    ['timeout', undefined],
     ['module', 1],
     ['exportName', null],
     ['maxMessageSize', undefined],

@@ -11,6 +11,7 @@ type Properties = ReadonlyMap<string, Buffer> | undefined;
 const VERSION_PROPERTY = 'X-Zscale';
 const WORKER_PROPERTY = 'X-Zscale-Worker';
 const LIMIT_PROPERTY = 'X-Zscale-Max-Message';
+const IDEMPOTENT_PROPERTY = 'X-Zscale-Idempotent';
 
 /** Version of the rules that control frames follow. */
 const VERSION = '1';
@@ -21,15 +22,18 @@ export interface Announcement {
   readonly workerId?: number;
   /** The largest message taken, in bytes. */
   readonly maxMessageSize?: number;
+  /** A worker's: it says of requests whether they may be done again, before it begins them. */
+  readonly idempotent?: boolean;
 }
 
 /** For the option `metadata` of a socket. */
 export function announce(announcement: Announcement = {}): Record<string, string> {
-  const { workerId, maxMessageSize = Infinity } = announcement;
+  const { workerId, maxMessageSize = Infinity, idempotent = false } = announcement;
   return {
     [VERSION_PROPERTY]: VERSION,
     ...(workerId === undefined ? {} : { [WORKER_PROPERTY]: String(workerId) }),
     ...(maxMessageSize === Infinity ? {} : { [LIMIT_PROPERTY]: String(maxMessageSize) }),
+    ...(idempotent ? { [IDEMPOTENT_PROPERTY]: '1' } : {}),
   };
 }
 

@@ -24,6 +24,8 @@ export interface WorkerStart {
   readonly codec: CodecName;
   /** Requests it may hold at once. */
   readonly concurrency: number;
+  /** How long a request may take, in ms; Infinity, for which JSON has no form, travels as null. */
+  readonly timeout: number;
   /** The module with the handler, as a file URL; undefined when the program itself is run again. */
   readonly module: string | undefined;
   /** The export that is the handler; undefined for the usual ones. */
@@ -119,6 +121,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     backends,
     codec,
     concurrency: integer('concurrency', fields.concurrency, 1),
+    timeout: duration('timeout', fields.timeout),
     module,
     exportName,
     maxMessageSize:
@@ -147,6 +150,12 @@ function recordOf(value: unknown, name: string): Record<string, unknown> {
 function integer(name: string, value: unknown, least: number): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
   refuse(name, `a whole number from ${least}`, value);
+}
+
+function duration(name: string, value: unknown): number {
+  if (value === null) return Infinity;
+  if (typeof value === 'number' && value >= 0) return value;
+  refuse(name, 'milliseconds from 0', value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

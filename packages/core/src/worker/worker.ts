@@ -14,6 +14,8 @@
 
 import type { HandlerFunction } from '../handlers/handler.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
+import { RequestHost } from '../handlers/request-context.ts';
+import { createLogger, type Logger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
 import { parseToWorker, type WorkerStart } from '../messages/process-message.ts';
 import { report } from './report.ts';
@@ -25,11 +27,14 @@ export class Worker {
   readonly #socket: WorkerSocket;
   #state: 'connecting' | 'serving' | 'stopping';
 
-  constructor(start: WorkerStart, handler: HandlerFunction) {
+  /** @param logger for the lines that handlers write; by default JSON lines on standard error */
+  constructor(start: WorkerStart, handler: HandlerFunction, logger?: Logger) {
     const codec = createCodec(start.codec);
+    const identity = { id: start.workerId, pid: process.pid, service: start.serviceName };
+    const host = new RequestHost(identity, start.timeout, () => logger ?? createLogger());
     this.#backends = start.backends;
     this.#socket = new WorkerSocket({
-      workerId: start.workerId,
+      host,
       concurrency: start.concurrency,
       codec,
       handler: new MessageHandler(handler, codec),
