@@ -59,7 +59,7 @@ describe('zscale run', () => {
 
   it('hands every flag to scale() under the name of its option', () => {
     const argv =
-      '--workers 8 --bind tcp://*:5555 --backend tcp://*:5556 --codec json --concurrency 7 ' +
+      '--workers 8 --bind tcp://*:5555 --backend tcp://*:5556 --codec json --concurrency 7 --threads 2 ' +
       '--max-queue 500 --max-queue-bytes 1mb --max-queue-wait 1s --timeout 5s --start-timeout 2m ' +
       '--graceful-timeout 250ms --max-message-size 512kb --max-restarts 3/10s ' +
       '--export main --name greeter --env A=1';
@@ -69,6 +69,7 @@ describe('zscale run', () => {
       backend: ['tcp://*:5556'],
       codec: 'json',
       concurrency: 7,
+      threads: 2,
       maxQueue: 500,
       maxQueueBytes: 1_048_576,
       maxQueueWait: 1_000,
@@ -335,7 +336,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(13);
+    expect(named).toHaveLength(14);
   });
 
   it('for a command that is not there is refused', () => {

@@ -30,6 +30,7 @@ describe('options of scale()', () => {
       backend: [],
       codec: 'msgpack',
       concurrency: 64,
+      threads: 0,
       maxQueue: 10_000,
       maxQueueBytes: 268_435_456,
       maxQueueWait: Infinity,
@@ -48,6 +49,11 @@ describe('options of scale()', () => {
       execArgv: [],
       exportName: undefined,
     });
+  });
+
+  it('hold a few more requests than there are threads, unless they say otherwise', () => {
+    expect(resolveScaleOptions({ threads: 4 }).concurrency).toBe(6);
+    expect(resolveScaleOptions({ threads: 4, concurrency: 20 }).concurrency).toBe(20);
   });
 
   it('take an explicit undefined for the default', () => {
@@ -99,6 +105,8 @@ describe('options of scale()', () => {
     { codec: 'json' },
     { codec: 'raw' },
     { concurrency: 1 },
+    { threads: 0 },
+    { threads: 256 },
     { maxQueue: 0 },
     { maxQueue: Infinity },
     { maxQueueBytes: 0 },
@@ -137,6 +145,8 @@ describe('options of scale()', () => {
     { codec: 'xml' },
     { concurrency: 0 },
     { concurrency: Infinity },
+    { threads: -1 },
+    { threads: 257 },
     { maxQueue: -1 },
     { maxQueue: 0.5 },
     { maxQueueBytes: -1 },

@@ -122,6 +122,7 @@ function whatToRun(
   number: number,
 ): Pick<Service, 'module' | 'launch' | 'subject'> {
   if (typeof handler === 'function') {
+    if (options.threads > 0) refuseThreads();
     const launch = launchProgram(process, options);
     const subject = `the program ${launch.file} once more; it must come to scale() call ${number}`;
     return { module: undefined, launch, subject };
@@ -129,6 +130,15 @@ function whatToRun(
   const module = moduleUrl(handler);
   const subject = `the module ${fileURLToPath(module)}`;
   return { module, launch: launchHost(process, options), subject };
+}
+
+/** A function cannot be given to another thread, and a whole program has no place in one. */
+function refuseThreads(): never {
+  throw new ZscaleError(
+    'ZSCALE_ERR_OPTIONS',
+    'threads need a handler in a module of its own, which each thread loads; scale() was given a function. Put it into a ' +
+      "module and pass that: scale(new URL('./handler.js', import.meta.url), { threads: 2 })",
+  );
 }
 
 /** The file URL of a module given by URL, by URL as text, or by path. */

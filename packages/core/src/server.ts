@@ -307,7 +307,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   #fork(id: number): ReturnType<typeof forkWorker> {
-    const { codec, concurrency, exportName, maxMessageSize, name, timeout } = this.#options;
+    const { codec, concurrency, exportName, maxMessageSize, name, threads, timeout } =
+      this.#options;
     const { launch, module, number } = this.#service;
     refuseMissingSocket(this.#privateEndpoint);
     return forkWorker(launch, {
@@ -317,6 +318,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       backends: [this.#privateEndpoint],
       codec,
       concurrency,
+      threads,
       timeout,
       module,
       exportName,

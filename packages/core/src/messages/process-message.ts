@@ -24,6 +24,8 @@ export interface WorkerStart {
   readonly codec: CodecName;
   /** Requests it may hold at once. */
   readonly concurrency: number;
+  /** Threads in which it runs its module; 0 for none. */
+  readonly threads: number;
   /** How long a request may take, in ms; Infinity, for which JSON has no form, travels as null. */
   readonly timeout: number;
   /** The module with the handler, as a file URL; undefined when the program itself is run again. */
@@ -121,6 +123,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     backends,
     codec,
     concurrency: integer('concurrency', fields.concurrency, 1),
+    threads: integer('threads', fields.threads, 0),
     timeout: duration('timeout', fields.timeout),
     module,
     exportName,

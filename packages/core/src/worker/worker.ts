@@ -12,7 +12,7 @@
  * nobody catches is Node's, which prints it and exits with 1.
  */
 
-import type { HandlerFunction } from '../handlers/handler.ts';
+import type { HandlerFunction, RequestHandler } from '../handlers/handler.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
 import { RequestHost } from '../handlers/request-context.ts';
 import { createLogger, type Logger } from '../logger.ts';
@@ -21,14 +21,17 @@ import { parseToWorker, type WorkerStart } from '../messages/process-message.ts'
 import { report } from './report.ts';
 import { WorkerSocket } from './worker-socket.ts';
 
-/** Hosts one handler in this process. There is one per process. */
+/** Hosts one handler in this process, or in its threads. There is one per process. */
 export class Worker {
   readonly #backends: readonly string[];
   readonly #socket: WorkerSocket;
   #state: 'connecting' | 'serving' | 'stopping';
 
-  /** @param logger for the lines that handlers write; by default JSON lines on standard error */
-  constructor(start: WorkerStart, handler: HandlerFunction, logger?: Logger) {
+  /**
+   * @param handler the user's function, or what runs it elsewhere
+   * @param logger for the lines that handlers write; by default JSON lines on standard error
+   */
+  constructor(start: WorkerStart, handler: HandlerFunction | RequestHandler, logger?: Logger) {
     const codec = createCodec(start.codec);
     const identity = { id: start.workerId, pid: process.pid, service: start.serviceName };
     const host = new RequestHost(identity, start.timeout, () => logger ?? createLogger());
@@ -37,7 +40,7 @@ export class Worker {
       host,
       concurrency: start.concurrency,
       codec,
-      handler: new MessageHandler(handler, codec),
+      handler: typeof handler === 'function' ? new MessageHandler(handler, codec) : handler,
       maxMessageSize: start.maxMessageSize,
       onConnected: () => this.#onConnected(),
     });
