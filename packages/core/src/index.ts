@@ -38,3 +38,4 @@ export { scale } from './scale.ts';
 export type { Server, ServerEvents, ServerStats } from './server.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';
+export { leader } from './worker/leader.ts';

@@ -59,9 +59,12 @@ describe('a message from a worker', () => {
 });
 
 describe('a message from the supervisor', () => {
-  it.each<ToWorker>([{ type: 'drain' }, { type: 'stop' }])('arrives as sent: %o', (message) => {
-    expect(parseToWorker(message)).toEqual(message);
-  });
+  it.each<ToWorker>([{ type: 'lead' }, { type: 'drain' }, { type: 'stop' }])(
+    'arrives as sent: %o',
+    (message) => {
+      expect(parseToWorker(message)).toEqual(message);
+    },
+  );
 
   it.each<[unknown]>([[null], ['stop'], [{ type: 'ready' }], [{ type: 'kill' }], [{}]])(
     'is refused when it is %o',

@@ -61,6 +61,8 @@ export type FromWorker =
 
 /** Supervisor to worker. */
 export type ToWorker =
+  /** It leads from now on, until it is told to drain or to stop: nobody else does. */
+  | { readonly type: 'lead' }
   /** Finish what you hold, take nothing more, say `drained`. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -94,8 +96,8 @@ export function parseFromWorker(value: unknown): FromWorker {
 /** @throws ZscaleError `ZSCALE_ERR_DECODE` for anything that no supervisor of this version says */
 export function parseToWorker(value: unknown): ToWorker {
   const { type } = recordOf(value, 'a message from the supervisor');
-  if (type === 'drain' || type === 'stop') return { type };
-  refuse('the type of a message from the supervisor', "'drain' or 'stop'", type);
+  if (type === 'lead' || type === 'drain' || type === 'stop') return { type };
+  refuse('the type of a message from the supervisor', "'lead', 'drain' or 'stop'", type);
 }
 
 /**

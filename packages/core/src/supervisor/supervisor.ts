@@ -115,6 +115,8 @@ export class Supervisor {
   readonly #processSink: WorkerProcessSink;
   readonly #seats: Map<number, Seat>;
   readonly #waiters: Set<Waiter>;
+  /** The worker that was told to lead, until its process is gone. */
+  #leader: WorkerProcess | undefined;
   #state: SupervisorState;
   /** The end of the line of `resize` calls: they are done one after the other. */
   #lastResize: Promise<void>;
@@ -131,6 +133,7 @@ export class Supervisor {
     };
     this.#seats = new Map();
     this.#waiters = new Set();
+    this.#leader = undefined;
     this.#state = 'idle';
     this.#lastResize = Promise.resolve();
     this.#stopped = undefined;
@@ -156,6 +159,7 @@ export class Supervisor {
     this.#enter('starting');
     await this.#addSeats(0, count);
     this.#enter('serving');
+    this.#appointLeader();
   }
 
   /**
@@ -293,10 +297,22 @@ export class Supervisor {
       this.#logger.info({ worker: id, workerPid: pid, ms: age }, 'worker is ready again');
     else this.#logger.debug({ worker: id, workerPid: pid, ms: age }, 'worker is ready');
     if (pid !== undefined) this.#sink.workerReady(id, pid, age);
+    this.#appointLeader();
     for (const waiter of this.#waiters) {
       if (!waiter.seats.every((other) => other.worker.state === 'ready')) continue;
       this.#waiters.delete(waiter);
       waiter.resolve();
+    }
+  }
+
+  /** At most one worker leads: the first that is ready, once nobody does and all have started. */
+  #appointLeader(): void {
+    if (this.#leader !== undefined || this.#state !== 'serving') return;
+    for (const { worker } of this.#seats.values()) {
+      if (worker.state !== 'ready') continue;
+      this.#leader = worker;
+      worker.lead();
+      return;
     }
   }
 
@@ -313,6 +329,8 @@ export class Supervisor {
     const seat = this.#seatOf(worker);
     const { id, pid } = worker;
     this.#sink.workerExited(id, pid, exit);
+    if (worker === this.#leader) this.#leader = undefined;
+    this.#appointLeader();
     this.#logger.debug(
       { worker: id, workerPid: pid, code: exit.code, signal: exit.signal },
       'worker ended',

@@ -15,6 +15,8 @@ const ROLE = Symbol.for('zscale.process-role');
 export interface ProcessRole {
   /** What the supervisor wants of this process; undefined in the primary. */
   worker: WorkerStart | undefined;
+  /** The supervisor said that this worker leads (`leader.ts`). */
+  leads: boolean;
   /**
    * For each `scale()` call, in order: the endpoints it serves, once it does; none if it failed.
    */
@@ -25,6 +27,6 @@ export interface ProcessRole {
 export function processRole(): ProcessRole {
   // Nobody else uses the symbol: what is there, if anything, was put there by the line below.
   const shared = globalThis as typeof globalThis & { [ROLE]?: ProcessRole };
-  shared[ROLE] ??= { worker: undefined, calls: [] };
+  shared[ROLE] ??= { worker: undefined, leads: false, calls: [] };
   return shared[ROLE];
 }

@@ -18,6 +18,7 @@ import { RequestHost } from '../handlers/request-context.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
 import { parseToWorker, type WorkerStart } from '../messages/process-message.ts';
+import { processRole } from './process-role.ts';
 import { report } from './report.ts';
 import { WorkerSocket } from './worker-socket.ts';
 
@@ -65,7 +66,10 @@ export class Worker {
 
   #onMessage(value: unknown): void {
     const { type } = parseToWorker(value);
+    processRole().leads = type === 'lead';
     switch (type) {
+      case 'lead':
+        return;
       case 'drain':
         void this.#drain();
         return;
