@@ -2,17 +2,10 @@
  * What a worker makes of what a queue says about requests: how long they may take, that nobody waits any more, and which of them
  * may be done again. The queue is a DEALER that announces X-Zscale and writes its frames by hand.
  */
-import { Dealer } from '@zscale/transport';
 import { describe, expect, it } from 'vitest';
 import type { RequestContext } from '../../../packages/core/src/handlers/request-context.ts';
-import { announce } from '../../../packages/core/src/messages/announcement.ts';
-import {
-  type Control,
-  decodeControl,
-  encodeControl,
-} from '../../../packages/core/src/messages/control.ts';
 import type { WorkerSocketOptions } from '../../../packages/core/src/worker/worker-socket.ts';
-import { closing } from '../../support/closing.ts';
+import { PlayedQueue } from '../../support/played-queue.ts';
 import { RawListener } from '../../support/raw-peer.ts';
 import { until, within } from '../../support/until.ts';
 import {
@@ -24,55 +17,6 @@ import {
 } from '../../support/worker-queue.ts';
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-const NO_TICKET = Buffer.alloc(8);
-
-/** One message of a worker, as a test reads it. */
-interface Said {
-  readonly ticket: number;
-  readonly control: Control | undefined;
-  readonly body: readonly string[];
-}
-
-/** The ticket of the `n`th request. */
-function ticketOf(n: number): Buffer {
-  const ticket = Buffer.alloc(8);
-  ticket.writeUInt32BE(n, 4);
-  return ticket;
-}
-
-/** A queue that speaks zscale, played by the test. */
-class PlayedQueue {
-  readonly #dealer = closing(new Dealer({ metadata: announce(), sendHighWaterMark: 0 }));
-
-  async bind(): Promise<string> {
-    await this.#dealer.bind('tcp://127.0.0.1:*');
-    return this.#dealer.lastEndpoint ?? '';
-  }
-
-  give(n: number, text: string, control?: Control): Promise<void> {
-    const mark = control === undefined ? '' : encodeControl(control);
-    return this.#dealer.send([ticketOf(n), mark, text]);
-  }
-
-  cancel(n: number): Promise<void> {
-    return this.#dealer.send([ticketOf(n), encodeControl({ cancel: true })]);
-  }
-
-  drain(): Promise<void> {
-    return this.#dealer.send([NO_TICKET, encodeControl({ drain: true })]);
-  }
-
-  /** The next thing the worker says that is not about its credit. */
-  async heard(): Promise<Said> {
-    for (;;) {
-      const [ticket, mark, ...body] = await within(this.#dealer.receive(), 'the worker');
-      const control = mark === undefined ? undefined : decodeControl(mark);
-      if (control?.credit !== undefined) continue;
-      return { ticket: ticket?.readUInt32BE(4) ?? -1, control, body: body.map(String) };
-    }
-  }
-}
-
 async function behindQueue(handle: Handle, options: Partial<WorkerSocketOptions> = {}) {
   const queue = new PlayedQueue();
   const worker = workerSocket(handle, options);
@@ -274,6 +218,28 @@ describe('a handler that says what may be done again', () => {
     await queue.give(2, 'put 2');
     expect(await queue.heard()).toEqual({ ticket: 2, control: undefined, body: ['put 2'] });
     expect(order).toEqual(['judge get 1', 'begin get 1', 'judge put 2', 'begin put 2']);
+  });
+
+  it('has told it of all that came together before the first of them is begun', async () => {
+    const order: string[] = [];
+    const listener = await RawListener.listen();
+    const handler = {
+      isIdempotent: (body: Buffer[]) => order.push(`judge ${body[0]}`) > 0,
+      handle: (body: Buffer[]) => {
+        order.push(`begin ${body[0]}`);
+        return body;
+      },
+    };
+    workerSocket(shout, { handler }).connect(listener.endpoint);
+    const peer = await listener.accept();
+    await peer.greet(READY_ZSCALE.DEALER);
+    const request = (n: number) => `01 08 000000000000000${n} 01 00 00 01 3${n}`;
+    peer.write([1, 2, 3].map(request).join(' '));
+    const told = (n: number) => `01 08 000000000000000${n} 00 0d 81aa6964656d706f74656e74c3`;
+    await peer.expectBytes([1, 2, 3].map(told).join(' '));
+    await until(() => order.length === 6);
+    const all = ['judge 1', 'judge 2', 'judge 3', 'begin 1', 'begin 2', 'begin 3'];
+    expect(order).toEqual(all);
   });
 
   it('keeps requests in order, and takes as many at once as it may', async () => {

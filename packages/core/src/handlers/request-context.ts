@@ -55,6 +55,8 @@ export class RequestHost {
 
 /** What a handler gets beside its request. */
 export class RequestContext implements HandlerContext {
+  /** Its place among those in progress; whoever keeps them says it. */
+  place: number;
   readonly #host: RequestHost;
   readonly #ticket: Buffer | undefined;
   /** When the worker took it, on the clock of `performance.now()`. */
@@ -79,6 +81,7 @@ export class RequestContext implements HandlerContext {
     arrived: number,
     control: Control | undefined,
   ) {
+    this.place = -1;
     this.#host = host;
     this.#ticket = ticket;
     this.#arrived = arrived;
@@ -131,6 +134,11 @@ export class RequestContext implements HandlerContext {
   get logger(): Logger {
     this.#logger ??= this.#host.logger.child({ requestId: this.requestId });
     return this.#logger;
+  }
+
+  /** Whether the queue gave it this ticket. */
+  isOf(ticket: Buffer): boolean {
+    return this.#ticket?.equals(ticket) === true;
   }
 
   /** Whether it has a trace; without making the object that says which. */

@@ -250,7 +250,7 @@ export class WorkerSocket extends Socket {
         context.end();
         this.#reply(queue, message, result);
       } else {
-        if (ticket !== undefined) queue.begun(ticket, context);
+        if (queue.speaksZscale) queue.begun(context);
         this.#await(queue, message, result, context);
       }
     } catch (error) {
@@ -281,11 +281,11 @@ export class WorkerSocket extends Socket {
   ): void {
     result.then(
       (body) => {
-        this.#afterWait(queue, envelope, context);
+        this.#afterWait(queue, context);
         this.#reply(queue, envelope, body);
       },
       (error: unknown) => {
-        this.#afterWait(queue, envelope, context);
+        this.#afterWait(queue, context);
         this.#replyError(queue, envelope, error);
       },
     );
@@ -293,10 +293,10 @@ export class WorkerSocket extends Socket {
   }
 
   /** A place is free: what waits in the pipes may start, at the end of this turn. */
-  #afterWait(queue: QueueIntake, envelope: Message, context: RequestContext): void {
+  #afterWait(queue: QueueIntake, context: RequestContext): void {
     this.#waiting -= 1;
     context.end();
-    if (queue.speaksZscale) queue.answered(envelope[0] ?? NO_TICKET);
+    if (queue.speaksZscale) queue.answered(context);
     this.#scheduleTurn();
   }
 
