@@ -185,6 +185,11 @@ describe('a count', () => {
     expect(options('--workers', 'auto').workers).toBe('auto');
   });
 
+  it('--threads starts at 0, which is none', () => {
+    expect(options('--threads', '0')).toEqual({ threads: 0 });
+    expect(refusal('a.ts', '--threads', '-1')).toContain('--threads takes a whole number from 0');
+  });
+
   it('--concurrency starts at 1', () => {
     expect(refusal('a.ts', '--concurrency', '0')).toBe(
       '--concurrency takes a whole number from 1; got "0".',

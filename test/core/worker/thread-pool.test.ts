@@ -127,6 +127,10 @@ describe('requests in threads', () => {
     });
   });
 
+  it('never lead', async () => {
+    expect(await ask(await poolOf(1), { act: 'leads' }).reply).toBe(false);
+  });
+
   it('fail with the code and the message of the handler', async () => {
     const pool = await poolOf(1);
     expect(await failureOf(ask(pool, { act: 'fail' }).reply)).toMatchObject({
