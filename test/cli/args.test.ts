@@ -59,7 +59,7 @@ describe('zscale run', () => {
 
   it('hands every flag to scale() under the name of its option', () => {
     const argv =
-      '--workers 8 --bind tcp://*:5555 --backend tcp://*:5556 --codec json --concurrency 7 ' +
+      '--workers 8 --bind tcp://*:5555 --backend tcp://*:5556 --codec json --concurrency 7 --threads 2 ' +
       '--max-queue 500 --max-queue-bytes 1mb --max-queue-wait 1s --timeout 5s --start-timeout 2m ' +
       '--graceful-timeout 250ms --max-message-size 512kb --max-restarts 3/10s ' +
       '--max-unsent-bytes 16mb --balance hash --retries 2 ' +
@@ -70,6 +70,7 @@ describe('zscale run', () => {
       backend: ['tcp://*:5556'],
       codec: 'json',
       concurrency: 7,
+      threads: 2,
       maxQueue: 500,
       maxQueueBytes: 1_048_576,
       maxQueueWait: 1_000,
@@ -186,6 +187,11 @@ describe('a count', () => {
 
   it('--workers takes auto', () => {
     expect(options('--workers', 'auto').workers).toBe('auto');
+  });
+
+  it('--threads starts at 0, which is none', () => {
+    expect(options('--threads', '0')).toEqual({ threads: 0 });
+    expect(refusal('a.ts', '--threads', '-1')).toContain('--threads takes a whole number from 0');
   });
 
   it('--concurrency starts at 1', () => {
@@ -370,7 +376,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(20);
+    expect(named).toHaveLength(21);
   });
 
   it('for a command that is not there is refused', () => {

@@ -30,6 +30,7 @@ describe('options of scale()', () => {
       backend: [],
       codec: 'msgpack',
       concurrency: 64,
+      threads: 0,
       maxQueue: 10_000,
       maxQueueBytes: 268_435_456,
       maxQueueWait: Infinity,
@@ -66,6 +67,11 @@ describe('options of scale()', () => {
       { name: 'b', workers: 2, routes: ['x*', 'y'] },
       { name: 'a', workers: 1, routes: ['z'] },
     ]);
+  });
+
+  it('hold a few more requests than there are threads, unless they say otherwise', () => {
+    expect(resolveScaleOptions({ threads: 4 }).concurrency).toBe(6);
+    expect(resolveScaleOptions({ threads: 4, concurrency: 20 }).concurrency).toBe(20);
   });
 
   it('take an explicit undefined for the default', () => {
@@ -117,6 +123,8 @@ describe('options of scale()', () => {
     { codec: 'json' },
     { codec: 'raw' },
     { concurrency: 1 },
+    { threads: 0 },
+    { threads: 256 },
     { maxQueue: 0 },
     { maxQueue: Infinity },
     { maxQueueBytes: 0 },
@@ -160,6 +168,8 @@ describe('options of scale()', () => {
     { codec: 'xml' },
     { concurrency: 0 },
     { concurrency: Infinity },
+    { threads: -1 },
+    { threads: 257 },
     { maxQueue: -1 },
     { maxQueue: 0.5 },
     { maxQueueBytes: -1 },

@@ -71,6 +71,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'worker-count.ts',
       'backend-folder.ts',
       'waiting.ts',
+      'current-context.ts',
     ],
     top: ['index.ts', 'scale.ts', 'server.ts', 'inert-server.ts', 'client.ts', 'client-socket.ts'],
     rooms: {

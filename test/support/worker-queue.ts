@@ -4,6 +4,10 @@
  */
 import { Dealer, Reply, Request } from '@zscale/transport';
 import { type Client, type ClientOptions, connect } from '../../packages/core/src/client.ts';
+import {
+  type RequestContext,
+  RequestHost,
+} from '../../packages/core/src/handlers/request-context.ts';
 import type { Logger } from '../../packages/core/src/logger.ts';
 import { createCodec } from '../../packages/core/src/messages/payload.ts';
 import {
@@ -116,17 +120,29 @@ export function serve(
 }
 
 /** What a test's handler does. */
-export type Handle = (request: Buffer[]) => Buffer[] | Promise<Buffer[]>;
+export type Handle = (request: Buffer[], context: RequestContext) => Buffer[] | Promise<Buffer[]>;
+
+/** What contexts of requests are made from: worker 0 of a service with this `timeout`, in ms. */
+export function requestHost(
+  timeout = Infinity,
+  { workerId = 0, logger = recordingLogger().logger }: { workerId?: number; logger?: Logger } = {},
+): RequestHost {
+  const worker = { id: workerId, pid: process.pid, service: 'zscale' };
+  return new RequestHost(worker, timeout, () => logger);
+}
+
+/** Options of a worker's socket, and the number it says. */
+export type WorkerOptions = Partial<WorkerSocketOptions> & { readonly workerId?: number };
 
 /** A zscale worker that is not connected yet. */
 export function workerSocket(
   handle: Handle,
-  options: Partial<WorkerSocketOptions> = {},
+  { workerId = 0, ...options }: WorkerOptions = {},
 ): WorkerSocket {
   return closing(
     new WorkerSocket({
-      workerId: 0,
-      generation: options.workerId ?? 0,
+      host: requestHost(Infinity, { workerId }),
+      generation: workerId ?? 0,
       concurrency: 64,
       codec: createCodec('raw'),
       handler: { handle },
@@ -141,7 +157,7 @@ export function workerSocket(
 export function zscaleWorker(
   queue: WorkerQueue,
   handle: Handle,
-  options: Partial<WorkerSocketOptions> = {},
+  options: WorkerOptions = {},
 ): Promise<WorkerSocket> {
   return joined(queue, workerSocket(handle, options));
 }

@@ -1,6 +1,6 @@
 /*
- * The programs of docs/guide/sockets.md are what the page says they are: TypeScript that compiles, runs, and prints what stands
- * behind `//` after each `console.log`.
+ * The programs of these pages are what the pages say they are: TypeScript that compiles, runs, and prints what stands behind `//`
+ * after each `console.log`. One that begins with `// name.ts` is a module of that name, for the others to load.
  *
  * They are compiled and run in a folder outside of the repository that sees its node_modules, at free ports in place of those
  * of the page.
@@ -16,16 +16,30 @@ import { Program, ROOT } from '../support/cli.ts';
 import { freshTcp } from '../support/endpoints.ts';
 import { until } from '../support/until.ts';
 
-/** The heading above and the code of each program. */
-function programsOf(page: string): { title: string; code: string }[] {
+/** The heading above, the code, and the name of the file without `.ts`. */
+interface Block {
+  readonly title: string;
+  readonly code: string;
+  readonly name: string;
+  readonly isModule: boolean;
+}
+
+/** Every block of code of a page. */
+function blocksOf(page: string): Block[] {
+  let count = 0;
   const sections = readFileSync(join(ROOT, page), 'utf8').split(/^## /m);
   return sections.flatMap((section) => {
     const [heading = ''] = section.split('\n', 1);
     const blocks = [...section.matchAll(/^```ts\n(.*?)^```$/gms)];
-    return blocks.map(([, code = ''], i) => ({
-      title: blocks.length > 1 ? `${heading}, ${i + 1}` : heading,
-      code,
-    }));
+    return blocks.map(([, code = ''], i) => {
+      const module = /^\/\/ (\w+)\.ts\n/.exec(code)?.[1];
+      return {
+        title: blocks.length > 1 ? `${heading}, ${i + 1}` : heading,
+        code,
+        name: module ?? `${count++}`,
+        isModule: module !== undefined,
+      };
+    });
   });
 }
 
@@ -46,19 +60,15 @@ async function toFreePorts(texts: { source: string; script: string }): Promise<t
   return { source, script };
 }
 
-const programs = programsOf('docs/guide/sockets.md');
-const folder = mkdtempSync(join(tmpdir(), 'zscale-guide-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
 /** What the compiler says about all of them; it leaves JavaScript beside each. */
-async function compile(): Promise<string> {
+async function compile(folder: string, blocks: readonly Block[]): Promise<string> {
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  for (const [i, { code }] of programs.entries()) writeFileSync(join(folder, `${i}.ts`), code);
+  for (const { name, code } of blocks) writeFileSync(join(folder, `${name}.ts`), code);
   const require = createRequire(import.meta.url);
   const compiler = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   const flags = '--strict --module nodenext --target es2022 --moduleDetection force --types node';
-  const files = programs.map((_, i) => `${i}.ts`);
+  const files = blocks.map(({ name }) => `${name}.ts`);
   const run = promisify(execFile)(process.execPath, [compiler, ...flags.split(' '), ...files], {
     cwd: folder,
   });
@@ -68,25 +78,35 @@ async function compile(): Promise<string> {
   );
 }
 
-describe('docs/guide/sockets.md', () => {
+describe.each([
+  ['docs/guide/sockets.md', 10],
+  ['docs/guide/handlers.md', 5],
+])('%s', (page, least) => {
+  const blocks = blocksOf(page);
+  const programs = blocks.filter(({ isModule }) => !isModule);
+  const folder = mkdtempSync(join(tmpdir(), 'zscale-guide-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
   let complaints = 'not compiled';
   beforeAll(async () => {
-    complaints = await compile();
+    complaints = await compile(folder, blocks);
   }, 120_000);
 
   it('has programs that compile', () => {
-    expect(programs.length).toBeGreaterThan(10);
+    expect(programs.length).toBeGreaterThan(least);
     expect(complaints).toBe('');
   });
 
-  for (const [i, { title, code }] of programs.entries()) {
+  for (const { title, code, name } of programs) {
     it(`prints what it says: ${title}`, async () => {
-      const script = readFileSync(join(folder, `${i}.js`), 'utf8');
-      const moved = await toFreePorts({ source: code, script });
+      const file = join(folder, `${name}.js`);
+      const moved = await toFreePorts({ source: code, script: readFileSync(file, 'utf8') });
       const promised = promisedBy(moved.source);
       expect(promised).not.toBe('');
-      writeFileSync(join(folder, `${i}.js`), moved.script);
-      const program = new Program(process.execPath, [join(folder, `${i}.js`)]);
+      writeFileSync(file, moved.script);
+      const program = new Program(process.execPath, [file], {
+        env: { ZSCALE_LOG_LEVEL: 'error' }, // of those that say on stderr that they serve
+      });
       await until(
         () => program.hasEnded || program.stdout.length >= promised.length,
         `the program to print ${promised}`,

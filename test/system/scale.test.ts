@@ -4,7 +4,7 @@
  */
 import { connect, type ScaleOptions, type Server, scale } from '@zscale/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { fixture } from '../support/cli.ts';
+import { fixture, zscaleRun } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
 import {
   childrenOf,
@@ -12,6 +12,7 @@ import {
   freshFolder,
   gone,
   linesOf,
+  logOf,
   serving,
   startProgram,
   startService,
@@ -241,5 +242,27 @@ describe('two services in one program', () => {
     expect(await program.end()).toMatchObject({ exitCode: 0, signal: null });
     await gone(workers);
     expect(filesIn(folder)).toEqual([]);
+  });
+});
+
+describe('what handlers log', () => {
+  it('has the request and the worker in it, in the level and the form that the command has', async () => {
+    const args = ['--workers', '1', '--log-level', 'warn', '--log-format', 'json'];
+    const { program, endpoint } = await zscaleRun([fixture('handlers/logs.mjs'), ...args]);
+    const client = clientOf(endpoint);
+    await client.request({ level: 'info', text: 'not told' });
+    const pid = await client.request({ level: 'warn', text: 'told' });
+    await until(() => logOf(program).length > 0);
+    expect(logOf(program)).toEqual([
+      {
+        level: 40,
+        time: expect.any(Number),
+        pid,
+        worker: 0,
+        requestId: expect.stringMatching(/^[\da-f]{16}$/),
+        more: 1,
+        msg: 'told',
+      },
+    ]);
   });
 });

@@ -150,6 +150,11 @@ function addRun(program: Command, sink: Sink): void {
     .addOption(
       flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
     )
+    .addOption(
+      flag('--threads <n>', 'threads per process that run it (default: 0)', (name, text) =>
+        parseCount(name, text, { least: 0 }),
+      ),
+    )
     .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
     .addOption(
       flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(

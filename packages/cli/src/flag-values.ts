@@ -70,9 +70,13 @@ export function parseSize(flag: string, text: string): number {
   return bytes;
 }
 
-/** A whole number from 1. */
-export function parseCount(flag: string, text: string): number {
-  return wholeNumber(text, 1) ?? refuse(flag, 'a whole number from 1', text);
+/** A whole number, from 1 unless `least` says another. */
+export function parseCount(
+  flag: string,
+  text: string,
+  { least = 1 }: { readonly least?: number } = {},
+): number {
+  return wholeNumber(text, least) ?? refuse(flag, `a whole number from ${least}`, text);
 }
 
 /** A whole number from 0; `off` is Infinity. */

@@ -10,6 +10,13 @@ export {
   type RequestOptions,
 } from './client.ts';
 export {
+  currentContext,
+  currentTrace,
+  type HandlerContext,
+  type TraceContext,
+  type WorkerIdentity,
+} from './current-context.ts';
+export {
   RemoteError,
   RequestTimeoutError,
   WorkerBootError,
@@ -39,3 +46,4 @@ export { scale } from './scale.ts';
 export type { Server, ServerEvents, ServerStats } from './server.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';
+export { leader } from './worker/leader.ts';

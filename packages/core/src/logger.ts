@@ -3,13 +3,15 @@
  *
  * Owns the only use of pino. What is injected everywhere else is `Logger`, the part of pino's shape
  * that zscale uses, so a program hands in the logger it has. Workers write no log of their own:
- * their supervisor speaks for them.
+ * their supervisor speaks for them. What handlers write by `context.logger` is theirs.
  */
 
 import { createRequire } from 'node:module';
 import { ZscaleError } from './errors.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const FORMATS: readonly string[] = ['json', 'pretty', 'auto'];
 
 /** Standard error. Standard output belongs to the program's data. */
 const STDERR = 2;
@@ -39,7 +41,10 @@ export interface LoggerOptions {
    * The least level that is written. Default: the environment's `ZSCALE_LOG_LEVEL`, else `'info'`.
    */
   readonly level?: LogLevel | undefined;
-  /** `'json'`, `'pretty'`, or `'auto'` (default): pretty when standard error is a terminal. */
+  /**
+   * `'json'`, `'pretty'`, or `'auto'`: pretty when standard error is a terminal. Default: the environment's `ZSCALE_LOG_FORMAT`,
+   * else `'auto'`.
+   */
   readonly format?: 'json' | 'pretty' | 'auto' | undefined;
 }
 
@@ -48,7 +53,7 @@ export interface LoggerOptions {
  * written just before the process ends is not lost.
  *
  * @throws ZscaleError `ZSCALE_ERR_OPTIONS` when the level, given or in the environment, is none of
- * pino's.
+ * pino's, or the format none of those.
  */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const level = options.level ?? process.env.ZSCALE_LOG_LEVEL ?? 'info';
@@ -58,7 +63,13 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       `the log level must be one of ${LEVELS.join(', ')}; got '${level}'`,
     );
   }
-  const format = options.format ?? 'auto';
+  const format = options.format ?? process.env.ZSCALE_LOG_FORMAT ?? 'auto';
+  if (!FORMATS.includes(format)) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_OPTIONS',
+      `the log format must be one of ${FORMATS.join(', ')}; got '${format}'`,
+    );
+  }
   const pretty = format === 'pretty' || (format === 'auto' && process.stderr.isTTY === true);
 
   // pino and pino-pretty take 60 ms to load, and every worker that re-runs its program imports this

@@ -59,8 +59,14 @@ export interface ScaleOptions {
   backend?: string | readonly string[] | undefined;
   /** How values become bytes; clients must use the same. Default `'msgpack'`. */
   codec?: CodecName | undefined;
-  /** Requests that one worker may hold at once, 1 to 65535. Default 64. */
+  /** Requests that one worker may hold at once, 1 to 65535. Default 64, or `threads` + 2 where there are threads. */
   concurrency?: number | undefined;
+  /**
+   * Threads in which each worker runs the handler, 0 to 256. A worker then stays awake while a handler computes, and ends the
+   * thread of a request that goes on for a second after its time was up or its client gave up. The handler must be in a module.
+   * 0 runs it in the worker's own thread. Default 0.
+   */
+  threads?: number | undefined;
   /**
    * Requests that may wait until a worker is free; further ones are answered `ZSCALE_ERR_BUSY`.
    * From 0, `Infinity` for no limit. Default 10 000.
@@ -186,6 +192,7 @@ export interface ResolvedScaleOptions {
   readonly backend: readonly string[];
   readonly codec: CodecName;
   readonly concurrency: number;
+  readonly threads: number;
   readonly maxQueue: number;
   readonly maxQueueBytes: number;
   readonly maxQueueWait: number;
@@ -222,6 +229,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   backend: Object.freeze([]),
   codec: 'msgpack',
   concurrency: 64,
+  threads: 0,
   maxQueue: 10_000,
   maxQueueBytes: 256 * 1024 * 1024,
   maxQueueWait: Number.POSITIVE_INFINITY,
@@ -256,6 +264,9 @@ export const MAX_WORKERS = 1024;
 const MAX_CONCURRENCY = 65_535;
 const MAX_RETRIES = 100;
 const MAX_PATTERN_CHARACTERS = 256;
+const MAX_THREADS = 256;
+/** So many requests beside those in its threads wait in a worker, to be there when a thread is free. */
+const THREADS_STOCK = 2;
 /** The longest a timer of Node can wait; above that it fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
@@ -290,6 +301,10 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   concurrency: {
     expected: `a whole number from 1 to ${MAX_CONCURRENCY}`,
     accepts: (value) => isInteger(value, 1, MAX_CONCURRENCY),
+  },
+  threads: {
+    expected: `a whole number from 0 to ${MAX_THREADS}`,
+    accepts: (value) => isInteger(value, 0, MAX_THREADS),
   },
   maxQueue: count(0),
   maxQueueBytes: count(0),
@@ -381,12 +396,15 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
   if (options.key !== undefined && options.balance !== 'hash') {
     refuse('balance', "'hash' where there is a function `key`", options.balance);
   }
+  const threads = options.threads ?? DEFAULTS.threads;
+  const concurrency = threads > 0 ? threads + THREADS_STOCK : DEFAULTS.concurrency;
   return Object.freeze({
     workers: options.workers ?? DEFAULTS.workers,
     bind: listOf(options.bind ?? DEFAULTS.bind),
     backend: listOf(options.backend ?? DEFAULTS.backend),
     codec: options.codec ?? DEFAULTS.codec,
-    concurrency: options.concurrency ?? DEFAULTS.concurrency,
+    concurrency: options.concurrency ?? concurrency,
+    threads,
     maxQueue: options.maxQueue ?? DEFAULTS.maxQueue,
     maxQueueBytes: options.maxQueueBytes ?? DEFAULTS.maxQueueBytes,
     maxQueueWait: options.maxQueueWait ?? DEFAULTS.maxQueueWait,

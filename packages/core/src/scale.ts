@@ -52,7 +52,9 @@ export function scale<H extends HandlerFunction>(
   options: ScaleOptions = {},
 ): Promise<Server> {
   const { worker } = processRole();
-  return worker === undefined ? scaleInPrimary(handler, options) : scaleInWorker(worker, handler);
+  return worker === undefined
+    ? scaleInPrimary(handler, options)
+    : scaleInWorker(worker, handler, options);
 }
 
 async function scaleInPrimary(
@@ -84,10 +86,11 @@ async function scaleInPrimary(
   }
 }
 
-/** In a worker: nothing is started, whatever the options say. */
+/** In a worker: nothing is started, whatever the options say; handlers log where they say. */
 async function scaleInWorker(
   start: WorkerStart,
   handler: HandlerFunction | URL | string,
+  { logger }: ScaleOptions,
 ): Promise<Server> {
   const { calls } = processRole();
   const number = calls.length;
@@ -108,7 +111,7 @@ async function scaleInWorker(
           'here; a program must make its scale() calls in the same order each time it runs',
       );
     }
-    new Worker(start, handler).start();
+    new Worker(start, handler, logger).start();
   }
   return NEVER;
 }
@@ -119,6 +122,7 @@ function whatToRun(
   number: number,
 ): Pick<Service, 'module' | 'launch' | 'subject'> {
   if (typeof handler === 'function') {
+    if (options.threads > 0) refuseThreads();
     const launch = launchProgram(process, options);
     const subject = `the program ${launch.file} once more; it must come to scale() call ${number}`;
     return { module: undefined, launch, subject };
@@ -126,6 +130,15 @@ function whatToRun(
   const module = moduleUrl(handler);
   const subject = `the module ${fileURLToPath(module)}`;
   return { module, launch: launchHost(process, options), subject };
+}
+
+/** A function cannot be given to another thread, and a whole program has no place in one. */
+function refuseThreads(): never {
+  throw new ZscaleError(
+    'ZSCALE_ERR_OPTIONS',
+    'threads need a handler in a module of its own, which each thread loads; scale() was given a function. Put it into a ' +
+      "module and pass that: scale(new URL('./handler.js', import.meta.url), { threads: 2 })",
+  );
 }
 
 /** The file URL of a module given by URL, by URL as text, or by path. */

@@ -395,7 +395,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   #fork(id: number, generation: number): ReturnType<typeof forkWorker> {
-    const { codec, concurrency, exportName, hangTimeout, maxMessageSize, name } = this.#options;
+    const { codec, concurrency, exportName, hangTimeout, maxMessageSize, name, threads, timeout } =
+      this.#options;
     const { launch, module, number } = this.#service;
     refuseMissingSocket(this.#privateEndpoint);
     return forkWorker(launch, {
@@ -406,6 +407,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       backends: [this.#privateEndpoint],
       codec,
       concurrency,
+      threads,
+      timeout,
       module,
       exportName,
       maxMessageSize,

@@ -21,6 +21,8 @@ const START: WorkerStart = {
   backends: ['ipc:///tmp/zscale-1/back'],
   codec: 'msgpack',
   concurrency: 64,
+  threads: 0,
+  timeout: 30_000,
   module: 'file:///app/server.ts',
   exportName: 'handler',
   maxMessageSize: 67_108_864,
@@ -80,9 +82,12 @@ describe('a line of the watchdog', () => {
 });
 
 describe('a message from the supervisor', () => {
-  it.each<ToWorker>([{ type: 'drain' }, { type: 'stop' }])('arrives as sent: %o', (message) => {
-    expect(parseToWorker(message)).toEqual(message);
-  });
+  it.each<ToWorker>([{ type: 'lead' }, { type: 'drain' }, { type: 'stop' }])(
+    'arrives as sent: %o',
+    (message) => {
+      expect(parseToWorker(message)).toEqual(message);
+    },
+  );
 
   it.each<[unknown]>([[null], ['stop'], [{ type: 'ready' }], [{ type: 'kill' }], [{}]])(
     'is refused when it is %o',
@@ -102,8 +107,8 @@ describe('how a worker is to start', () => {
     expect(parseWorkerStart(JSON.stringify(start))).toEqual(start);
   });
 
-  it('may have no limit for the size of a message', () => {
-    const start = { ...START, maxMessageSize: Infinity };
+  it('may have no limit for the size of a message, and for time', () => {
+    const start = { ...START, maxMessageSize: Infinity, timeout: Infinity };
     expect(parseWorkerStart(JSON.stringify(start))).toEqual(start);
   });
 
@@ -119,6 +124,9 @@ describe('how a worker is to start', () => {
     ['backends', [1]],
     ['codec', 'xml'],
     ['concurrency', 0],
+    ['threads', -1],
+    ['timeout', -1],
+    ['timeout', undefined],
     ['module', 1],
     ['exportName', null],
     ['maxMessageSize', undefined],

@@ -6,7 +6,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Supervisor } from '../../../packages/core/src/supervisor/supervisor.ts';
 import { until } from '../../support/until.ts';
 
-const READY = "process.send({ type: 'ready' }); process.on('message', () => process.exit(0));";
+const READY =
+  "process.send({ type: 'ready' }); process.on('message', ({ type }) => type === 'stop' && process.exit(0));";
 
 let supervisor: Supervisor | undefined;
 afterEach(() => supervisor?.kill());

@@ -21,7 +21,13 @@ import { describeServer, type Output } from '../output.ts';
 export async function run(invocation: RunInvocation, output: Output): Promise<number> {
   const { entry, options, logLevel, logFormat } = invocation;
   const logger = createLogger({ level: logLevel, format: logFormat });
-  const server = await scale(pathToFileURL(resolve(entry)), { ...options, logger });
+  // What handlers log by their context is written by the workers, in the same way.
+  const env = {
+    ...(logLevel !== undefined && { ZSCALE_LOG_LEVEL: logLevel }),
+    ...(logFormat !== 'auto' && { ZSCALE_LOG_FORMAT: logFormat }),
+    ...options.env,
+  };
+  const server = await scale(pathToFileURL(resolve(entry)), { ...options, env, logger });
   output.print(
     describeServer({
       entry,

@@ -5,6 +5,9 @@
  * is the business of the other files here; none of them knows a socket.
  */
 
+import type { HandlerContext } from '../current-context.ts';
+import type { RequestContext } from './request-context.ts';
+
 /** Answers requests, frames in and frames out. One instance serves a worker for its whole life. */
 export interface RequestHandler {
   /**
@@ -12,24 +15,43 @@ export interface RequestHandler {
    * `concurrency`.
    *
    * @param request - the body frames, without envelope; they belong to the handler from here on
+   * @param context - what else is known of the request
    * @returns the body frames of the reply, at once where possible: a promise is paid for. They
    *   belong to the worker afterwards.
    * @throws anything, or rejects with it: the worker makes it an error reply (`errorReplyOf`)
    */
-  handle(request: Buffer[]): Buffer[] | Promise<Buffer[]>;
+  handle(request: Buffer[], context: RequestContext): Buffer[] | Promise<Buffer[]>;
+
+  /**
+   * Whether this request may be done again should the worker be lost; asked before `handle`, and
+   * never throws. Undefined where no request may.
+   *
+   * @param request - as for `handle`, but still the caller's
+   */
+  readonly isIdempotent?: ((request: Buffer[]) => boolean) | undefined;
 }
 
 /**
- * A user's handler: takes the decoded request and returns the reply, or a promise of it. Whatever
- * it throws becomes an error reply.
+ * A user's handler: takes the decoded request, and what else is known of it where it wants that,
+ * and returns the reply, or a promise of it. Whatever it throws becomes an error reply.
  *
- * Its parameter is `never` so that a function of any one parameter, or none, is one; the types a
- * client sees are {@link RequestOf} and {@link ReplyOf}.
+ * Its parameter is `never` so that a function of any request, or none, is one; the types a client
+ * sees are {@link RequestOf} and {@link ReplyOf}.
  */
-export type HandlerFunction = (request: never) => unknown;
+export interface HandlerFunction {
+  (request: never, context: HandlerContext): unknown;
+  /**
+   * Says of a request that it may be done again, should the worker that does it be lost. Asked
+   * before the handler is called; one that throws says no. Default: none may.
+   */
+  readonly idempotent?: ((request: never) => boolean) | undefined;
+}
 
 /** What a client sends to this handler; `unknown` when the handler takes nothing. */
-export type RequestOf<H extends HandlerFunction> = H extends (request: infer R) => unknown
+export type RequestOf<H extends HandlerFunction> = H extends (
+  request: infer R,
+  context: never,
+) => unknown
   ? R
   : never;
 

@@ -28,6 +28,10 @@ export interface WorkerStart {
   readonly codec: CodecName;
   /** Requests it may hold at once. */
   readonly concurrency: number;
+  /** Threads in which it runs its module; 0 for none. */
+  readonly threads: number;
+  /** How long a request may take, in ms; Infinity, for which JSON has no form, travels as null. */
+  readonly timeout: number;
   /** The module with the handler, as a file URL; undefined when the program itself is run again. */
   readonly module: string | undefined;
   /** The export that is the handler; undefined for the usual ones. */
@@ -67,6 +71,8 @@ export type FromWorker =
 
 /** Supervisor to worker. */
 export type ToWorker =
+  /** It leads from now on, until it is told to drain or to stop: nobody else does. */
+  | { readonly type: 'lead' }
   /** Finish what you hold, take nothing more, say `drained`. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -135,8 +141,8 @@ export function parseFromWorker(value: unknown): FromWorker {
 /** @throws ZscaleError `ZSCALE_ERR_DECODE` for anything that no supervisor of this version says */
 export function parseToWorker(value: unknown): ToWorker {
   const { type } = recordOf(value, 'a message from the supervisor');
-  if (type === 'drain' || type === 'stop') return { type };
-  refuse('the type of a message from the supervisor', "'drain' or 'stop'", type);
+  if (type === 'lead' || type === 'drain' || type === 'stop') return { type };
+  refuse('the type of a message from the supervisor', "'lead', 'drain' or 'stop'", type);
 }
 
 /**
@@ -147,7 +153,7 @@ export function parseToWorker(value: unknown): ToWorker {
  */
 export function parseWorkerStart(text: string): WorkerStart {
   const fields = recordOf(parseJson(text, WORKER_START_VARIABLE), WORKER_START_VARIABLE);
-  const { serviceName, backends, codec, module, exportName, maxMessageSize, hangTimeout } = fields;
+  const { serviceName, backends, codec, module, exportName, maxMessageSize } = fields;
   const { earlierEndpoints } = fields;
   if (!isString(serviceName)) refuse('serviceName', 'a string', serviceName);
   if (!isListOf(isString, backends)) refuse('backends', 'a list of strings', backends);
@@ -168,12 +174,14 @@ export function parseWorkerStart(text: string): WorkerStart {
     backends,
     codec,
     concurrency: integer('concurrency', fields.concurrency, 1),
+    threads: integer('threads', fields.threads, 0),
+    timeout: duration('timeout', fields.timeout),
     module,
     exportName,
     maxMessageSize:
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
     reportsLoad: fields.reportsLoad,
-    hangTimeout: hangTimeout === null ? Infinity : milliseconds('hangTimeout', hangTimeout),
+    hangTimeout: duration('hangTimeout', fields.hangTimeout),
     earlierEndpoints,
   };
 }
@@ -200,9 +208,10 @@ function integer(name: string, value: unknown, least: number): number {
   refuse(name, `a whole number from ${least}`, value);
 }
 
-function milliseconds(name: string, value: unknown): number {
-  if (typeof value === 'number' && value > 0) return value;
-  refuse(name, 'milliseconds', value);
+function duration(name: string, value: unknown): number {
+  if (value === null) return Infinity;
+  if (typeof value === 'number' && value >= 0) return value;
+  refuse(name, 'milliseconds from 0', value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -148,6 +148,8 @@ export class Supervisor {
   readonly #processes: Set<WorkerProcess>;
   /** Ids that `resize` leaves alone. */
   readonly #others: Set<number>;
+  /** The worker that was told to lead, until its process is gone. */
+  #leader: WorkerProcess | undefined;
   #state: SupervisorState;
   /** The end of the line of changes: they are done one after the other. */
   #lastChange: Promise<void>;
@@ -173,6 +175,7 @@ export class Supervisor {
     this.#seats = new Map();
     this.#waiters = new Set();
     this.#others = new Set();
+    this.#leader = undefined;
     this.#state = 'idle';
     this.#processes = new Set();
     this.#lastChange = Promise.resolve();
@@ -210,6 +213,7 @@ export class Supervisor {
     for (const id of others) this.#others.add(id);
     await this.#addSeats([...idsFrom(0, count), ...others]);
     this.#enter('serving');
+    this.#appointLeader();
   }
 
   /**
@@ -433,10 +437,22 @@ export class Supervisor {
       this.#logger.info({ worker: id, workerPid: pid, ms: age }, 'worker is ready again');
     else this.#logger.debug({ worker: id, workerPid: pid, ms: age }, 'worker is ready');
     if (pid !== undefined) this.#sink.workerReady(id, pid, age);
+    this.#appointLeader();
     for (const waiter of this.#waiters) {
       if (!waiter.seats.every((other) => other.worker.state === 'ready')) continue;
       this.#waiters.delete(waiter);
       waiter.resolve();
+    }
+  }
+
+  /** At most one worker leads: the first that is ready, once nobody does and all have started. */
+  #appointLeader(): void {
+    if (this.#leader !== undefined || this.#state !== 'serving') return;
+    for (const { worker } of this.#seats.values()) {
+      if (worker.state !== 'ready') continue;
+      this.#leader = worker;
+      worker.lead();
+      return;
     }
   }
 
@@ -466,6 +482,8 @@ export class Supervisor {
     this.#processes.delete(worker);
     const report = this.#reportOf(worker, exit);
     this.#sink.workerExited(worker, exit, report);
+    if (worker === this.#leader) this.#leader = undefined;
+    this.#appointLeader();
     this.#logger.debug(
       { worker: id, workerPid: pid, code: exit.code, signal: exit.signal },
       'worker ended',

@@ -188,6 +188,11 @@ export class WorkerProcess {
     return Math.round(performance.now() - this.#startedAt);
   }
 
+  /** Tells it that it leads, until it is told to drain or to stop. */
+  lead(): void {
+    this.#send({ type: 'lead' });
+  }
+
   /**
    * Tells it to take nothing more. Resolves when it has answered all it held, or is gone; at once
    * when it is not ready.

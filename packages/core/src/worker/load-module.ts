@@ -3,7 +3,8 @@
  *
  * The handler is the export `default` or else `handler`, or the one that is asked for by name. What
  * CommonJS exports (`module.exports = fn`, `module.exports.handler`) and what compilers make of
- * `export default` in CommonJS (`default.default`) count as the same names.
+ * `export default` in CommonJS (`default.default`) count as the same names. An export `idempotent`
+ * stands for the property of that name of the handler.
  */
 
 import { statSync } from 'node:fs';
@@ -42,7 +43,7 @@ export async function loadHandler(
   const names = exportName === undefined ? EXPORT_NAMES : [exportName];
   for (const name of names) {
     const found = exportOf(exported, name);
-    if (isHandler(found)) return found;
+    if (isHandler(found)) return withIdempotent(found, exportOf(exported, 'idempotent'), file);
   }
   const wanted = names.map((name) => `'${name}'`).join(' or ');
   return refuse(
@@ -60,6 +61,30 @@ async function importModule(url: string, file: string): Promise<object> {
     const place = error instanceof SyntaxError ? await locateSyntaxError(error, file) : undefined;
     return refuse(`${file} could not be loaded:\n${place ?? firstLines(error)}`, error);
   }
+}
+
+/** The handler, with the module's `idempotent` where it has none of its own. */
+function withIdempotent(
+  handler: HandlerFunction,
+  exported: unknown,
+  file: string,
+): HandlerFunction {
+  const idempotent = handler.idempotent ?? exported;
+  if (idempotent === undefined) return handler;
+  if (!isIdempotent(idempotent)) {
+    return refuse(
+      `idempotent in ${file} must be a function that takes a request and says whether it may be ` +
+        `done again; it is ${idempotent === null ? 'null' : `a ${typeof idempotent}`}`,
+    );
+  }
+  if (handler.idempotent !== undefined) return handler;
+  // Not written to the user's function, which may be frozen or shared.
+  const call: HandlerFunction = (request, context) => handler(request, context);
+  return Object.assign(call, { idempotent });
+}
+
+function isIdempotent(value: unknown): value is (request: never) => boolean {
+  return typeof value === 'function';
 }
 
 /** The export of this name; of a CommonJS module also the property of `module.exports`. */

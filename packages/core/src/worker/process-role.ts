@@ -18,6 +18,8 @@ export interface ProcessRole {
   worker: WorkerStart | undefined;
   /** What its watchdog looks at; undefined in the primary. */
   pulse: Pulse | undefined;
+  /** The supervisor said that this worker leads (`leader.ts`). */
+  leads: boolean;
   /**
    * For each `scale()` call, in order: the endpoints it serves, once it does; none if it failed.
    */
@@ -28,6 +30,6 @@ export interface ProcessRole {
 export function processRole(): ProcessRole {
   // Nobody else uses the symbol: what is there, if anything, was put there by the line below.
   const shared = globalThis as typeof globalThis & { [ROLE]?: ProcessRole };
-  shared[ROLE] ??= { worker: undefined, pulse: undefined, calls: [] };
+  shared[ROLE] ??= { worker: undefined, pulse: undefined, leads: false, calls: [] };
   return shared[ROLE];
 }

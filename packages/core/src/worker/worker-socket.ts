@@ -7,22 +7,29 @@
  * It keeps each request's envelope while the handler works and sends each reply the way its request came. Towards a queue that
  * speaks zscale it says how many requests it wants (`appetite.ts`); behind a plain DEALER, such as libzmq's own proxy, it
  * simply takes no more than `concurrency` and leaves the rest to TCP. It does not know processes or user modules.
+ *
+ * A queue that speaks zscale also says of a request how long it may take, what it is called and which trace it belongs to, and
+ * takes requests back: one that is not begun is answered ZSCALE_ERR_CANCELLED at once, the signal of one in progress aborts.
+ * Where the handler says which requests may be done again, the queue hears it before the handler is begun: judged and told in
+ * one turn, begun in a later one, so a handler that takes the process with it finds the word sent.
  */
 
 import { type Frames as Message, type Pipe, Socket } from '@zscale/transport';
 import { errorReplyOf, ZscaleError } from '../errors.ts';
 import type { RequestHandler } from '../handlers/handler.ts';
+import { cancelled, RequestContext, type RequestHost } from '../handlers/request-context.ts';
 import { announce, speaksZscale } from '../messages/announcement.ts';
-import { decodeControl, encodeControl } from '../messages/control.ts';
+import { type Control, decodeControl, encodeControl } from '../messages/control.ts';
 import { findDelimiter, sizeOf } from '../messages/frames.ts';
 import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
 import { Appetite } from './appetite.ts';
+import { QueueIntake } from './queue-intake.ts';
 
 /** What a worker's socket is made from. */
 export interface WorkerSocketOptions {
-  /** Its number within the service, told to the queue. */
-  readonly workerId: number;
+  /** Who it is, and how long a request may take unless the queue says. Its number is told to the queue. */
+  readonly host: RequestHost;
   /** Which process of the service it is, told to the queue. */
   readonly generation: number;
   /** Requests held at once, at most. */
@@ -36,16 +43,6 @@ export interface WorkerSocketOptions {
   readonly onConnected: () => void;
 }
 
-/** A queue that this worker is connected to. */
-interface Queue {
-  readonly pipe: Pipe;
-  readonly speaksZscale: boolean;
-  /** The credit it was last told. */
-  told: number;
-  /** It said that nothing more comes. */
-  drained: boolean;
-}
-
 /** A turn that worked for longer than this, in ms, lets its replies leave before it goes on. */
 const TURN_MS = 1;
 const RECONNECT_MAX_MS = 2000;
@@ -53,12 +50,13 @@ const RECONNECT_MAX_MS = 2000;
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const EMPTY: Buffer = Buffer.alloc(0);
 const FAILED: Buffer = encodeControl({ error: true });
+const IDEMPOTENT: Buffer = encodeControl({ idempotent: true });
 
 /** A REP socket that hosts a handler. */
 export class WorkerSocket extends Socket {
   readonly #options: WorkerSocketOptions;
   readonly #appetite: Appetite;
-  readonly #queues = new Map<Pipe, Queue>();
+  readonly #queues = new Map<Pipe, QueueIntake>();
   readonly #drainWaiters: Array<() => void> = [];
   /** Requests whose promise is not settled. */
   #waiting = 0;
@@ -68,7 +66,8 @@ export class WorkerSocket extends Socket {
   #turnScheduled = false;
 
   constructor(options: WorkerSocketOptions) {
-    const { workerId, generation, maxMessageSize } = options;
+    const { host, generation, handler, maxMessageSize } = options;
+    const idempotent = handler.isIdempotent !== undefined;
     super(
       { socketType: 'REP', connectsOnce: true, redialsAfterFaults: true },
       {
@@ -77,7 +76,12 @@ export class WorkerSocket extends Socket {
         sendHighWaterMark: 0, // never more than `concurrency` replies
         reconnectMaxInterval: RECONNECT_MAX_MS,
         ...socketLimits(maxMessageSize),
-        metadata: announce({ workerId, generation, maxMessageSize }),
+        metadata: announce({
+          workerId: host.worker.id,
+          generation,
+          maxMessageSize,
+          idempotent,
+        }),
       },
     );
     this.#options = options;
@@ -127,12 +131,7 @@ export class WorkerSocket extends Socket {
   }
 
   override pipeConnected(pipe: Pipe): void {
-    const queue = {
-      pipe,
-      speaksZscale: speaksZscale(pipe.peer?.metadata),
-      told: 1,
-      drained: false,
-    };
+    const queue = new QueueIntake(pipe, speaksZscale(pipe.peer?.metadata));
     this.#queues.set(pipe, queue);
     this.#busyMs = performance.eventLoopUtilization().active; // what came before was loading
     if (this.#draining) this.#askToDrain(queue);
@@ -147,11 +146,12 @@ export class WorkerSocket extends Socket {
 
   override pipeClosed(pipe: Pipe): void {
     this.pipeDetached(pipe);
+    this.#queues.get(pipe)?.closed();
     this.#queues.delete(pipe);
     this.#settle();
   }
 
-  #askToDrain(queue: Queue): void {
+  #askToDrain(queue: QueueIntake): void {
     if (queue.speaksZscale) queue.pipe.write([NO_TICKET, encodeControl({ drain: true })]);
     else queue.drained = true;
   }
@@ -165,23 +165,59 @@ export class WorkerSocket extends Socket {
   /** Starts what came, as much as fits. Called by its own schedule only. */
   turn(): void {
     this.#turnScheduled = false;
+    const { concurrency, handler } = this.#options;
     const started = performance.now();
     let requests = 0;
     let now = started;
     for (const queue of this.#queues.values()) {
       if (this.#draining && queue.drained && !queue.speaksZscale) continue;
-      while (this.#waiting < this.#options.concurrency && now - started < TURN_MS) {
-        const message = queue.pipe.read();
+      const judges = queue.speaksZscale && handler.isIdempotent !== undefined;
+      let judged = queue.ahead; // in an earlier turn
+      const isFull = this.#waiting >= concurrency;
+      if (judges || (queue.speaksZscale && (queue.isBehind || isFull))) this.#readAhead(queue);
+      if (!judges) judged = queue.ahead;
+      while (this.#waiting < concurrency && now - started < TURN_MS) {
+        if (judges && judged-- <= 0) break;
+        const message = queue.takeKept() ?? queue.pipe.read();
         if (message === undefined) break;
-        if (this.#begin(queue, message)) requests += 1;
+        if (this.#begin(queue, message, now)) requests += 1;
         now = performance.now();
       }
-      if (queue.pipe.unread > 0 && this.#waiting < this.#options.concurrency) this.#scheduleTurn();
+      queue.isBehind = queue.unbegun > 0;
+      if (queue.isBehind && (this.#waiting < concurrency || this.#mayReadAhead(queue))) {
+        this.#scheduleTurn();
+      }
     }
     this.#rotate();
     if (requests > 0) this.#measure(requests);
     this.#tellCredit();
     this.#settle();
+  }
+
+  /** Whether a turn can look at more of what came, also when it can begin nothing. */
+  #mayReadAhead(queue: QueueIntake): boolean {
+    const { concurrency } = this.#options;
+    return queue.speaksZscale && queue.pipe.unread > 0 && queue.ahead <= concurrency;
+  }
+
+  /** Looks at what came and cannot be begun yet: for cancellations, and for requests that may be done again. */
+  #readAhead(queue: QueueIntake): void {
+    const { concurrency, handler } = this.#options;
+    // A queue that speaks zscale gives no more than it was told; one that does is left to TCP.
+    while (queue.ahead <= concurrency) {
+      const message = queue.pipe.read();
+      if (message === undefined) return;
+      const [ticket, mark] = message;
+      if (ticket === undefined || mark === undefined) continue;
+      if (message.length === 2 && mark.length > 0) {
+        this.#obey(queue, ticket, decodeControl(mark));
+        continue;
+      }
+      if (handler.isIdempotent?.(message.slice(2)) === true) {
+        queue.pipe.write([ticket, IDEMPOTENT]);
+      }
+      queue.keep(message);
+    }
   }
 
   /** Another queue is the first of the next turn: one turn may be over before all had theirs. */
@@ -201,48 +237,77 @@ export class WorkerSocket extends Socket {
   }
 
   /** One message of a queue. True when it was a request. */
-  #begin(queue: Queue, message: Message): boolean {
+  #begin(queue: QueueIntake, message: Message, now: number): boolean {
     const delimiter = queue.speaksZscale ? 1 : findDelimiter(message, 0);
     const mark = message[delimiter];
     if (delimiter < 0 || mark === undefined) return false;
+    let control: Control | undefined;
     if (mark.length > 0) {
-      if (decodeControl(mark)?.drain === true) queue.drained = true;
-      if (message.length <= delimiter + 1) return false;
-      message[delimiter] = EMPTY; // the reply's
+      control = decodeControl(mark);
+      if (message.length === 2) this.#obey(queue, message[0] ?? NO_TICKET, control);
+      if (control === undefined || message.length === 2) return false;
+      message[delimiter] = EMPTY; // the reply is a whole message
     }
     const body = message.splice(delimiter + 1);
+    const ticket = queue.speaksZscale ? message[0] : undefined;
+    const context = new RequestContext(this.#options.host, ticket, now, control);
     try {
-      const result = this.#options.handler.handle(body);
-      if (Array.isArray(result)) this.#reply(queue, message, result);
-      else this.#await(queue, message, result);
+      const result = this.#options.handler.handle(body, context);
+      if (Array.isArray(result)) {
+        context.end();
+        this.#reply(queue, message, result);
+      } else {
+        if (queue.speaksZscale) queue.begun(context);
+        this.#await(queue, message, result, context);
+      }
     } catch (error) {
+      context.end();
       this.#replyError(queue, message, error);
     }
     return true;
   }
 
-  #await(queue: Queue, envelope: Message, result: Promise<Message>): void {
+  /** A control frame that came alone. */
+  #obey(queue: QueueIntake, ticket: Buffer, control: Control | undefined): void {
+    if (control?.drain === true) queue.drained = true;
+    if (control?.cancel !== true) return;
+    queue.contextOf(ticket)?.cancel();
+    const message = queue.withdraw(ticket);
+    if (message === undefined) return;
+    // The queue counts it as held until it is answered.
+    message.length = 2;
+    message[1] = EMPTY;
+    this.#replyError(queue, message, cancelled());
+  }
+
+  #await(
+    queue: QueueIntake,
+    envelope: Message,
+    result: Promise<Message>,
+    context: RequestContext,
+  ): void {
     result.then(
       (body) => {
-        this.#waiting -= 1;
+        this.#afterWait(queue, context);
         this.#reply(queue, envelope, body);
-        this.#afterWait();
       },
       (error: unknown) => {
-        this.#waiting -= 1;
+        this.#afterWait(queue, context);
         this.#replyError(queue, envelope, error);
-        this.#afterWait();
       },
     );
     this.#waiting += 1;
   }
 
   /** A place is free: what waits in the pipes may start, at the end of this turn. */
-  #afterWait(): void {
+  #afterWait(queue: QueueIntake, context: RequestContext): void {
+    this.#waiting -= 1;
+    context.end();
+    if (queue.speaksZscale) queue.answered(context);
     this.#scheduleTurn();
   }
 
-  #reply(queue: Queue, envelope: Message, body: Message): void {
+  #reply(queue: QueueIntake, envelope: Message, body: Message): void {
     const bytes = sizeOf(body);
     if (bytes > this.#options.maxMessageSize) {
       const text = `A reply may have ${this.#options.maxMessageSize} bytes (maxMessageSize); the handler's has ${bytes}. Return less, or raise maxMessageSize.`;
@@ -253,7 +318,7 @@ export class WorkerSocket extends Socket {
     queue.pipe.write(envelope); // refused only by a connection that is gone, and the queue has answered then
   }
 
-  #replyError(queue: Queue, envelope: Message, error: unknown): void {
+  #replyError(queue: QueueIntake, envelope: Message, error: unknown): void {
     const { code, message } = errorReplyOf(error);
     if (queue.speaksZscale) envelope[envelope.length - 1] = FAILED;
     envelope.push(...this.#options.codec.encodeError(code, message));
@@ -278,7 +343,7 @@ export class WorkerSocket extends Socket {
   #settle(): void {
     if (this.#drainWaiters.length === 0 || this.#waiting > 0) return;
     for (const queue of this.#queues.values()) {
-      if (!queue.drained || (queue.speaksZscale && queue.pipe.unread > 0)) return;
+      if (!queue.drained || (queue.speaksZscale && queue.unbegun > 0)) return;
     }
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }

@@ -12,8 +12,10 @@
  * nobody catches is Node's, which prints it and exits with 1.
  */
 
-import type { HandlerFunction } from '../handlers/handler.ts';
+import type { HandlerFunction, RequestHandler } from '../handlers/handler.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
+import { RequestHost } from '../handlers/request-context.ts';
+import { createLogger, type Logger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
 import { parseToWorker, type WorkerStart } from '../messages/process-message.ts';
 import { processRole } from './process-role.ts';
@@ -24,7 +26,7 @@ import { WorkerSocket } from './worker-socket.ts';
 /** How often it says how busy it is, where somebody wants to know. */
 const LOAD_INTERVAL_MS = 1000;
 
-/** Hosts one handler in this process. There is one per process. */
+/** Hosts one handler in this process, or in its threads. There is one per process. */
 export class Worker {
   readonly #backends: readonly string[];
   readonly #socket: WorkerSocket;
@@ -32,15 +34,21 @@ export class Worker {
   readonly #hangTimeout: number;
   #state: 'connecting' | 'serving' | 'stopping';
 
-  constructor(start: WorkerStart, handler: HandlerFunction) {
+  /**
+   * @param handler the user's function, or what runs it elsewhere
+   * @param logger for the lines that handlers write; by default JSON lines on standard error
+   */
+  constructor(start: WorkerStart, handler: HandlerFunction | RequestHandler, logger?: Logger) {
     const codec = createCodec(start.codec);
+    const identity = { id: start.workerId, pid: process.pid, service: start.serviceName };
+    const host = new RequestHost(identity, start.timeout, () => logger ?? createLogger());
     this.#backends = start.backends;
     this.#socket = new WorkerSocket({
-      workerId: start.workerId,
+      host,
       generation: start.generation,
       concurrency: start.concurrency,
       codec,
-      handler: new MessageHandler(handler, codec),
+      handler: typeof handler === 'function' ? new MessageHandler(handler, codec) : handler,
       maxMessageSize: start.maxMessageSize,
       onConnected: () => this.#onConnected(),
     });
@@ -85,7 +93,10 @@ export class Worker {
 
   #onMessage(value: unknown): void {
     const { type } = parseToWorker(value);
+    processRole().leads = type === 'lead';
     switch (type) {
+      case 'lead':
+        return;
       case 'drain':
         void this.#drain();
         return;

@@ -1,0 +1,74 @@
+/**
+ * The program of a thread that answers requests: loads the handler, then answers what the pool gives it, one at a time.
+ *
+ * Everything that can go wrong with the handler is an answer; a thread that ends is the pool's business.
+ */
+
+import { BroadcastChannel, workerData } from 'node:worker_threads';
+import { errorReplyOf } from '../errors.ts';
+import { MessageHandler } from '../handlers/message-handler.ts';
+import { RequestContext, RequestHost } from '../handlers/request-context.ts';
+import { createLogger } from '../logger.ts';
+import { createCodec } from '../messages/payload.ts';
+import { loadHandler } from './load-module.ts';
+import { processRole } from './process-role.ts';
+import {
+  asBuffer,
+  moveReply,
+  ownBytes,
+  type ThreadData,
+  type ThreadReply,
+  type ThreadTask,
+} from './thread-pool.ts';
+
+const { start, channel }: ThreadData = workerData;
+processRole().worker = start;
+
+const codec = createCodec(start.codec);
+const host = new RequestHost(
+  { id: start.workerId, pid: process.pid, service: start.serviceName },
+  Infinity, // each request says what is left for it
+  () => createLogger(),
+);
+const loading = loadHandler(start.module ?? '', start.exportName).then(
+  (handler) => new MessageHandler(handler, codec),
+);
+loading.catch(() => {}); // told to whoever asks first, which is the pool
+
+/** The request that is being answered. */
+let current: { readonly number: number; readonly context: RequestContext } | undefined;
+
+const cancellations = new BroadcastChannel(channel);
+cancellations.unref();
+cancellations.onmessage = (event: unknown): void => {
+  const number: unknown = Reflect.get(Object(event), 'data');
+  if (current?.number === number) current?.context.cancel();
+};
+
+/** Does what the pool asks; called again when it is done. */
+export default async function answer(task: ThreadTask): Promise<unknown> {
+  try {
+    const handler = await loading;
+    if (task.type === 'load') {
+      const reply: ThreadReply = {
+        type: 'loaded',
+        isIdempotent: handler.isIdempotent !== undefined,
+      };
+      return reply;
+    }
+    const context = new RequestContext(host, undefined, performance.now(), task.control);
+    current = { number: task.number, context };
+    try {
+      const body = await handler.handle(task.body.map(asBuffer), context);
+      // Bytes that the handler returned as they are may be bytes that it keeps.
+      const own = codec.name === 'raw' ? body.map((frame) => new Uint8Array(frame)) : body;
+      return moveReply({ type: 'reply', body: own.map(ownBytes) });
+    } finally {
+      current = undefined;
+      context.end();
+    }
+  } catch (error) {
+    const reply: ThreadReply = { type: 'error', error: errorReplyOf(error) };
+    return reply;
+  }
+}
