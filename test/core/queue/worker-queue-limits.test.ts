@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { texts } from '../../support/hex.ts';
 import { RawPeer } from '../../support/raw-peer.ts';
+import { RawWorker } from '../../support/raw-worker.ts';
 import { until, within } from '../../support/until.ts';
 import {
   ask,
@@ -214,5 +215,44 @@ describe('a message that is no request', () => {
     expect(queue.stats()).toMatchObject({ requests: 1, errors: { ZSCALE_ERR_ENVELOPE: 1 } });
     await client.send(['', 'x']);
     expect(texts(await within(client.receive(), 'a reply'))).toEqual(['', 'x!']);
+  });
+});
+
+describe('maxQueueWait and timeout, with pinned requests', () => {
+  it('are for every line, and not only for the first', async () => {
+    const queue = await startQueue({
+      balance: 'hash',
+      key: (body: Buffer) => body.toString(),
+      maxQueueWait: 30,
+    });
+    const held = [new HeldRequests(), new HeldRequests()];
+    for (const [workerId, { handle }] of held.entries()) {
+      await zscaleWorker(queue, handle, { workerId, concurrency: 1 });
+    }
+    const client = dealerClient(queue);
+    for (let i = 0; i < 20; i++) await client.send([`${i}`, '', `${i}`]);
+    await until(() => held.every(({ length }) => length === 1));
+    for (let i = 0; i < 18; i++) {
+      const [, , text] = texts(await within(client.receive(), 'a refusal'));
+      expect(text).toMatch(/^-ZSCALE_ERR_QUEUE_WAIT /);
+    }
+    expect(queue.stats()).toMatchObject({ queued: 0, queuedBytes: 0, inFlight: 2 });
+    expect(queue.stats().errors).toEqual({ ZSCALE_ERR_QUEUE_WAIT: 18 });
+  });
+});
+
+describe('a request that waits again because its worker was lost', () => {
+  it('is not held to maxQueueWait', async () => {
+    const queue = await startQueue({ maxQueueWait: 20, retries: 1 });
+    const dying = await RawWorker.join(queue);
+    const first = ask(reqClient(queue), 'again');
+    await dying.take();
+    dying.peer.reset();
+    await until(() => queue.stats().retried === 1);
+    const [text] = await ask(reqClient(queue), 'waits in vain');
+    expect(text).toMatch(/^-ZSCALE_ERR_QUEUE_WAIT /);
+    expect(queue.stats().queued).toBe(1);
+    serve(await plainWorker(queue));
+    expect(await first).toEqual(['again!']);
   });
 });
