@@ -14,6 +14,7 @@
 
 import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
 import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
+import { currentTrace } from './current-context.ts';
 import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
 import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
 import { announce, maxMessageSizeOf } from './messages/announcement.ts';
@@ -168,7 +169,8 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       signal?.throwIfAborted();
       if (this.#socket.closed) throw closed();
       if (this.#open.size >= this.#maxRequests) throw tooMany(this.#maxRequests);
-      const control = controlOf(options);
+      const trace = options.trace ?? currentTrace();
+      const control = controlOf(trace === undefined ? options : { ...options, trace });
       const body = this.#codec.encode(value);
       const bytes = sizeOf(body);
       const id = this.#nextId;

@@ -14,7 +14,7 @@ export interface TraceContext {
   /** `00-<trace id>-<span id>-<flags>`. */
   readonly traceparent: string;
   /** What vendors add, up to 512 characters. */
-  readonly tracestate: string | undefined;
+  readonly tracestate?: string | undefined;
 }
 
 /** Who handles a request. */

@@ -32,7 +32,7 @@ export {
   type LogMethod,
 } from './logger.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
-export type { RequestWords, TraceHeaders } from './messages/request-control.ts';
+export type { RequestWords } from './messages/request-control.ts';
 export {
   BALANCES,
   type Balance,

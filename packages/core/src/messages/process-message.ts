@@ -175,13 +175,13 @@ export function parseWorkerStart(text: string): WorkerStart {
     codec,
     concurrency: integer('concurrency', fields.concurrency, 1),
     threads: integer('threads', fields.threads, 0),
-    timeout: duration('timeout', fields.timeout),
+    timeout: duration('timeout', fields.timeout, 0),
     module,
     exportName,
     maxMessageSize:
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
     reportsLoad: fields.reportsLoad,
-    hangTimeout: duration('hangTimeout', fields.hangTimeout),
+    hangTimeout: duration('hangTimeout', fields.hangTimeout, 1),
     earlierEndpoints,
   };
 }
@@ -208,10 +208,10 @@ function integer(name: string, value: unknown, least: number): number {
   refuse(name, `a whole number from ${least}`, value);
 }
 
-function duration(name: string, value: unknown): number {
+function duration(name: string, value: unknown, least: number): number {
   if (value === null) return Infinity;
-  if (typeof value === 'number' && value >= 0) return value;
-  refuse(name, 'milliseconds from 0', value);
+  if (typeof value === 'number' && value >= least) return value;
+  refuse(name, `milliseconds from ${least}`, value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

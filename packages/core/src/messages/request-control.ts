@@ -2,21 +2,16 @@
  * What a client says of a request beside its value, from what its program said: checked here, so that a mistake is found where
  * it was made and not by the service.
  */
+import type { TraceContext } from '../current-context.ts';
 import { ZscaleError } from '../errors.ts';
 import { type Control, decodeControl, encodeControl } from './control.ts';
-
-/** W3C Trace Context, as its two headers stand in HTTP. */
-export interface TraceHeaders {
-  readonly traceparent: string;
-  readonly tracestate?: string | undefined;
-}
 
 /** What a program may say of a request. */
 export interface RequestWords {
   /** Its name in logs: 1 to 64 printable ASCII characters without spaces. Default: none. */
   readonly id?: string | undefined;
-  /** The trace that it belongs to. Default: none. */
-  readonly trace?: TraceHeaders | undefined;
+  /** The trace that it belongs to. Default: that of the request which is being handled, if any. */
+  readonly trace?: TraceContext | undefined;
   /** Those with the same key go to the same worker, where the service has `balance: 'hash'`; up to 128 characters. */
   readonly key?: string | undefined;
   /** What the service chooses a pool by; up to 256 characters. Default: what the value says by itself. */
