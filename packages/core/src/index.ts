@@ -25,9 +25,15 @@ export {
   type LogMethod,
 } from './logger.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
-export { CODEC_NAMES, type CodecName, type ScaleOptions } from './options.ts';
+export {
+  CODEC_NAMES,
+  type CodecName,
+  OUTPUTS,
+  type OutputOption,
+  type ScaleOptions,
+} from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
-export { scale } from './scale.ts';
+export { type Command, scale } from './scale.ts';
 export type { Server, ServerEvents, ServerStats } from './server.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';

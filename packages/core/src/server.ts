@@ -13,17 +13,31 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chooseBackendEndpoint, makeBackendFolder, removeBackendFolder } from './backend-folder.ts';
+import {
+  backendFolderOf,
+  chooseBackendEndpoint,
+  doorEndpoint,
+  makeBackendFolder,
+  removeBackendFolder,
+} from './backend-folder.ts';
 import { ZscaleError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
-import { DEFAULTS, MAX_WORKERS, type ResolvedScaleOptions } from './options.ts';
+import type { WorkerStart } from './messages/process-message.ts';
+import { type CodecName, DEFAULTS, MAX_WORKERS, type ResolvedScaleOptions } from './options.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
+import type { CommandLaunch } from './supervisor/command-launch.ts';
+import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
+import type { WorkerChild } from './supervisor/worker-process.ts';
 import { doneWithin, type Moment, moment } from './waiting.ts';
+
+/** How long the last of what workers printed may take to be written, in ms. */
+const LAST_OUTPUT_MS = 1000;
 
 /** What workers get to end in order, also when draining has used up the time for it. */
 const FAREWELL_MS = 1000;
@@ -79,6 +93,8 @@ export interface Server extends AsyncDisposable {
   readonly endpoints: readonly string[];
   /** Where REP sockets of any language may connect as further workers (option `backend`). */
   readonly backendEndpoints: readonly string[];
+  /** How values become bytes; `'raw'` for a program, whose bytes are its own. */
+  readonly codec: CodecName;
   /** The worker processes, by id. */
   readonly workers: readonly WorkerInfo[];
   /** Why there are as many workers as there are, for people. */
@@ -110,7 +126,12 @@ export interface Service {
   readonly number: number;
   /** File URL of the handler's module; undefined when workers run the program again. */
   readonly module: string | undefined;
-  readonly launch: Launch;
+  /** How workers are started: as Node processes, or as programs of another language. */
+  readonly launch: Launch | CommandLaunch;
+  /** Whether clients connect where the program asks for it, and not where `bind` says. */
+  readonly bindsLater: boolean;
+  /** Whether errors are answered in raw bytes should it turn out to be a program. */
+  readonly choosesCodec: boolean;
   /** What workers run, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
   readonly workerCount: number;
@@ -128,6 +149,17 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #privateEndpoint: string;
   readonly #queue: WorkerQueue;
   readonly #supervisor: Supervisor;
+  readonly #output: WorkerOutput | undefined;
+  /** The endpoint by which each worker process comes in, by worker id. */
+  readonly #doors: Map<number, string>;
+  /** When the front end is there; rejects when it cannot be. */
+  readonly #fronted: Promise<void>;
+  /** Makes the front end at the address that the service turns out to have. Undefined when it has one. */
+  #front: ((endpoints: readonly string[]) => void) | undefined;
+  /** The address that the program asked for. */
+  #askedFor: string | undefined;
+  #codecName: CodecName;
+  #doorCount: number;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
   /** When no worker is left that could answer what is open. */
@@ -148,17 +180,20 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger =
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name });
     this.#privateEndpoint = chooseBackendEndpoint();
+    const isProgram = 'words' in service.launch;
+    this.#codecName = isProgram && service.choosesCodec ? 'raw' : options.codec;
     this.#queue = new WorkerQueue({
-      bind: options.bind,
+      bind: service.bindsLater ? [] : options.bind,
       backend: [this.#privateEndpoint, ...options.backend],
       ownEndpoint: this.#privateEndpoint,
-      codec: createCodec(options.codec),
+      codec: createCodec(this.#codecName),
       maxQueue: options.maxQueue,
       maxQueueBytes: options.maxQueueBytes,
       maxQueueWait: options.maxQueueWait,
       timeout: options.timeout,
       maxMessageSize: options.maxMessageSize,
       logger: this.#logger.child({ component: 'queue' }),
+      onWorkerCame: (id) => this.#supervisor.workerCame(id),
     });
     this.#supervisor = new Supervisor({
       fork: (id) => this.#fork(id),
@@ -169,6 +204,12 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#output = outputOf(options);
+    this.#doors = new Map();
+    this.#front = undefined;
+    this.#fronted = service.bindsLater ? this.#frontLater() : Promise.resolve();
+    this.#askedFor = undefined;
+    this.#doorCount = 0;
     this.#bound = moment();
     this.#hopeless = moment();
     this.#state = 'starting';
@@ -185,6 +226,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   get backendEndpoints(): readonly string[] {
     return this.#queue.backendEndpoints.filter((endpoint) => endpoint !== this.#privateEndpoint);
+  }
+
+  get codec(): CodecName {
+    return this.#codecName;
   }
 
   get workers(): readonly WorkerInfo[] {
@@ -215,9 +260,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
     try {
       await this.#bind();
-      onBound(this.endpoints);
+      const told = this.#fronted.then(() => onBound(this.endpoints));
+      told.catch(() => {}); // it is awaited below; before that, something else may fail
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
-      await this.#supervisor.start(this.#service.workerCount);
+      await Promise.all([this.#supervisor.start(this.#service.workerCount), told]);
     } catch (error) {
       await this.close();
       throw error;
@@ -274,6 +320,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       if (wasServing) await this.#drain(reason);
       await this.#supervisor.stop(Math.max(deadline - performance.now(), FAREWELL_MS));
       await this.#queue.close();
+      await this.#output?.flushed(LAST_OUTPUT_MS);
     } finally {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();
@@ -306,30 +353,130 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     void this.#end('kill');
   }
 
-  #fork(id: number): ReturnType<typeof forkWorker> {
-    const { codec, concurrency, exportName, maxMessageSize, name } = this.#options;
-    const { launch, module, number } = this.#service;
+  #fork(id: number): WorkerChild {
+    const { launch } = this.#service;
     refuseMissingSocket(this.#privateEndpoint);
-    return forkWorker(launch, {
+    const door = this.#openDoor(id);
+    const pipesOutput = this.#output !== undefined;
+    const colours = pipesOutput ? colourVariables(process.stdout, launch.env) : {};
+    const env = { ...launch.env, ...colours };
+    const child =
+      'words' in launch
+        ? new CommandProcess(
+            { ...launch, env },
+            {
+              serviceName: this.#options.name,
+              workerId: id,
+              door,
+              folder: backendFolderOf(this.#privateEndpoint) ?? '',
+              pipesOutput,
+            },
+          )
+        : forkWorker({ ...launch, env }, this.#workerStart(id, door), { pipesOutput });
+    this.#output?.take(id, 'stdout', child.stdout);
+    this.#output?.take(id, 'stderr', child.stderr);
+    return child;
+  }
+
+  #workerStart(id: number, door: string): WorkerStart {
+    const { codec, concurrency, exportName, maxMessageSize, name } = this.#options;
+    const { module, number } = this.#service;
+    return {
       service: number,
       serviceName: name,
       workerId: id,
       backends: [this.#privateEndpoint],
+      door,
       codec,
       concurrency,
       module,
       exportName,
       maxMessageSize,
       earlierEndpoints: this.#earlierEndpoints,
-    });
+    };
+  }
+
+  /** Each process has a way in of its own, so that what a dead one left cannot be taken for the next. */
+  #openDoor(id: number): string {
+    this.#closeDoor(id);
+    this.#doorCount += 1;
+    const door = doorEndpoint(this.#privateEndpoint, id, this.#doorCount);
+    this.#queue.openDoor(id, door);
+    this.#doors.set(id, door);
+    return door;
+  }
+
+  #closeDoor(id: number): void {
+    const door = this.#doors.get(id);
+    if (door === undefined) return;
+    this.#doors.delete(id);
+    this.#queue.closeDoor(door);
+  }
+
+  /** Resolves when the front end is where the first worker turned out to want it. */
+  #frontLater(): Promise<void> {
+    const fronted = new Promise<readonly string[]>((resolve) => {
+      this.#front = resolve;
+    }).then((endpoints) => this.#bindFrontEnd(endpoints));
+    fronted.catch(() => {}); // start() awaits it
+    return fronted;
+  }
+
+  async #bindFrontEnd(endpoints: readonly string[]): Promise<void> {
+    try {
+      await this.#queue.bindFrontEnd(endpoints);
+    } catch (error) {
+      if (this.#askedFor === undefined) throw error;
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EADDRINUSE';
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ZscaleError(
+        code,
+        `the program binds ${this.#askedFor}, and clients cannot connect there. ${reason} ` +
+          'To leave the program as it is, say where clients connect: --bind (option bind).',
+        { cause: error },
+      );
+    }
+  }
+
+  /** A worker is ready; one that bound nothing hosts a handler, whose address is the option's. */
+  #workerReady(id: number): void {
+    const { launch } = this.#service;
+    if ('words' in launch || this.#askedFor !== undefined) return;
+    this.#closeDoor(id);
+    this.#front?.(this.#options.bind);
+    this.#front = undefined;
+  }
+
+  /** A program asked for an address. The first one decides. */
+  #workerBound(id: number, endpoint: string): void {
+    const isFirst = this.#askedFor === undefined;
+    this.#askedFor ??= endpoint;
+    if (isFirst && this.#service.choosesCodec) {
+      this.#codecName = 'raw';
+      this.#queue.useCodec(createCodec('raw'));
+    }
+    if (this.#front !== undefined) {
+      this.#front([endpoint]);
+      this.#front = undefined;
+    } else if (this.#service.bindsLater && endpoint !== this.#askedFor) {
+      this.#logger.warn(
+        { worker: id, endpoint, frontEnd: this.#askedFor },
+        'a worker asked for another address than the first one did; it gets the same requests',
+      );
+    }
   }
 
   #supervisorSink(): SupervisorSink {
     return {
       drainWorker: (id) => this.#queue.drainWorker(id),
       workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
-      workerReady: (id, pid, ms) => this.emit('worker-ready', { id, pid, ms }),
+      workerReady: (id, pid, ms) => {
+        this.#workerReady(id);
+        this.emit('worker-ready', { id, pid, ms });
+      },
+      workerBound: (id, endpoint) => this.#workerBound(id, endpoint),
       workerExited: (id, pid, { code, signal, expected }) => {
+        this.#closeDoor(id);
         this.#queue.workerExited(id);
         if (pid !== undefined) this.emit('worker-exited', { id, pid, code, signal, expected });
       },
@@ -352,6 +499,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     assert(TRANSITIONS[this.#state].includes(next), `server: ${this.#state} -> ${next}`);
     this.#state = next;
   }
+}
+
+function outputOf({ output }: ResolvedScaleOptions): WorkerOutput | undefined {
+  if (output === 'raw') return undefined;
+  return new WorkerOutput(output, { stdout: process.stdout, stderr: process.stderr });
 }
 
 /** Without it a worker would try to connect until it is killed, and nobody would know why. */

@@ -46,6 +46,7 @@ describe('a machine that is short of descriptors', () => {
         drainWorker: () => Promise.resolve(),
         workerStarted() {},
         workerReady() {},
+        workerBound() {},
         workerExited() {},
         workerRestarting() {},
         crashLoop: (error) => void crashLoops.push(error),

@@ -1,5 +1,5 @@
 /**
- * `zscale run`: hosts a handler module in several workers, in the foreground, until it is told to
+ * `zscale run`: hosts a handler module, or a program, in several workers, in the foreground, until it is told to
  * stop.
  *
  * The server itself is core's `scale()`, which also answers SIGINT and SIGTERM; what is added here
@@ -19,13 +19,16 @@ import { describeServer, type Output } from '../output.ts';
  *   gave up because its workers keep crashing
  */
 export async function run(invocation: RunInvocation, output: Output): Promise<number> {
-  const { entry, options, logLevel, logFormat } = invocation;
+  const { entry, exec, options, logLevel, logFormat } = invocation;
   const logger = createLogger({ level: logLevel, format: logFormat });
-  const server = await scale(pathToFileURL(resolve(entry)), { ...options, logger });
+  const runnable = exec === undefined ? pathToFileURL(resolve(entry)) : { exec };
+  // Whoever wants the log for machines wants all of it so.
+  const form = logFormat === 'json' ? 'json' : 'prefix';
+  const server = await scale(runnable, { output: form, ...options, logger });
   output.print(
     describeServer({
       entry,
-      codec: options.codec ?? 'msgpack',
+      codec: server.codec,
       endpoints: server.endpoints,
       backendEndpoints: server.backendEndpoints,
       workerCountReason: server.workerCountReason,

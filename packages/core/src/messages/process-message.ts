@@ -28,6 +28,11 @@ export interface WorkerStart {
   readonly module: string | undefined;
   /** The export that is the handler; undefined for the usual ones. */
   readonly exportName: string | undefined;
+  /**
+   * Where a program connects its REP socket, and no other worker does. Default none: then only a
+   * handler can be hosted.
+   */
+  readonly door?: string | undefined;
   /** Bytes per message; Infinity, for which JSON has no form, travels as null. */
   readonly maxMessageSize: number;
   /**
@@ -47,6 +52,8 @@ export type FromWorker =
   | { readonly type: 'leaving' }
   /** Everything it held is answered; it takes nothing more. */
   | { readonly type: 'drained' }
+  /** It is a program that bound a REP socket there, which is connected to its door instead. */
+  | { readonly type: 'bound'; readonly endpoint: string }
   /** It cannot start, why, and that it is about to exit. */
   | {
       readonly type: 'boot-failed';
@@ -70,6 +77,11 @@ export function parseFromWorker(value: unknown): FromWorker {
     case 'leaving':
     case 'drained':
       return { type: fields.type };
+    case 'bound': {
+      const { endpoint } = fields;
+      if (!isString(endpoint)) refuse('endpoint of bound', 'a string', endpoint);
+      return { type: 'bound', endpoint };
+    }
     case 'boot-failed': {
       const { code, message, stack } = fields;
       if (!isString(code)) refuse('code of boot-failed', 'a string', code);
@@ -81,7 +93,7 @@ export function parseFromWorker(value: unknown): FromWorker {
     default:
       refuse(
         'the type of a message from a worker',
-        "'ready', 'leaving', 'drained' or 'boot-failed'",
+        "'ready', 'leaving', 'drained', 'bound' or 'boot-failed'",
         fields.type,
       );
   }
@@ -104,11 +116,13 @@ export function parseWorkerStart(text: string): WorkerStart {
   const fields = recordOf(parseJson(text), WORKER_START_VARIABLE);
   const { serviceName, backends, codec, module, exportName, maxMessageSize, earlierEndpoints } =
     fields;
+  const { door } = fields;
   if (!isString(serviceName)) refuse('serviceName', 'a string', serviceName);
   if (!isListOf(isString, backends)) refuse('backends', 'a list of strings', backends);
   if (!isCodecName(codec)) refuse('codec', `one of ${CODEC_NAMES.join(', ')}`, codec);
   if (!isOptionalString(module)) refuse('module', 'a string or absent', module);
   if (!isOptionalString(exportName)) refuse('exportName', 'a string or absent', exportName);
+  if (!isOptionalString(door)) refuse('door', 'a string or absent', door);
   if (!isListOf(isStringList, earlierEndpoints)) {
     refuse('earlierEndpoints', 'a list of lists of strings', earlierEndpoints);
   }
@@ -121,6 +135,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     concurrency: integer('concurrency', fields.concurrency, 1),
     module,
     exportName,
+    door,
     maxMessageSize:
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
     earlierEndpoints,

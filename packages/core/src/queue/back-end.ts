@@ -24,6 +24,8 @@ export class WorkerPeer implements Candidate {
   /** Its number within the service; undefined for a worker that is not ours. */
   readonly id: number | undefined;
   readonly speaksZscale: boolean;
+  /** Whether it came in where only one worker can: a program that says nothing of itself. */
+  readonly cameByDoor: boolean;
   /** Where it is, for logs. */
   readonly address: string;
   held = 0;
@@ -34,10 +36,14 @@ export class WorkerPeer implements Candidate {
   /** It shall get no more: it is to be stopped, or it is dying. */
   retired = false;
 
-  /** @param isOwn whether it came in where only our own workers can: what others say of a number is not believed. */
-  constructor(pipe: Pipe, isOwn: boolean) {
+  /**
+   * @param isOwn whether it came in where only our own workers can: what others say of a number is not believed.
+   * @param doorId the number of the worker whose own door it came in by, see {@link BackEnd.openDoor}.
+   */
+  constructor(pipe: Pipe, isOwn: boolean, doorId: number | undefined) {
     this.pipe = pipe;
-    this.id = isOwn ? workerIdOf(pipe.peer?.metadata) : undefined;
+    this.id = doorId ?? (isOwn ? workerIdOf(pipe.peer?.metadata) : undefined);
+    this.cameByDoor = doorId !== undefined;
     this.speaksZscale = speaksZscale(pipe.peer?.metadata);
     this.address = pipe.peer?.address ?? '';
   }
@@ -65,12 +71,30 @@ export class BackEnd extends Socket {
   readonly #sink: BackEndSink;
   readonly #ownEndpoint: string | undefined;
   readonly #workers = new Map<Pipe, WorkerPeer>();
+  /** The endpoints that are for one worker each, and its number. */
+  readonly #doors = new Map<string, number>();
 
   /** @param ownEndpoint where our own workers come in; undefined when they may come in anywhere. */
   constructor(sink: BackEndSink, ownEndpoint: string | undefined, options: AnySocketOptions) {
     super({ socketType: 'DEALER', connectsOnce: true }, options);
     this.#sink = sink;
     this.#ownEndpoint = ownEndpoint;
+  }
+
+  /**
+   * Listens at an endpoint that only the worker of this number knows: whoever comes in there is that worker, whatever it says
+   * or cannot say of itself.
+   *
+   * @throws TransportError as `Socket.bindSync`
+   */
+  openDoor(endpoint: string, workerId: number): void {
+    this.bindSync(endpoint);
+    this.#doors.set(endpoint, workerId);
+  }
+
+  /** Nobody else comes in there; who is in stays. Idempotent. */
+  closeDoor(endpoint: string): void {
+    if (this.#doors.delete(endpoint) && !this.closed) this.unbindSync(endpoint);
   }
 
   /** Gives a worker a request, `[ticket][empty][body...]`. False when its pipe cannot take it. */
@@ -109,7 +133,7 @@ export class BackEnd extends Socket {
       return;
     }
     const isOwn = this.#ownEndpoint === undefined || pipe.peer?.address === this.#ownEndpoint;
-    const worker = new WorkerPeer(pipe, isOwn);
+    const worker = new WorkerPeer(pipe, isOwn, this.#doors.get(pipe.peer?.address ?? ''));
     this.#workers.set(pipe, worker);
     this.#sink.workerConnected(worker);
   }

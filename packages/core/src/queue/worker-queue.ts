@@ -49,6 +49,8 @@ export interface WorkerQueueOptions {
   readonly timeout: number;
   readonly maxMessageSize: number;
   readonly logger: Logger;
+  /** A worker connected by the door that was opened for its number: see {@link WorkerQueue.openDoor}. */
+  readonly onWorkerCame?: (workerId: number) => void;
 }
 
 /** Messages read in one go before others get their turn. */
@@ -123,14 +125,43 @@ export class WorkerQueue implements BackEndSink {
         await this.#backEnd.bind(endpoint);
         this.#backendEndpoints.push(this.#backEnd.lastEndpoint ?? endpoint);
       }
-      for (const endpoint of this.#options.bind) {
-        await this.#frontEnd.bind(endpoint);
-        this.#endpoints.push(this.#frontEnd.lastEndpoint ?? endpoint);
-      }
+      await this.bindFrontEnd(this.#options.bind);
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  /**
+   * Listens for clients at further endpoints; for services that learn from their workers where that is.
+   *
+   * @throws (rejects) TransportError as `Socket.bind`
+   */
+  async bindFrontEnd(endpoints: readonly string[]): Promise<void> {
+    for (const endpoint of endpoints) {
+      await this.#frontEnd.bind(endpoint);
+      this.#endpoints.push(this.#frontEnd.lastEndpoint ?? endpoint);
+    }
+  }
+
+  /** Answers errors in another codec from now on: what the service is was learnt from its workers. */
+  useCodec(codec: Codec): void {
+    this.#answers.codec = codec;
+  }
+
+  /**
+   * Opens an endpoint for one worker alone, so that a plain REP socket is known by where it comes in. `onWorkerCame` is called
+   * for each connection there.
+   *
+   * @throws TransportError as `Socket.bindSync`
+   */
+  openDoor(workerId: number, endpoint: string): void {
+    this.#backEnd.openDoor(endpoint, workerId);
+  }
+
+  /** Nobody else comes in there. Idempotent, also on a closed queue. */
+  closeDoor(endpoint: string): void {
+    this.#backEnd.closeDoor(endpoint);
   }
 
   /** Where clients connect; wildcards resolved. */
@@ -204,6 +235,7 @@ export class WorkerQueue implements BackEndSink {
   workerConnected(worker: WorkerPeer): void {
     this.#workers.add(worker);
     this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
+    if (worker.cameByDoor && worker.id !== undefined) this.#options.onWorkerCame?.(worker.id);
     this.#dispatch();
   }
 

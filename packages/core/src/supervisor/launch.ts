@@ -45,8 +45,12 @@ export interface Launch {
 }
 
 /** A worker that hosts the module which its `WorkerStart` names. */
-export function launchHost(facts: ProgramFacts, options: LaunchOptions): Launch {
-  return { file: HOST, args: [], ...inherited(facts, options) };
+export function launchHost(
+  facts: ProgramFacts,
+  options: LaunchOptions,
+  args: readonly string[] = [],
+): Launch {
+  return { file: HOST, args, ...inherited(facts, options) };
 }
 
 /**
@@ -68,8 +72,13 @@ export function launchProgram(facts: ProgramFacts, options: LaunchOptions): Laun
   return { file, args, ...inherited(facts, options) };
 }
 
-/** Starts the process. Its standard output and error are this process's; it has no input. */
-export function forkWorker(launch: Launch, start: WorkerStart): ChildProcess {
+/** Starts the process. It has no input; its output is this process's unless it is read from pipes. */
+export function forkWorker(
+  launch: Launch,
+  start: WorkerStart,
+  { pipesOutput = false }: { readonly pipesOutput?: boolean } = {},
+): ChildProcess {
+  const output = pipesOutput ? 'pipe' : 'inherit';
   return fork(launch.file, launch.args, {
     execArgv: [...launch.execArgv],
     env: {
@@ -79,8 +88,9 @@ export function forkWorker(launch: Launch, start: WorkerStart): ChildProcess {
       ZSCALE_WORKER_ID: String(start.workerId),
       NODE_APP_INSTANCE: String(start.workerId),
       ZSCALE_WORKER: JSON.stringify(start),
+      ...(pipesOutput && { ZSCALE_OUTPUT: 'pipe' }),
     },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', output, output, 'ipc'],
   });
 }
 

@@ -12,7 +12,6 @@
  */
 
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { doneWithin } from '../waiting.ts';
@@ -23,6 +22,7 @@ import {
   type RestartPolicy,
 } from './restart-policy.ts';
 import {
+  type WorkerChild,
   type WorkerExit,
   WorkerProcess,
   type WorkerProcessSink,
@@ -51,6 +51,8 @@ export interface SupervisorSink {
   workerStarted(id: number, pid: number): void;
   /** `ms` is the time since it was started. */
   workerReady(id: number, pid: number, ms: number): void;
+  /** The program in it asked for this address; it was connected to the queue instead. */
+  workerBound(id: number, endpoint: string): void;
   /** Called before a replacement with the same id is started. */
   workerExited(id: number, pid: number | undefined, exit: WorkerExit): void;
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
@@ -62,7 +64,7 @@ export interface SupervisorSink {
 /** What a supervisor is made from. Durations are milliseconds. */
 export interface SupervisorOptions {
   /** Starts the process of a worker. */
-  readonly fork: (id: number) => ChildProcess;
+  readonly fork: (id: number) => WorkerChild;
   /** What workers run, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
   readonly policy: RestartPolicy;
@@ -127,6 +129,7 @@ export class Supervisor {
     this.#processSink = {
       workerReady: (worker) => this.#workerReady(worker),
       workerLeaving: (worker) => this.#workerLeaving(worker),
+      workerBound: ({ id }, endpoint) => this.#sink.workerBound(id, endpoint),
       workerExited: (worker, exit) => this.#workerExited(worker, exit),
     };
     this.#seats = new Map();
@@ -172,6 +175,11 @@ export class Supervisor {
       // Told to the caller of that resize(); the next one starts from what there is.
     });
     return resized;
+  }
+
+  /** The queue saw the worker with this id come in. */
+  workerCame(id: number): void {
+    this.#seats.get(id)?.worker.came();
   }
 
   /**

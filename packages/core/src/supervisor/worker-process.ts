@@ -10,7 +10,6 @@
  */
 
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { WorkerBootError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { type FromWorker, parseFromWorker, type ToWorker } from '../messages/process-message.ts';
@@ -52,15 +51,36 @@ export interface WorkerProcessSink {
   workerReady(worker: WorkerProcess): void;
   /** It got a SIGTERM of its own and asks to be drained and stopped. */
   workerLeaving(worker: WorkerProcess): void;
+  /** The program in it asked for this address; it was connected to the queue instead. */
+  workerBound(worker: WorkerProcess, endpoint: string): void;
   /** The last call. */
   workerExited(worker: WorkerProcess, exit: WorkerExit): void;
+}
+
+/**
+ * The process of a worker, as far as it is looked at from here. A child that Node forked is one; of
+ * other programs `CommandProcess` makes one.
+ */
+export interface WorkerChild {
+  readonly pid?: number | undefined;
+  /** Whether it may still be told something, or say something. */
+  readonly connected: boolean;
+  send(message: ToWorker, sent: (error: Error | null) => void): boolean;
+  kill(signal: NodeJS.Signals): boolean;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'disconnect', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(
+    event: 'exit' | 'close',
+    listener: (code: number | null, signal: NodeJS.Signals | null) => void,
+  ): unknown;
 }
 
 /** What a worker process is made from. */
 export interface WorkerProcessOptions {
   readonly id: number;
   /** Starts the process; may throw what `child_process.fork` throws. */
-  readonly fork: () => ChildProcess;
+  readonly fork: () => WorkerChild;
   /** Milliseconds until it must be ready; `Infinity` for no limit. */
   readonly startTimeout: number;
   /** What it runs, for error texts; completes the sentence "It ran ...". */
@@ -80,7 +100,7 @@ export class WorkerProcess {
   readonly #sink: WorkerProcessSink;
   readonly #drained: Moment;
   readonly #exited: Moment;
-  readonly #child: ChildProcess | undefined;
+  readonly #child: WorkerChild | undefined;
   #state: WorkerState;
   #timer: NodeJS.Timeout | undefined;
   /** When it is killed, on the clock of `performance.now()`. */
@@ -161,6 +181,14 @@ export class WorkerProcess {
     await this.exited;
   }
 
+  /** The queue saw it come: that is how a program that knows nothing of us becomes ready. */
+  came(): void {
+    if (this.#state !== 'starting') return;
+    this.#readyAt = performance.now();
+    this.#enter('ready');
+    this.#sink.workerReady(this);
+  }
+
   /** Ends it at once, by SIGKILL. */
   kill(): void {
     if (this.#state === 'exited') return;
@@ -168,8 +196,8 @@ export class WorkerProcess {
     this.#child?.kill('SIGKILL');
   }
 
-  #start(fork: () => ChildProcess): ChildProcess | undefined {
-    let child: ChildProcess;
+  #start(fork: () => WorkerChild): WorkerChild | undefined {
+    let child: WorkerChild;
     try {
       child = fork();
     } catch (error) {
@@ -187,6 +215,8 @@ export class WorkerProcess {
       // after.
       const speaks = this.#readyAt === undefined && child.connected;
       if (!speaks) this.#exit(code, signal);
+      // 'close' does not come while somebody else holds the output that we read.
+      else child.on('disconnect', () => this.#exit(code, signal));
     });
     child.on('close', (code, signal) => this.#exit(code, signal));
     return child;
@@ -206,10 +236,10 @@ export class WorkerProcess {
     }
     switch (message.type) {
       case 'ready':
-        if (this.#state !== 'starting') return;
-        this.#readyAt = performance.now();
-        this.#enter('ready');
-        this.#sink.workerReady(this);
+        this.came();
+        return;
+      case 'bound':
+        this.#sink.workerBound(this, message.endpoint);
         return;
       case 'leaving':
         if (this.#state === 'ready') this.#sink.workerLeaving(this);

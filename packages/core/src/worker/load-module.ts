@@ -25,30 +25,61 @@ const MAX_LISTED = 10;
  *
  * @param url - the module's file URL
  * @param exportName - the export that is the handler; `default`, then `handler`, when undefined
- * @throws ZscaleError `ZSCALE_ERR_LOAD` when there is no such file, when it cannot be imported (the
- * text has file and line) and when no such export is a function (the text says what was looked for,
- * and what there is)
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` as {@link loadModule}, and as {@link refuseModule}
  */
 export async function loadHandler(
   url: string,
   exportName: string | undefined,
 ): Promise<HandlerFunction> {
+  const exported = await loadModule(url);
+  return handlerOf(exported, exportName) ?? refuseModule(url, exported, exportName);
+}
+
+/**
+ * Imports a module. Never resolves while it awaits at its top level, as servers do.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` when there is no such file, and when it cannot be imported (the
+ * text has file and line)
+ */
+export async function loadModule(url: string): Promise<object> {
   const file = fileURLToPath(url);
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined) refuse(`there is no file ${file}`);
   if (!stats.isFile()) refuse(`${file} is not a file; name the module in it`);
+  return importModule(url, file);
+}
 
-  const exported = await importModule(url, file);
-  const names = exportName === undefined ? EXPORT_NAMES : [exportName];
-  for (const name of names) {
+/** The handler among what a module exports, if there is one. */
+export function handlerOf(
+  exported: object,
+  exportName: string | undefined,
+): HandlerFunction | undefined {
+  for (const name of namesOf(exportName)) {
     const found = exportOf(exported, name);
     if (isHandler(found)) return found;
   }
-  const wanted = names.map((name) => `'${name}'`).join(' or ');
+  return undefined;
+}
+
+/**
+ * Says that there is no handler in a module.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_LOAD`: the text says what was looked for, and what there is
+ */
+export function refuseModule(url: string, exported: object, exportName: string | undefined): never {
+  const wanted = namesOf(exportName)
+    .map((name) => `'${name}'`)
+    .join(' or ');
+  const otherwise =
+    exportName === undefined ? '. It did not bind a Reply socket either, as a program would' : '';
   return refuse(
-    `no handler in ${file}: looked for an export ${wanted} that is a function; ` +
-      `the module exports ${listExports(exported)}`,
+    `no handler in ${fileURLToPath(url)}: looked for an export ${wanted} that is a function; ` +
+      `the module exports ${listExports(exported)}${otherwise}`,
   );
+}
+
+function namesOf(exportName: string | undefined): readonly string[] {
+  return exportName === undefined ? EXPORT_NAMES : [exportName];
 }
 
 async function importModule(url: string, file: string): Promise<object> {
