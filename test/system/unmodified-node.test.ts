@@ -8,6 +8,7 @@ import { Reply } from '@zscale/transport';
 import { describe, expect, it } from 'vitest';
 import { isAlive, ROOT, zscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
+import { freshTcp } from '../support/endpoints.ts';
 import { freshFolder, logOf } from '../support/programs.ts';
 import { ask, askAll, serve, type Written, write } from '../support/unmodified.ts';
 import { until } from '../support/until.ts';
@@ -189,6 +190,33 @@ ${ESM}`;
     const end = await zscale(['run', file, '--workers', '2']);
     expect(end.exitCode).toBe(1);
     expect(end.stderr).toMatch(/^zscale: the program binds tcp:.*--bind.*EADDRINUSE/m);
+  });
+});
+
+describe('a CommonJS program that starts only as the main module', () => {
+  it('starts all the same', async () => {
+    const text = `const { Reply } = require('zeromq');
+async function main() {
+  const socket = new Reply();
+  await socket.bind('ENDPOINT');
+  ${LOOP}
+}
+module.exports = { main };
+if (require.main === module) main();
+`;
+    const { file, endpoint } = await writeNode('server.cjs', text);
+    await serve([file, '--workers', '2']);
+    expect(await askAll(endpoint, 2)).toHaveLength(2);
+  });
+
+  it('stays a handler when it exports one', async () => {
+    const text = `exports.handler = () => 'handled';
+if (require.main === module) throw new Error('started');
+`;
+    const { file } = await writeNode('server.cjs', text);
+    const bind = await freshTcp();
+    await serve([file, '--workers', '1', '--bind', bind, '--codec', 'json']);
+    expect(await ask(bind, '1')).toBe('"handled"');
   });
 });
 

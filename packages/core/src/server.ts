@@ -320,7 +320,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       if (wasServing) await this.#drain(reason);
       await this.#supervisor.stop(Math.max(deadline - performance.now(), FAREWELL_MS));
       await this.#queue.close();
-      await this.#output?.flushed(LAST_OUTPUT_MS);
+      await this.#output?.close(LAST_OUTPUT_MS);
     } finally {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();
@@ -367,7 +367,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
             {
               serviceName: this.#options.name,
               workerId: id,
-              door,
+              door: door ?? '',
               folder: backendFolderOf(this.#privateEndpoint) ?? '',
               pipesOutput,
             },
@@ -378,7 +378,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     return child;
   }
 
-  #workerStart(id: number, door: string): WorkerStart {
+  #workerStart(id: number, door: string | undefined): WorkerStart {
     const { codec, concurrency, exportName, maxMessageSize, name } = this.#options;
     const { module, number } = this.#service;
     return {
@@ -397,20 +397,14 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   /** Each process has a way in of its own, so that what a dead one left cannot be taken for the next. */
-  #openDoor(id: number): string {
-    this.#closeDoor(id);
+  #openDoor(id: number): string | undefined {
+    const { launch, module } = this.#service;
+    if (!('words' in launch) && module === undefined) return undefined; // a handler for certain
     this.#doorCount += 1;
     const door = doorEndpoint(this.#privateEndpoint, id, this.#doorCount);
     this.#queue.openDoor(id, door);
     this.#doors.set(id, door);
     return door;
-  }
-
-  #closeDoor(id: number): void {
-    const door = this.#doors.get(id);
-    if (door === undefined) return;
-    this.#doors.delete(id);
-    this.#queue.closeDoor(door);
   }
 
   /** Resolves when the front end is where the first worker turned out to want it. */
@@ -442,7 +436,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   #workerReady(id: number): void {
     const { launch } = this.#service;
     if ('words' in launch || this.#askedFor !== undefined) return;
-    this.#closeDoor(id);
+    const door = this.#doors.get(id);
+    if (door !== undefined) this.#queue.closeDoor(door);
     this.#front?.(this.#options.bind);
     this.#front = undefined;
   }
@@ -476,7 +471,6 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       },
       workerBound: (id, endpoint) => this.#workerBound(id, endpoint),
       workerExited: (id, pid, { code, signal, expected }) => {
-        this.#closeDoor(id);
         this.#queue.workerExited(id);
         if (pid !== undefined) this.emit('worker-exited', { id, pid, code, signal, expected });
       },

@@ -92,9 +92,14 @@ export class BackEnd extends Socket {
     this.#doors.set(endpoint, workerId);
   }
 
-  /** Nobody else comes in there; who is in stays. Idempotent. */
+  /** Ends a door and whoever came in by it. Idempotent. */
   closeDoor(endpoint: string): void {
     if (this.#doors.delete(endpoint) && !this.closed) this.unbindSync(endpoint);
+  }
+
+  /** The doors that are open for a worker: one, or for a moment those of the old process and the new. */
+  doorsOf(workerId: number): string[] {
+    return [...this.#doors].filter(([, id]) => id === workerId).map(([endpoint]) => endpoint);
   }
 
   /** Gives a worker a request, `[ticket][empty][body...]`. False when its pipe cannot take it. */

@@ -159,7 +159,10 @@ export class WorkerQueue implements BackEndSink {
     this.#backEnd.openDoor(endpoint, workerId);
   }
 
-  /** Nobody else comes in there. Idempotent, also on a closed queue. */
+  /**
+   * Ends a door and whoever came in by it; that of a process that ended is closed by `workerExited`. Idempotent, also on a
+   * closed queue.
+   */
   closeDoor(endpoint: string): void {
     this.#backEnd.closeDoor(endpoint);
   }
@@ -191,6 +194,13 @@ export class WorkerQueue implements BackEndSink {
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
   workerExited(workerId: number): void {
+    const doors = this.#backEnd.doorsOf(workerId);
+    if (doors.length > 0) {
+      const closeDoors = (): void => {
+        for (const door of doors) this.closeDoor(door);
+      };
+      setTimeout(closeDoors, LAST_WORDS_MS).unref();
+    }
     for (const worker of this.#workers.withId(workerId)) {
       worker.retired = true;
       // The system closes a dead process's connection, which ends all this; the timer is for a socket that somebody inherited.

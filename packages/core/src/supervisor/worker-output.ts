@@ -52,13 +52,22 @@ export function colourVariables(
 class Target {
   readonly #stream: Writable;
   readonly #paused = new Set<Readable>();
+  readonly #resume: () => void;
 
   constructor(stream: Writable) {
     this.#stream = stream;
-    const resume = (): void => this.#resume();
-    stream.on('drain', resume);
+    this.#resume = () => {
+      for (const source of this.#paused) source.resume();
+      this.#paused.clear();
+    };
+    stream.on('drain', this.#resume);
     // Nobody reads it any more: what workers print is read and thrown away, so that they go on.
-    stream.on('close', resume);
+    stream.on('close', this.#resume);
+  }
+
+  /** Takes its listeners away from the stream, which is not its own. */
+  release(): void {
+    this.#stream.off('drain', this.#resume).off('close', this.#resume);
   }
 
   /** Writes; when that is more than whoever reads can take now, `source` waits. */
@@ -73,11 +82,6 @@ class Target {
   flushed(): Promise<void> {
     if (this.#stream.writableLength === 0) return Promise.resolve();
     return new Promise((resolve) => this.#stream.write('', () => resolve()));
-  }
-
-  #resume(): void {
-    for (const source of this.#paused) source.resume();
-    this.#paused.clear();
   }
 }
 
@@ -113,14 +117,19 @@ export class WorkerOutput {
     this.#open.set(source, ended);
   }
 
-  /** Resolves when everything that ended workers printed is written, or after `ms`. */
-  async flushed(ms: number): Promise<void> {
+  /**
+   * The end, when every worker has ended: resolves when everything that they printed is written, or after
+   * `ms`.
+   */
+  async close(ms: number): Promise<void> {
     const { stdout, stderr } = this.#targets;
     const written = Promise.all(this.#open.values()).then(() =>
       Promise.all([stdout.flushed(), stderr.flushed()]),
     );
     await doneWithin(written, ms);
     for (const source of this.#open.keys()) source.destroy();
+    stdout.release();
+    stderr.release();
   }
 }
 

@@ -6,7 +6,8 @@
  * `export default` in CommonJS (`default.default`) count as the same names.
  */
 
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
 import type { HandlerFunction } from '../handlers/handler.ts';
@@ -64,14 +65,18 @@ export function handlerOf(
 /**
  * Says that there is no handler in a module.
  *
+ * @param otherwise - what else was looked for, to be added to the text; default nothing
  * @throws ZscaleError `ZSCALE_ERR_LOAD`: the text says what was looked for, and what there is
  */
-export function refuseModule(url: string, exported: object, exportName: string | undefined): never {
+export function refuseModule(
+  url: string,
+  exported: object,
+  exportName: string | undefined,
+  otherwise = '',
+): never {
   const wanted = namesOf(exportName)
     .map((name) => `'${name}'`)
     .join(' or ');
-  const otherwise =
-    exportName === undefined ? '. It did not bind a Reply socket either, as a program would' : '';
   return refuse(
     `no handler in ${fileURLToPath(url)}: looked for an export ${wanted} that is a function; ` +
       `the module exports ${listExports(exported)}${otherwise}`,
@@ -80,6 +85,24 @@ export function refuseModule(url: string, exported: object, exportName: string |
 
 function namesOf(exportName: string | undefined): readonly string[] {
   return exportName === undefined ? EXPORT_NAMES : [exportName];
+}
+
+/**
+ * Loads a module again, as the main one of the process, where it looks as if it started its server only
+ * as that: `if (require.main === module)`. Does nothing for any other, and for ES modules, which cannot be
+ * loaded again.
+ */
+export function loadAsMain(url: string): void {
+  const file = fileURLToPath(url);
+  const load = createRequire(url);
+  const isLoaded = load.cache[file] !== undefined;
+  if (!isLoaded || !/\brequire\.main\b/.test(readFileSync(file, 'utf8'))) return;
+  delete load.cache[file];
+  // As `node file` calls it; the types of Node do not have it.
+  const loader: unknown = Reflect.get(Module, '_load');
+  if (typeof loader !== 'function') return;
+  process.argv[1] = file;
+  loader.call(Module, file, null, true);
 }
 
 async function importModule(url: string, file: string): Promise<object> {

@@ -10,7 +10,7 @@ import { ZscaleError } from '../errors.ts';
 import type { HandlerFunction } from '../handlers/handler.ts';
 import type { WorkerStart } from '../messages/process-message.ts';
 import { BindCapture } from './capture-zeromq.ts';
-import { handlerOf, loadModule, refuseModule } from './load-module.ts';
+import { handlerOf, loadAsMain, loadModule, refuseModule } from './load-module.ts';
 import { processRole } from './process-role.ts';
 import { ProgramWorker } from './program-worker.ts';
 import { reportBootFailure } from './report.ts';
@@ -18,6 +18,9 @@ import { Worker } from './worker.ts';
 
 /** As gunicorn: the application failed to load. */
 const EXIT_LOAD_FAILED = 4;
+
+/** Added to the refusal of a module that could have been a program. */
+const NO_PROGRAM = '. It did not bind a Reply socket either, as a program would';
 
 /** How long a module that is loaded and exports no handler may take until it binds, in ms. */
 const BIND_LATER_MS = 2000;
@@ -36,8 +39,10 @@ try {
   const handler = handlerOf(exported, exportName);
   if (handler !== undefined) serve(start, handler);
   else if (capture === undefined) refuseModule(module, exported, exportName);
-  else if (!capture.hasBound)
-    waitForBind(capture, () => refuseModule(module, exported, exportName));
+  else if (!capture.hasBound) {
+    loadAsMain(module);
+    waitForBind(capture, () => refuseModule(module, exported, exportName, NO_PROGRAM));
+  }
 } catch (error) {
   if (error instanceof ProgramFailure) throw error.cause;
   await fail(error);
