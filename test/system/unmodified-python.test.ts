@@ -66,6 +66,36 @@ describe.skipIf(python === undefined && !isPyzmqRequired)('a server in Python', 
     await until(() => logOf(program).some(({ msg, code }) => /restarting/.test(msg) && code === 3));
   });
 
+  it('answers every request once, and rightly or with WORKER_LOST, while workers are killed', async () => {
+    const { file, endpoint } = await write('server.py', ECHO);
+    await serve([file, '--workers', '3', '--max-restarts', '100/60s', ...WITH_PYTHON]);
+    const pids = new Set<number>();
+    const counts = { right: 0, lost: 0, wrong: [] as string[] };
+    let isOver = false;
+    const client = async (name: string): Promise<void> => {
+      for (let i = 0; !isOver; i++) {
+        const reply = await ask(endpoint, `${name}-${i}`);
+        const [, pid] = new RegExp(`^${name}-${i} from (\\d+)$`).exec(reply) ?? [];
+        if (pid !== undefined) counts.right += 1;
+        else if (reply.startsWith('-ZSCALE_ERR_WORKER_LOST ')) counts.lost += 1;
+        else counts.wrong.push(reply);
+        if (pid !== undefined) pids.add(Number(pid));
+      }
+    };
+    const clients = Promise.all(Array.from({ length: 8 }, (_, i) => client(`client${i}`)));
+    for (let kills = 0; kills < 5; kills++) {
+      const victim = await until(() => [...pids].find(isAlive));
+      process.kill(victim, 'SIGKILL');
+      const before = counts.right;
+      await until(() => counts.right > before + 50 && !isAlive(victim));
+    }
+    isOver = true;
+    await clients;
+    expect(counts.wrong).toEqual([]);
+    expect(counts.lost).toBeLessThanOrEqual(5); // one request at a time is in a worker's hands
+    expect(pids.size).toBeGreaterThan(5);
+  });
+
   it('ends with its supervisor when that is killed, with what it started itself, and leaves no file', async () => {
     const { file, folder, endpoint } = await write(
       'server.py',
