@@ -108,7 +108,7 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
   /** The queue drains such a worker by itself; `stop` is SIGTERM. */
   send({ type }: ToWorker, sent: (error: Error | null) => void): boolean {
     if (type === 'stop') this.kill('SIGTERM');
-    else queueMicrotask(() => this.emit('message', { type: 'drained' }));
+    else if (type === 'drain') queueMicrotask(() => this.emit('message', { type: 'drained' }));
     queueMicrotask(() => sent(null));
     return true;
   }
