@@ -63,7 +63,7 @@ describe('zscale run', () => {
       '--max-queue 500 --max-queue-bytes 1mb --max-queue-wait 1s --timeout 5s --start-timeout 2m ' +
       '--graceful-timeout 250ms --max-message-size 512kb --max-restarts 3/10s ' +
       '--max-unsent-bytes 16mb --balance hash --retries 2 ' +
-      '--export main --name greeter --env A=1';
+      '--export main --name greeter --env A=1 --python /usr/bin/python3 --output json -- --own 1';
     expect(options(...argv.split(' '))).toEqual({
       workers: 8,
       bind: ['tcp://*:5555'],
@@ -84,6 +84,9 @@ describe('zscale run', () => {
       maxRestarts: 3,
       restartWindow: 10_000,
       exportName: 'main',
+      python: '/usr/bin/python3',
+      output: 'json',
+      args: ['--own', '1'],
       name: 'greeter',
       env: { A: '1' },
     });
@@ -371,12 +374,12 @@ describe('help', () => {
     const shown = words.matchAll(/(--[a-z-]+) <[^>]+> (?:(?! -)[^(])*\(default: ([^)]+)\)/g);
     const named: unknown[] = [];
     for (const [, flag = '', value = ''] of shown) {
-      if (['--export', '--log-level', '--log-format'].includes(flag)) continue;
+      if (['--export', '--log-level', '--log-format', '--output'].includes(flag)) continue;
       const option = resolveScaleOptions(options(flag, value));
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(21);
+    expect(named).toHaveLength(22);
   });
 
   it('for a command that is not there is refused', () => {

@@ -58,6 +58,9 @@ describe('options of scale()', () => {
       env: {},
       execArgv: [],
       exportName: undefined,
+      args: [],
+      python: undefined,
+      output: 'raw',
     });
   });
 
@@ -145,6 +148,9 @@ describe('options of scale()', () => {
     { logger: silent },
     { signals: false },
     { exportName: 'handler' },
+    { args: ['--verbose'] },
+    { python: 'python3.13' },
+    { output: 'json' },
     { startTimeout: 2_147_483_647 },
   ])('accept %o', (options) => {
     expect(resolveScaleOptions(options)).toMatchObject(options);
@@ -216,6 +222,9 @@ describe('options of scale()', () => {
     { execArgv: [1] },
     { exportName: '' },
     { exportName: 1 },
+    { args: '--verbose' },
+    { python: '' },
+    { output: 'pretty' },
   ])('refuse %o, naming the option, what it takes and what came', (options) => {
     const [name] = Object.keys(options);
     expect(refusalOf(options)).toMatch(new RegExp(`^${name} must be .+; got .+\\.`));
@@ -243,7 +252,7 @@ describe('options of scale()', () => {
 
   it('list all names when an unknown one resembles none', () => {
     expect(refusalOf({ port: 5555 })).toMatch(
-      /^scale\(\) has no option "port"\. The options are workers, bind, .+, exportName\.$/,
+      /^scale\(\) has no option "port"\. The options are workers, bind, .+, exportName, args, python, output\.$/,
     );
   });
 

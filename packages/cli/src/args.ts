@@ -9,6 +9,7 @@ import {
   CODEC_NAMES,
   type CodecName,
   type LogLevel,
+  OUTPUTS,
   type PoolOptions,
   type ScaleOptions,
 } from '@zscale/core';
@@ -66,6 +67,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
   let invocation: Invocation | undefined;
   let printed = '';
   const program = createProgram(version, {
+    argv,
     print: (text) => {
       printed += text;
     },
@@ -85,6 +87,8 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
 
 /** Where the parts of the program leave what they found. */
 interface Sink {
+  /** What was given. */
+  readonly argv: readonly string[];
   print(text: string): void;
   invoke(invocation: Invocation): void;
 }
@@ -117,9 +121,11 @@ Examples:
 }
 
 /** The flags of `run` as commander names them: as ScaleOptions does, wherever it has one. */
-interface RunFlags extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key' | 'pools'> {
+interface RunFlags
+  extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key' | 'pools' | 'args'> {
   pool?: Readonly<Record<string, PoolOptions>>;
   export?: string;
+  exec?: string;
   maxRestarts?: ReturnType<typeof parseRestartLimit>;
   logLevel?: LogLevel;
   logFormat?: LogFormat;
@@ -130,10 +136,13 @@ function addRun(program: Command, sink: Sink): void {
     .command('run', { isDefault: true })
     .summary('run a server on every core (the default)')
     .description(
-      'Run the handler that <entry> exports in several processes behind one endpoint.\n' +
+      'Run the handler that <entry> exports in several processes behind one endpoint;\n' +
+        'or the server <entry>, as it is, that binds a ZeroMQ Reply socket (JavaScript,\n' +
+        'TypeScript) or a zmq.REP socket (Python, .py): clients connect where it bound.\n' +
         'Stays in the foreground; Ctrl-C finishes the open requests and ends it.',
     )
-    .argument('<entry>', 'the file that exports your handler')
+    .argument('[entry]', 'the file that exports your handler, or is your server')
+    .argument('[args...]', 'arguments of the program, after --')
     .optionsGroup('Where it listens:')
     .addOption(
       repeatable(
@@ -211,6 +220,16 @@ function addRun(program: Command, sink: Sink): void {
     .addOption(
       flag('--retries <n>', 'times one whose worker is lost is redone (default: 0)', parseRetries),
     )
+    .optionsGroup('Programs:')
+    .addOption(flag('--exec <command>', 'a command that connects a REP socket to $ZSCALE_BACKEND'))
+    .addOption(
+      flag('--python <interpreter>', 'for a .py file; else that of $VIRTUAL_ENV, else python3'),
+    )
+    .addOption(
+      flag('--output <form>', 'of what they print: prefix, json or raw (default: prefix)', (n, t) =>
+        parseChoice(n, t, OUTPUTS),
+      ),
+    )
     .optionsGroup('Logs:')
     .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
     .addOption(
@@ -241,21 +260,26 @@ Examples:
   zscale run server.ts --bind tcp://*:5555 --bind ipc:///run/app.sock
   zscale run server.ts --codec json --backend tcp://*:5556
   zscale run server.ts --timeout 5s --max-queue 500 --max-queue-wait 1s
+  zscale run server.py --workers 4 -- --its-own-flag
+  zscale run --exec './server --verbose' --workers 4
 
 Exit codes:
   0 stopped           1 error                 2 wrong usage
   3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
     )
-    .action((entry: string, flags: RunFlags) => {
-      const { export: exportName, maxRestarts, logLevel, logFormat, pool, ...same } = flags;
+    .action((entry: string | undefined, args: string[], flags: RunFlags) => {
+      const { export: exportName, exec, maxRestarts, logLevel, logFormat, pool, ...same } = flags;
+      refuseStrayArguments(entry, args, exec, sink.argv);
       sink.invoke({
         command: 'run',
-        entry,
+        entry: entry ?? exec ?? '',
+        exec,
         options: {
           ...same,
           ...maxRestarts,
           ...(pool !== undefined && { pools: pool }),
           ...(exportName !== undefined && { exportName }),
+          ...(args.length > 0 && { args }),
         },
         logLevel,
         logFormat: logFormat ?? 'auto',
@@ -471,6 +495,33 @@ function refuseMistypedCommand(first: string | undefined): void {
     `"${first}" is no command (${COMMANDS.join(', ')}) and does not look like a file. ` +
       `To run a file of that name write: zscale run ./${first}`,
   );
+}
+
+/** Commander takes whatever is left as arguments of the program. */
+function refuseStrayArguments(
+  entry: string | undefined,
+  args: readonly string[],
+  exec: string | undefined,
+  argv: readonly string[],
+): void {
+  if (exec !== undefined && entry !== undefined) {
+    throw new UsageError(
+      `--exec takes the whole command, so "${entry}" has no place beside it: ` +
+        '--exec "command and its arguments". See "zscale run --help".',
+    );
+  }
+  if (exec?.trim() === '') throw new UsageError('--exec takes a command; got "".');
+  if (exec === undefined && entry === undefined) {
+    throw new UsageError(
+      'the file to run is missing, as in: zscale server.ts. See "zscale --help".',
+    );
+  }
+  if (args.length > 0 && !argv.includes('--')) {
+    throw new UsageError(
+      `too many arguments. Expected 1 argument but got ${args.length + 1}; those of the program come after "--". ` +
+        'See "zscale run --help".',
+    );
+  }
 }
 
 /** Commander's refusals, in one line, with where to read on. */

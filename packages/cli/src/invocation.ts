@@ -19,8 +19,10 @@ export interface PrintInvocation {
 /** `zscale run`, or `zscale <entry>`. */
 export interface RunInvocation {
   readonly command: 'run';
-  /** The file to run, as it was typed. */
+  /** The file to run, or the command, as it was typed. */
   readonly entry: string;
+  /** The command to run; undefined when `entry` is a file. */
+  readonly exec: string | undefined;
   /** What goes to `scale()`: only what was given, so defaults live where they are used. */
   readonly options: ScaleOptions;
   /** Undefined: the logger's own default. At `debug` expected errors show their stacks too. */

@@ -3,6 +3,7 @@
  * whoever can connect there is a worker.
  *
  *     $TMPDIR/zscale-9f86d081884c7d65/backend.sock        the folder has mode 0700
+ *                                     w3-7.sock           the door of worker 3 for one process, the 7th
  *
  * Made and removed by the primary; removed by the workers when the primary died without doing so.
  */
@@ -20,6 +21,9 @@ const PREFIX = 'zscale-';
 const SOCKET = 'backend.sock';
 const RANDOM_BYTES = 8;
 
+/** The longest name of a door: `w1023-` and a count that nobody lives to see. */
+const LONGEST_NAME_BYTES = 24;
+
 /** Where it goes when the path of $TMPDIR is too long for a socket. */
 const SHORT_FOLDER = '/tmp';
 
@@ -27,7 +31,8 @@ const SHORT_FOLDER = '/tmp';
 export function chooseBackendEndpoint(parent: string = tmpdir()): string {
   const name = PREFIX + randomBytes(RANDOM_BYTES).toString('hex');
   const socket = path.resolve(parent, name, SOCKET);
-  const isTooLong = Buffer.byteLength(socket) > MAX_SOCKET_PATH_BYTES;
+  const longest = Buffer.byteLength(path.dirname(socket)) + 1 + LONGEST_NAME_BYTES;
+  const isTooLong = longest > MAX_SOCKET_PATH_BYTES;
   return `ipc://${isTooLong ? path.join(SHORT_FOLDER, name, SOCKET) : socket}`;
 }
 
@@ -50,6 +55,11 @@ export function makeBackendFolder(endpoint: string): void {
       { cause: error },
     );
   }
+}
+
+/** The endpoint of one worker process in that folder, where only it comes in. */
+export function doorEndpoint(endpoint: string, workerId: number, count: number): string {
+  return `ipc://${path.join(backendFolderOf(endpoint) ?? '', `w${workerId}-${count}.sock`)}`;
 }
 
 /** The folder of an endpoint; undefined when it was not chosen here. */

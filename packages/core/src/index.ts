@@ -38,11 +38,13 @@ export {
   type Balance,
   CODEC_NAMES,
   type CodecName,
+  OUTPUTS,
+  type OutputOption,
   type PoolOptions,
   type ScaleOptions,
 } from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
-export { scale } from './scale.ts';
+export { type Command, scale } from './scale.ts';
 export type { Server, ServerEvents, ServerStats } from './server.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';

@@ -34,6 +34,7 @@ const NOTHING_HAPPENED: ServerStats = {
 export class InertServer extends EventEmitter<ServerEvents> implements Server {
   readonly endpoints: readonly string[];
   readonly backendEndpoints: readonly string[] = [];
+  readonly codec = 'msgpack';
   readonly workers: readonly WorkerInfo[] = [];
   readonly workerCountReason = 'its workers are other processes';
 

@@ -183,7 +183,26 @@ export interface ScaleOptions {
   execArgv?: readonly string[] | undefined;
   /** The export of the module that is the handler. Default: `default`, then `handler`. */
   exportName?: string | undefined;
+  /** Arguments of the program, as it finds them behind its own name. Default none. */
+  args?: readonly string[] | undefined;
+  /**
+   * The interpreter of a Python program. Default: the environment's `ZSCALE_PYTHON`, the one in
+   * `VIRTUAL_ENV`, else `python3`.
+   */
+  python?: string | undefined;
+  /**
+   * What happens to what workers print. `'raw'`: their standard output and error are this process's.
+   * `'prefix'`: each line comes with its worker in front, `[worker 2] text`. `'json'`: each line is
+   * an object, `{"worker":2,"stream":"stdout","text":"text"}`. Default `'raw'`.
+   */
+  output?: OutputOption | undefined;
 }
+
+/** What happens to what workers print: see {@link ScaleOptions.output}. */
+export type OutputOption = 'raw' | 'prefix' | 'json';
+
+/** Every value of the option `output`, the default first. */
+export const OUTPUTS: readonly OutputOption[] = ['raw', 'prefix', 'json'];
 
 /** The options with every default filled in and every list a list; frozen. */
 export interface ResolvedScaleOptions {
@@ -220,6 +239,9 @@ export interface ResolvedScaleOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly execArgv: readonly string[];
   readonly exportName: string | undefined;
+  readonly args: readonly string[];
+  readonly python: string | undefined;
+  readonly output: OutputOption;
 }
 
 /** What each option is when nobody says anything. */
@@ -257,6 +279,9 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   env: Object.freeze({}),
   execArgv: Object.freeze([]),
   exportName: undefined,
+  args: Object.freeze([]),
+  python: undefined,
+  output: 'raw',
 });
 
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
@@ -372,6 +397,19 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
     expected: 'the name of an export',
     accepts: (value) => isString(value) && value !== '',
   },
+  args: {
+    expected: 'a list of strings',
+    accepts: (value) => isListOf(isString, value),
+    advice: "Give each argument as one item: ['--verbose', 'file'].",
+  },
+  python: {
+    expected: 'the path or the name of an interpreter',
+    accepts: (value) => isString(value) && value !== '',
+  },
+  output: {
+    expected: `one of ${OUTPUTS.map((name) => `'${name}'`).join(', ')}`,
+    accepts: (value) => OUTPUTS.some((name) => name === value),
+  },
 };
 
 /**
@@ -432,6 +470,9 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     env: Object.freeze({ ...(options.env ?? DEFAULTS.env) }),
     execArgv: Object.freeze([...(options.execArgv ?? DEFAULTS.execArgv)]),
     exportName: options.exportName ?? DEFAULTS.exportName,
+    args: Object.freeze([...(options.args ?? DEFAULTS.args)]),
+    python: options.python ?? DEFAULTS.python,
+    output: options.output ?? DEFAULTS.output,
   });
 }
 

@@ -12,6 +12,7 @@
  * order each time it runs.
  */
 
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { WorkerBootError, ZscaleError } from './errors.ts';
@@ -20,6 +21,7 @@ import { InertServer } from './inert-server.ts';
 import type { WorkerStart } from './messages/process-message.ts';
 import { type ResolvedScaleOptions, resolveScaleOptions, type ScaleOptions } from './options.ts';
 import { ScaledServer, type Server, type Service } from './server.ts';
+import { launchCommand, launchPython } from './supervisor/command-launch.ts';
 import { launchHost, launchProgram } from './supervisor/launch.ts';
 import { processRole } from './worker/process-role.ts';
 import { Worker } from './worker/worker.ts';
@@ -31,13 +33,24 @@ import { chooseWorkerCount, readMachineFacts } from './worker-count.ts';
  */
 const NEVER: Promise<never> = new Promise(() => {});
 
+/** A program in any language, as a shell starts it: it connects a REP socket to `ZSCALE_BACKEND`. */
+export interface Command {
+  readonly exec: string;
+}
+
+/** What `scale()` runs: a handler, the module of one, a program, or a command. */
+type Runnable = HandlerFunction | URL | string | Command;
+
 /**
  * Runs a handler in several worker processes behind one address.
  *
  * Given a function, each worker runs this program again up to this call, as node:cluster does: code
  * before it runs in every process, code after `await scale(...)` in the primary only. Given a
  * module (a file URL, or a path relative to the working directory), workers load just that; its
- * handler is the export `default` or `handler`.
+ * handler is the export `default` or `handler`. Such a module may also be a program that binds a
+ * `Reply` socket (of `@zscale/transport` or `zeromq`), or one in Python (`server.py`) that binds a
+ * `zmq.REP` socket: clients then connect where it bound, and nothing of it is changed. A program in
+ * any other language is given as `{ exec: 'command' }`.
  *
  * Resolves when every worker is ready; when it rejects, nothing is left running.
  *
@@ -48,7 +61,7 @@ const NEVER: Promise<never> = new Promise(() => {});
  * worker does not become ready.
  */
 export function scale<H extends HandlerFunction>(
-  handler: H | URL | string,
+  handler: H | URL | string | Command,
   options: ScaleOptions = {},
 ): Promise<Server> {
   const { worker } = processRole();
@@ -57,10 +70,7 @@ export function scale<H extends HandlerFunction>(
     : scaleInWorker(worker, handler, options);
 }
 
-async function scaleInPrimary(
-  handler: HandlerFunction | URL | string,
-  given: ScaleOptions,
-): Promise<Server> {
+async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<Server> {
   const { calls } = processRole();
   const number = calls.length;
   const earlierEndpoints = Promise.all(calls);
@@ -75,7 +85,8 @@ async function scaleInPrimary(
     const server = new ScaledServer(options, {
       number,
       earlierEndpoints,
-      ...whatToRun(handler, options, number),
+      ...whatToRun(handler, options, { number, hasAddress: given.bind !== undefined }),
+      choosesCodec: given.codec === undefined,
       ...howMany(options),
     });
     await server.start(tellEndpoints);
@@ -89,7 +100,7 @@ async function scaleInPrimary(
 /** In a worker: nothing is started, whatever the options say; handlers log where they say. */
 async function scaleInWorker(
   start: WorkerStart,
-  handler: HandlerFunction | URL | string,
+  handler: Runnable,
   { logger }: ScaleOptions,
 ): Promise<Server> {
   const { calls } = processRole();
@@ -117,19 +128,36 @@ async function scaleInWorker(
 }
 
 function whatToRun(
-  handler: HandlerFunction | URL | string,
+  handler: Runnable,
   options: ResolvedScaleOptions,
-  number: number,
-): Pick<Service, 'module' | 'launch' | 'subject'> {
+  { number, hasAddress }: { readonly number: number; readonly hasAddress: boolean },
+): Pick<Service, 'module' | 'launch' | 'subject' | 'bindsLater'> {
   if (typeof handler === 'function') {
     if (options.threads > 0) refuseThreads();
     const launch = launchProgram(process, options);
     const subject = `the program ${launch.file} once more; it must come to scale() call ${number}`;
-    return { module: undefined, launch, subject };
+    return { module: undefined, launch, subject, bindsLater: false };
+  }
+  if (isCommand(handler)) {
+    const launch = launchCommand(handler.exec, process.env, options);
+    const subject = `the command ${handler.exec}; it must connect a REP socket to ZSCALE_BACKEND`;
+    return { module: undefined, launch, subject, bindsLater: false };
   }
   const module = moduleUrl(handler);
-  const subject = `the module ${fileURLToPath(module)}`;
-  return { module, launch: launchHost(process, options), subject };
+  const file = fileURLToPath(module);
+  if (file.endsWith('.py')) {
+    if (!existsSync(file)) throw new ZscaleError('ZSCALE_ERR_LOAD', `there is no file ${file}`);
+    const launch = launchPython(file, process.env, options, hasAddress);
+    const subject = `${launch.words.join(' ')}, which must bind a zmq.REP socket`;
+    return { module: undefined, launch, subject, bindsLater: !hasAddress };
+  }
+  const launch = launchHost(process, options, options.args);
+  return { module, launch, subject: `the module ${file}`, bindsLater: !hasAddress };
+}
+
+function isCommand(handler: URL | string | Command): handler is Command {
+  const exec: unknown = typeof handler === 'object' ? Reflect.get(handler, 'exec') : undefined;
+  return typeof exec === 'string' && exec.trim() !== '';
 }
 
 /** A function cannot be given to another thread, and a whole program has no place in one. */
@@ -142,7 +170,7 @@ function refuseThreads(): never {
 }
 
 /** The file URL of a module given by URL, by URL as text, or by path. */
-function moduleUrl(module: URL | string): string {
+function moduleUrl(module: URL | string | Command): string {
   if (module instanceof URL || (typeof module === 'string' && /^file:/.test(module))) {
     const { href, protocol } = new URL(module);
     if (protocol === 'file:') return href;
@@ -152,7 +180,7 @@ function moduleUrl(module: URL | string): string {
   const got = module instanceof URL ? module.href : JSON.stringify(module);
   throw new ZscaleError(
     'ZSCALE_ERR_OPTIONS',
-    `the handler must be a function, a file URL or the path of a module; got ${got}`,
+    `the handler must be a function, a file URL or the path of a module, or { exec: 'command' }; got ${got}`,
   );
 }
 

@@ -13,22 +13,42 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chooseBackendEndpoint, makeBackendFolder, removeBackendFolder } from './backend-folder.ts';
+import {
+  backendFolderOf,
+  chooseBackendEndpoint,
+  doorEndpoint,
+  makeBackendFolder,
+  removeBackendFolder,
+} from './backend-folder.ts';
 import { ZscaleError } from './errors.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
-import { DEFAULTS, MAX_WORKERS, type ResolvedPool, type ResolvedScaleOptions } from './options.ts';
+import type { WorkerStart } from './messages/process-message.ts';
+import {
+  type CodecName,
+  DEFAULTS,
+  MAX_WORKERS,
+  type ResolvedPool,
+  type ResolvedScaleOptions,
+} from './options.ts';
 import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
 import type { Look } from './supervisor/autoscale.ts';
 import { Autoscaler } from './supervisor/autoscaler.ts';
+import type { CommandLaunch } from './supervisor/command-launch.ts';
+import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { type Recyclable, Recycler } from './supervisor/recycler.ts';
 import { recycles } from './supervisor/recycling.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
+import type { WorkerChild } from './supervisor/worker-process.ts';
 import { doneWithin, type Moment, moment } from './waiting.ts';
+
+/** How long the last of what workers printed may take to be written, in ms. */
+const LAST_OUTPUT_MS = 1000;
 
 /** What workers get to end in order, also when draining has used up the time for it. */
 const FAREWELL_MS = 1000;
@@ -102,6 +122,8 @@ export interface Server extends AsyncDisposable {
   readonly endpoints: readonly string[];
   /** Where REP sockets of any language may connect as further workers (option `backend`). */
   readonly backendEndpoints: readonly string[];
+  /** How values become bytes; `'raw'` for a program, whose bytes are its own. */
+  readonly codec: CodecName;
   /** The worker processes, by id. */
   readonly workers: readonly WorkerInfo[];
   /** Why there are as many workers as there are, for people. */
@@ -143,7 +165,12 @@ export interface Service {
   readonly number: number;
   /** File URL of the handler's module; undefined when workers run the program again. */
   readonly module: string | undefined;
-  readonly launch: Launch;
+  /** How workers are started: as Node processes, or as programs of another language. */
+  readonly launch: Launch | CommandLaunch;
+  /** Whether clients connect where the program asks for it, and not where `bind` says. */
+  readonly bindsLater: boolean;
+  /** Whether errors are answered in raw bytes should it turn out to be a program. */
+  readonly choosesCodec: boolean;
   /** What workers run, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
   readonly workerCount: number;
@@ -165,6 +192,16 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #recycler: Recycler | undefined;
   readonly #autoscaler: Autoscaler | undefined;
   #recycled: number;
+  readonly #output: WorkerOutput | undefined;
+  /** The endpoint by which each worker process comes in, by its generation. */
+  readonly #doors: Map<number, string>;
+  /** When the front end is there; rejects when it cannot be. */
+  readonly #fronted: Promise<void>;
+  /** Makes the front end at the address that the service turns out to have. Undefined when it has one. */
+  #front: ((endpoints: readonly string[]) => void) | undefined;
+  /** The address that the program asked for. */
+  #askedFor: string | undefined;
+  #codecName: CodecName;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
   /** When no worker is left that could answer what is open. */
@@ -186,11 +223,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name });
     this.#privateEndpoint = chooseBackendEndpoint();
     this.#pools = planPools(options.pools);
+    const isProgram = 'words' in service.launch;
+    this.#codecName = isProgram && service.choosesCodec ? 'raw' : options.codec;
     this.#queue = new WorkerQueue({
-      bind: options.bind,
+      bind: service.bindsLater ? [] : options.bind,
       backend: [this.#privateEndpoint, ...options.backend],
       ownEndpoint: this.#privateEndpoint,
-      codec: createCodec(options.codec),
+      codec: createCodec(this.#codecName),
       maxQueue: options.maxQueue,
       maxQueueBytes: options.maxQueueBytes,
       maxQueueWait: options.maxQueueWait,
@@ -202,6 +241,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       key: options.key,
       retries: options.retries,
       logger: this.#logger.child({ component: 'queue' }),
+      onWorkerCame: (generation) => this.#supervisor.workerCame(generation),
     });
     this.#supervisor = new Supervisor({
       fork: (id, generation) => this.#fork(id, generation),
@@ -215,6 +255,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#recycler = recycles(options) ? this.#createRecycler() : undefined;
     this.#autoscaler = options.autoscale && this.#createAutoscaler(options.autoscale);
     this.#recycled = 0;
+    this.#output = outputOf(options);
+    this.#doors = new Map();
+    this.#front = undefined;
+    this.#fronted = service.bindsLater ? this.#frontLater() : Promise.resolve();
+    this.#askedFor = undefined;
     this.#bound = moment();
     this.#hopeless = moment();
     this.#state = 'starting';
@@ -231,6 +276,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   get backendEndpoints(): readonly string[] {
     return this.#queue.backendEndpoints.filter((endpoint) => endpoint !== this.#privateEndpoint);
+  }
+
+  get codec(): CodecName {
+    return this.#codecName;
   }
 
   get workers(): readonly WorkerInfo[] {
@@ -266,10 +315,12 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
     try {
       await this.#bind();
-      onBound(this.endpoints);
+      const told = this.#fronted.then(() => onBound(this.endpoints));
+      told.catch(() => {}); // it is awaited below; before that, something else may fail
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
       const others = this.#pools.flatMap(({ workerIds }) => [...workerIds]);
-      await this.#supervisor.start(this.#service.workerCount, others);
+      const { workerCount } = this.#service;
+      await Promise.all([this.#supervisor.start(workerCount, others), told]);
     } catch (error) {
       await this.close();
       throw error;
@@ -338,6 +389,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       if (wasServing) await this.#drain(reason);
       await this.#supervisor.stop(Math.max(deadline - performance.now(), FAREWELL_MS));
       await this.#queue.close();
+      await this.#output?.close(LAST_OUTPUT_MS);
     } finally {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();
@@ -394,17 +446,42 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     void this.#end('kill');
   }
 
-  #fork(id: number, generation: number): ReturnType<typeof forkWorker> {
+  #fork(id: number, generation: number): WorkerChild {
+    const { launch } = this.#service;
+    refuseMissingSocket(this.#privateEndpoint);
+    const door = this.#openDoor(id, generation);
+    const pipesOutput = this.#output !== undefined;
+    const colours = pipesOutput ? colourVariables(process.stdout, launch.env) : {};
+    const env = { ...launch.env, ...colours };
+    const child =
+      'words' in launch
+        ? new CommandProcess(
+            { ...launch, env },
+            {
+              serviceName: this.#options.name,
+              workerId: id,
+              door: door ?? '',
+              folder: backendFolderOf(this.#privateEndpoint) ?? '',
+              pipesOutput,
+            },
+          )
+        : forkWorker({ ...launch, env }, this.#workerStart(id, generation, door), { pipesOutput });
+    this.#output?.take(id, 'stdout', child.stdout);
+    this.#output?.take(id, 'stderr', child.stderr);
+    return child;
+  }
+
+  #workerStart(id: number, generation: number, door: string | undefined): WorkerStart {
     const { codec, concurrency, exportName, hangTimeout, maxMessageSize, name, threads, timeout } =
       this.#options;
-    const { launch, module, number } = this.#service;
-    refuseMissingSocket(this.#privateEndpoint);
-    return forkWorker(launch, {
+    const { module, number } = this.#service;
+    return {
       service: number,
       serviceName: name,
       workerId: id,
       generation,
       backends: [this.#privateEndpoint],
+      door,
       codec,
       concurrency,
       threads,
@@ -415,7 +492,71 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       reportsLoad: this.#autoscaler !== undefined,
       hangTimeout,
       earlierEndpoints: this.#earlierEndpoints,
-    });
+    };
+  }
+
+  /** Each process has a way in of its own, so that what a dead one left cannot be taken for the next. */
+  #openDoor(id: number, generation: number): string | undefined {
+    const { launch, module } = this.#service;
+    if (!('words' in launch) && module === undefined) return undefined; // a handler for certain
+    const door = doorEndpoint(this.#privateEndpoint, id, generation);
+    this.#queue.openDoor({ id, generation }, door);
+    this.#doors.set(generation, door);
+    return door;
+  }
+
+  /** Resolves when the front end is where the first worker turned out to want it. */
+  #frontLater(): Promise<void> {
+    const fronted = new Promise<readonly string[]>((resolve) => {
+      this.#front = resolve;
+    }).then((endpoints) => this.#bindFrontEnd(endpoints));
+    fronted.catch(() => {}); // start() awaits it
+    return fronted;
+  }
+
+  async #bindFrontEnd(endpoints: readonly string[]): Promise<void> {
+    try {
+      await this.#queue.bindFrontEnd(endpoints);
+    } catch (error) {
+      if (this.#askedFor === undefined) throw error;
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EADDRINUSE';
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ZscaleError(
+        code,
+        `the program binds ${this.#askedFor}, and clients cannot connect there. ${reason} ` +
+          'To leave the program as it is, say where clients connect: --bind (option bind).',
+        { cause: error },
+      );
+    }
+  }
+
+  /** A worker is ready; one that bound nothing hosts a handler, whose address is the option's. */
+  #workerReady(generation: number): void {
+    const { launch } = this.#service;
+    if ('words' in launch || this.#askedFor !== undefined) return;
+    const door = this.#doors.get(generation);
+    if (door !== undefined) this.#queue.closeDoor(door);
+    this.#front?.(this.#options.bind);
+    this.#front = undefined;
+  }
+
+  /** A program asked for an address. The first one decides. */
+  #workerBound(id: number, endpoint: string): void {
+    const isFirst = this.#askedFor === undefined;
+    this.#askedFor ??= endpoint;
+    if (isFirst && this.#service.choosesCodec) {
+      this.#codecName = 'raw';
+      this.#queue.useCodec(createCodec('raw'));
+    }
+    if (this.#front !== undefined) {
+      this.#front([endpoint]);
+      this.#front = undefined;
+    } else if (this.#service.bindsLater && endpoint !== this.#askedFor) {
+      this.#logger.warn(
+        { worker: id, endpoint, frontEnd: this.#askedFor },
+        'a worker asked for another address than the first one did; it gets the same requests',
+      );
+    }
   }
 
   /** The workers whose number changes: those of no pool. */
@@ -471,11 +612,16 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     return {
       drainWorker: (generation) => this.#queue.drainWorker(generation),
       workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
-      workerReady: (id, pid, ms) => this.emit('worker-ready', { id, pid, ms }),
+      workerReady: (id, pid, ms, generation) => {
+        this.#workerReady(generation);
+        this.emit('worker-ready', { id, pid, ms });
+      },
+      workerBound: (id, endpoint) => this.#workerBound(id, endpoint),
       heldBy: (generation) => this.#queue.heldBy(generation),
       workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
         const { why, uptime, held } = report;
         const facts = { why, uptime, held: held.count, oldestHeld: held.oldest };
+        this.#doors.delete(generation);
         this.#queue.workerExited(generation);
         if (pid === undefined) return;
         const stack = hang?.stack;
@@ -511,6 +657,11 @@ function planPools(pools: readonly ResolvedPool[]): readonly PoolPlan[] {
     const workerIds = new Set(Array.from({ length: workers }, () => next++));
     return { name, workerIds, routes };
   });
+}
+
+function outputOf({ output }: ResolvedScaleOptions): WorkerOutput | undefined {
+  if (output === 'raw') return undefined;
+  return new WorkerOutput(output, { stdout: process.stdout, stderr: process.stderr });
 }
 
 /** Without it a worker would try to connect until it is killed, and nobody would know why. */

@@ -40,6 +40,7 @@ export { LoadBalancer } from './pipes/load-balancer.ts';
 export { Pipe, type PipeLink, type PipeMarks, type PipeSink } from './pipes/pipe.ts';
 export { wholeFrame } from './rope.ts';
 export type { SocketType } from './socket-type.ts';
+export { type BindHook, type HookedSocket, setBindHook } from './sockets/bind-hook.ts';
 export { Dealer } from './sockets/dealer.ts';
 export {
   type EventSubscriber,

@@ -36,6 +36,7 @@ describe('a message from a worker', () => {
     { type: 'ready' },
     { type: 'leaving' },
     { type: 'drained' },
+    { type: 'bound', endpoint: 'tcp://127.0.0.1:5000' },
     { type: 'boot-failed', code: 'ZSCALE_ERR_LOAD', message: 'no handler' },
     { type: 'boot-failed', code: 'ZSCALE_ERR_LOAD', message: 'no handler', stack: 'at x' },
   ])('arrives as it was sent: %o', (message) => {
@@ -54,6 +55,8 @@ describe('a message from a worker', () => {
     [{}],
     [{ type: 'READY' }],
     [{ type: 'drain' }],
+    [{ type: 'bound' }],
+    [{ type: 'bound', endpoint: 5000 }],
     [{ type: 'boot-failed' }],
     [{ type: 'boot-failed', code: 1, message: 'x' }],
     [{ type: 'boot-failed', code: 'X', message: null }],

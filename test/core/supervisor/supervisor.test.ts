@@ -48,6 +48,7 @@ describe('a machine that is short of descriptors', () => {
         heldBy: () => ({ count: 0, oldest: 0 }),
         workerStarted() {},
         workerReady() {},
+        workerBound() {},
         workerExited() {},
         workerRestarting() {},
         crashLoop: (error) => void crashLoops.push(error),

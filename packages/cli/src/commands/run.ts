@@ -1,5 +1,5 @@
 /**
- * `zscale run`: hosts a handler module in several workers, in the foreground, until it is told to
+ * `zscale run`: hosts a handler module, or a program, in several workers, in the foreground, until it is told to
  * stop.
  *
  * The server itself is core's `scale()`, which also answers SIGINT and SIGTERM; what is added here
@@ -19,7 +19,7 @@ import { describeServer, type Output } from '../output.ts';
  *   gave up because its workers keep crashing
  */
 export async function run(invocation: RunInvocation, output: Output): Promise<number> {
-  const { entry, options, logLevel, logFormat } = invocation;
+  const { entry, exec, options, logLevel, logFormat } = invocation;
   const logger = createLogger({ level: logLevel, format: logFormat });
   // What handlers log by their context is written by the workers, in the same way.
   const env = {
@@ -27,11 +27,14 @@ export async function run(invocation: RunInvocation, output: Output): Promise<nu
     ...(logFormat !== 'auto' && { ZSCALE_LOG_FORMAT: logFormat }),
     ...options.env,
   };
-  const server = await scale(pathToFileURL(resolve(entry)), { ...options, env, logger });
+  const runnable = exec === undefined ? pathToFileURL(resolve(entry)) : { exec };
+  // Whoever wants the log for machines wants all of it so.
+  const form = logFormat === 'json' ? 'json' : 'prefix';
+  const server = await scale(runnable, { output: form, ...options, env, logger });
   output.print(
     describeServer({
       entry,
-      codec: options.codec ?? 'msgpack',
+      codec: server.codec,
       endpoints: server.endpoints,
       backendEndpoints: server.backendEndpoints,
       workerCountReason: server.workerCountReason,

@@ -36,6 +36,11 @@ export interface WorkerStart {
   readonly module: string | undefined;
   /** The export that is the handler; undefined for the usual ones. */
   readonly exportName: string | undefined;
+  /**
+   * Where a program connects its REP socket, and no other worker does. Default none: then only a
+   * handler can be hosted.
+   */
+  readonly door?: string | undefined;
   /** Bytes per message; Infinity, for which JSON has no form, travels as null. */
   readonly maxMessageSize: number;
   /** Whether it shall say every second how busy it is. */
@@ -61,6 +66,8 @@ export type FromWorker =
   | { readonly type: 'drained' }
   /** For which part of the time its event loop was busy since it said so last, 0 to 1. */
   | { readonly type: 'load'; readonly utilization: number }
+  /** It is a program that bound a REP socket there, which is connected to its door instead. */
+  | { readonly type: 'bound'; readonly endpoint: string }
   /** It cannot start, why, and that it is about to exit. */
   | {
       readonly type: 'boot-failed';
@@ -121,6 +128,11 @@ export function parseFromWorker(value: unknown): FromWorker {
       }
       return { type: 'load', utilization };
     }
+    case 'bound': {
+      const { endpoint } = fields;
+      if (!isString(endpoint)) refuse('endpoint of bound', 'a string', endpoint);
+      return { type: 'bound', endpoint };
+    }
     case 'boot-failed': {
       const { code, message, stack } = fields;
       if (!isString(code)) refuse('code of boot-failed', 'a string', code);
@@ -132,7 +144,7 @@ export function parseFromWorker(value: unknown): FromWorker {
     default:
       refuse(
         'the type of a message from a worker',
-        "'ready', 'leaving', 'drained', 'load' or 'boot-failed'",
+        "'ready', 'leaving', 'drained', 'load', 'bound' or 'boot-failed'",
         fields.type,
       );
   }
@@ -155,6 +167,7 @@ export function parseWorkerStart(text: string): WorkerStart {
   const fields = recordOf(parseJson(text, WORKER_START_VARIABLE), WORKER_START_VARIABLE);
   const { serviceName, backends, codec, module, exportName, maxMessageSize } = fields;
   const { earlierEndpoints } = fields;
+  const { door } = fields;
   if (!isString(serviceName)) refuse('serviceName', 'a string', serviceName);
   if (!isListOf(isString, backends)) refuse('backends', 'a list of strings', backends);
   if (!isCodecName(codec)) refuse('codec', `one of ${CODEC_NAMES.join(', ')}`, codec);
@@ -163,6 +176,7 @@ export function parseWorkerStart(text: string): WorkerStart {
   if (typeof fields.reportsLoad !== 'boolean') {
     refuse('reportsLoad', 'true or false', fields.reportsLoad);
   }
+  if (!isOptionalString(door)) refuse('door', 'a string or absent', door);
   if (!isListOf(isStringList, earlierEndpoints)) {
     refuse('earlierEndpoints', 'a list of lists of strings', earlierEndpoints);
   }
@@ -178,6 +192,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     timeout: duration('timeout', fields.timeout, 0),
     module,
     exportName,
+    door,
     maxMessageSize:
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
     reportsLoad: fields.reportsLoad,

@@ -18,13 +18,14 @@ const FAILED: Buffer = encodeControl({ error: true });
 /** Writes answers to the front end. */
 export class Answers {
   readonly #frontEnd: FrontEnd;
-  readonly #codec: Codec;
+  /** Of error replies: the one that clients of this service read. */
+  codec: Codec;
   readonly #errors: Record<string, number> = {};
   #replies = 0;
 
   constructor(frontEnd: FrontEnd, codec: Codec) {
     this.#frontEnd = frontEnd;
-    this.#codec = codec;
+    this.codec = codec;
   }
 
   /** Replies of workers, error replies among them. */
@@ -68,7 +69,7 @@ export class Answers {
   /** The same for a peer whose message had no delimiter, and which gets none. */
   refuseBare(client: Client, envelope: Message, { code, text }: Refusal): void {
     this.#count(code);
-    envelope.push(...this.#codec.encodeError(code, text));
+    envelope.push(...this.codec.encodeError(code, text));
     this.#frontEnd.answer(client, envelope);
   }
 

@@ -26,6 +26,14 @@ import { type Pinnable, pinOf } from './rendezvous.ts';
 const PLAIN_LIMIT = 1;
 const SEEDS = 0x1_0000_0000;
 
+/** For whom an endpoint is that only one process knows. */
+export interface Door {
+  /** The worker's number within the service. */
+  readonly id: number;
+  /** Which process of that number. */
+  readonly generation: number;
+}
+
 /** A connected worker. */
 export class WorkerPeer implements Candidate, Pinnable {
   readonly pipe: Pipe;
@@ -38,6 +46,8 @@ export class WorkerPeer implements Candidate, Pinnable {
   readonly saysIdempotent: boolean;
   /** For requests that are pinned to a worker. */
   readonly seed: number;
+  /** Whether it came in where only one worker can: a program that says nothing of itself. */
+  readonly cameByDoor: boolean;
   /** Where it is, for logs. */
   readonly address: string;
   held = 0;
@@ -48,11 +58,15 @@ export class WorkerPeer implements Candidate, Pinnable {
   /** It shall get no more: it is to be stopped, or it is dying. */
   retired = false;
 
-  /** @param isOwn whether it came in where only our own workers can: what others say of a number is not believed. */
-  constructor(pipe: Pipe, isOwn: boolean) {
+  /**
+   * @param isOwn whether it came in where only our own workers can: what others say of a number is not believed.
+   * @param door that of the process which it came in by, see {@link BackEnd.openDoor}; undefined for none.
+   */
+  constructor(pipe: Pipe, isOwn: boolean, door: Door | undefined) {
     this.pipe = pipe;
-    this.id = isOwn ? workerIdOf(pipe.peer?.metadata) : undefined;
-    this.generation = isOwn ? generationOf(pipe.peer?.metadata) : undefined;
+    this.id = door?.id ?? (isOwn ? workerIdOf(pipe.peer?.metadata) : undefined);
+    this.generation = door?.generation ?? (isOwn ? generationOf(pipe.peer?.metadata) : undefined);
+    this.cameByDoor = door !== undefined;
     this.speaksZscale = speaksZscale(pipe.peer?.metadata);
     this.saysIdempotent = this.speaksZscale && saysIdempotent(pipe.peer?.metadata);
     this.seed = seedOf(this.id, pipe.peer?.routingId);
@@ -82,6 +96,8 @@ export class BackEnd extends Socket {
   readonly #sink: BackEndSink;
   readonly #ownEndpoint: string | undefined;
   readonly #workers = new Map<Pipe, WorkerPeer>();
+  /** The endpoints that are for one process each. */
+  readonly #doors = new Map<string, Door>();
 
   /** @param ownEndpoint where our own workers come in; undefined when they may come in anywhere. */
   constructor(sink: BackEndSink, ownEndpoint: string | undefined, options: AnySocketOptions) {
@@ -93,6 +109,29 @@ export class BackEnd extends Socket {
   /** Replies are passed on unread. */
   override get forwards(): boolean {
     return true;
+  }
+
+  /**
+   * Listens at an endpoint that only one process knows: whoever comes in there is that worker, whatever it says or cannot say
+   * of itself.
+   *
+   * @throws TransportError as `Socket.bindSync`
+   */
+  openDoor(endpoint: string, door: Door): void {
+    this.bindSync(endpoint);
+    this.#doors.set(endpoint, door);
+  }
+
+  /** Ends a door and whoever came in by it. Idempotent. */
+  closeDoor(endpoint: string): void {
+    if (this.#doors.delete(endpoint) && !this.closed) this.unbindSync(endpoint);
+  }
+
+  /** The doors that are open for a process: one or none. */
+  doorsOf(generation: number): string[] {
+    return [...this.#doors]
+      .filter(([, door]) => door.generation === generation)
+      .map(([endpoint]) => endpoint);
   }
 
   /** Gives a worker a request, `[ticket][empty][body...]`. False when its pipe cannot take it. */
@@ -131,7 +170,7 @@ export class BackEnd extends Socket {
       return;
     }
     const isOwn = this.#ownEndpoint === undefined || pipe.peer?.address === this.#ownEndpoint;
-    const worker = new WorkerPeer(pipe, isOwn);
+    const worker = new WorkerPeer(pipe, isOwn, this.#doors.get(pipe.peer?.address ?? ''));
     this.#workers.set(pipe, worker);
     this.#sink.workerConnected(worker);
   }

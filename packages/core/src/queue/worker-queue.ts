@@ -15,9 +15,10 @@ import { EMPTY_FRAME, type Frames as Message, type Socket } from '@zscale/transp
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
+import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
 import { Answers } from './answers.ts';
-import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
+import { BackEnd, type BackEndSink, type Door, type WorkerPeer } from './back-end.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd, type FrontEndSink } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
@@ -53,6 +54,8 @@ export interface WorkerQueueOptions extends IntakeOptions {
   /** How many times a request may be given to another worker when its own is lost; see retry.ts. */
   readonly retries: number;
   readonly logger: Logger;
+  /** A process connected by the door that was opened for it: see {@link WorkerQueue.openDoor}. */
+  readonly onWorkerCame?: (generation: number) => void;
 }
 
 /** Messages read in one go before others get their turn. */
@@ -138,14 +141,46 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
         await this.#backEnd.bind(endpoint);
         this.#backendEndpoints.push(this.#backEnd.lastEndpoint ?? endpoint);
       }
-      for (const endpoint of this.#options.bind) {
-        await this.#frontEnd.bind(endpoint);
-        this.#endpoints.push(this.#frontEnd.lastEndpoint ?? endpoint);
-      }
+      await this.bindFrontEnd(this.#options.bind);
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  /**
+   * Listens for clients at further endpoints; for services that learn from their workers where that is.
+   *
+   * @throws (rejects) TransportError as `Socket.bind`
+   */
+  async bindFrontEnd(endpoints: readonly string[]): Promise<void> {
+    for (const endpoint of endpoints) {
+      await this.#frontEnd.bind(endpoint);
+      this.#endpoints.push(this.#frontEnd.lastEndpoint ?? endpoint);
+    }
+  }
+
+  /** Answers errors in another codec from now on: what the service is was learnt from its workers. */
+  useCodec(codec: Codec): void {
+    this.#answers.codec = codec;
+  }
+
+  /**
+   * Opens an endpoint for one process alone, so that a plain REP socket is known by where it comes in. `onWorkerCame` is called
+   * for each connection there.
+   *
+   * @throws TransportError as `Socket.bindSync`
+   */
+  openDoor(door: Door, endpoint: string): void {
+    this.#backEnd.openDoor(endpoint, door);
+  }
+
+  /**
+   * Ends a door and whoever came in by it; that of a process that ended is closed by `workerExited`. Idempotent, also on a
+   * closed queue.
+   */
+  closeDoor(endpoint: string): void {
+    this.#backEnd.closeDoor(endpoint);
   }
 
   /** Where clients connect; wildcards resolved. */
@@ -180,6 +215,13 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
   workerExited(generation: number): void {
+    const doors = this.#backEnd.doorsOf(generation);
+    if (doors.length > 0) {
+      const closeDoors = (): void => {
+        for (const door of doors) this.closeDoor(door);
+      };
+      setTimeout(closeDoors, LAST_WORDS_MS).unref();
+    }
     for (const worker of this.#pools.ofGeneration(generation)) {
       worker.retired = true;
       // The system closes a dead process's connection, which ends all this; the timer is for a socket that somebody inherited.
@@ -237,6 +279,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   workerConnected(worker: WorkerPeer): void {
     this.#pools.ofWorker(worker).add(worker);
     this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
+    if (worker.cameByDoor && worker.generation !== undefined)
+      this.#options.onWorkerCame?.(worker.generation);
     this.#dispatch();
   }
 

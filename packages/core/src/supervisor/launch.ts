@@ -45,8 +45,12 @@ export interface Launch {
 }
 
 /** A worker that hosts the module which its `WorkerStart` names. */
-export function launchHost(facts: ProgramFacts, options: LaunchOptions): Launch {
-  return { file: HOST, args: [], ...inherited(facts, options) };
+export function launchHost(
+  facts: ProgramFacts,
+  options: LaunchOptions,
+  args: readonly string[] = [],
+): Launch {
+  return { file: HOST, args, ...inherited(facts, options) };
 }
 
 /**
@@ -69,10 +73,15 @@ export function launchProgram(facts: ProgramFacts, options: LaunchOptions): Laun
 }
 
 /**
- * Starts the process. Its standard output and error are this process's; it has no input. Behind the
+ * Starts the process. It has no input; its output is this process's unless it is read from pipes. Behind the
  * IPC channel comes the pipe of its watchdog (WATCHDOG_FD).
  */
-export function forkWorker(launch: Launch, start: WorkerStart): ChildProcess {
+export function forkWorker(
+  launch: Launch,
+  start: WorkerStart,
+  { pipesOutput = false }: { readonly pipesOutput?: boolean } = {},
+): ChildProcess {
+  const output = pipesOutput ? 'pipe' : 'inherit';
   return fork(launch.file, launch.args, {
     execArgv: [...launch.execArgv],
     env: {
@@ -82,8 +91,9 @@ export function forkWorker(launch: Launch, start: WorkerStart): ChildProcess {
       ZSCALE_WORKER_ID: String(start.workerId),
       NODE_APP_INSTANCE: String(start.workerId),
       ZSCALE_WORKER: JSON.stringify(start),
+      ...(pipesOutput && { ZSCALE_OUTPUT: 'pipe' }),
     },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
+    stdio: ['ignore', output, output, 'ipc', 'pipe'],
   });
 }
 

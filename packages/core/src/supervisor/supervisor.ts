@@ -20,7 +20,6 @@
  */
 
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { type WorkerBootError, ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { doneWithin } from '../waiting.ts';
@@ -33,6 +32,7 @@ import {
   type RestartPolicy,
 } from './restart-policy.ts';
 import {
+  type WorkerChild,
   type WorkerExit,
   WorkerProcess,
   type WorkerProcessSink,
@@ -62,7 +62,9 @@ export interface SupervisorSink {
   heldBy(generation: number): HeldRequests;
   workerStarted(id: number, pid: number): void;
   /** `ms` is the time since it was started. */
-  workerReady(id: number, pid: number, ms: number): void;
+  workerReady(id: number, pid: number, ms: number, generation: number): void;
+  /** The program in it asked for this address; it was connected to the queue instead. */
+  workerBound(id: number, endpoint: string): void;
   /** A replacement with the same id may be there already, but then with another generation. */
   workerExited(worker: WorkerProcess, exit: WorkerExit, report: DeathReport): void;
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
@@ -83,7 +85,7 @@ export interface DeathReport {
 /** What a supervisor is made from. Durations are milliseconds. */
 export interface SupervisorOptions {
   /** Starts the process of a worker. */
-  readonly fork: (id: number, generation: number) => ChildProcess;
+  readonly fork: (id: number, generation: number) => WorkerChild;
   /** What workers run, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
   readonly policy: RestartPolicy;
@@ -170,6 +172,7 @@ export class Supervisor {
       workerReady: (worker) => this.#workerReady(worker),
       workerLeaving: (worker) => this.#workerLeaving(worker),
       workerHung: (worker, hang) => this.#workerHung(worker, hang),
+      workerBound: ({ id }, endpoint) => this.#sink.workerBound(id, endpoint),
       workerExited: (worker, exit) => this.#workerExited(worker, exit),
     };
     this.#seats = new Map();
@@ -260,6 +263,11 @@ export class Supervisor {
       const error = await this.#renew(seat);
       if (error !== undefined) throw reloadError(error, 0, 1);
     });
+  }
+
+  /** The queue saw the worker with this id come in. */
+  workerCame(generation: number): void {
+    for (const worker of this.#processes) if (worker.generation === generation) worker.came();
   }
 
   /**
@@ -436,7 +444,7 @@ export class Supervisor {
     if (seat !== undefined && seat.restarts > 0)
       this.#logger.info({ worker: id, workerPid: pid, ms: age }, 'worker is ready again');
     else this.#logger.debug({ worker: id, workerPid: pid, ms: age }, 'worker is ready');
-    if (pid !== undefined) this.#sink.workerReady(id, pid, age);
+    if (pid !== undefined) this.#sink.workerReady(id, pid, age, worker.generation);
     this.#appointLeader();
     for (const waiter of this.#waiters) {
       if (!waiter.seats.every((other) => other.worker.state === 'ready')) continue;

@@ -10,7 +10,6 @@
  */
 
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { WorkerBootError } from '../errors.ts';
@@ -71,8 +70,31 @@ export interface WorkerProcessSink {
   workerLeaving(worker: WorkerProcess): void;
   /** Its event loop stands still. It is killed as soon as this returns. */
   workerHung(worker: WorkerProcess, hang: Hang): void;
+  /** The program in it asked for this address; it was connected to the queue instead. */
+  workerBound(worker: WorkerProcess, endpoint: string): void;
   /** The last call. */
   workerExited(worker: WorkerProcess, exit: WorkerExit): void;
+}
+
+/**
+ * The process of a worker, as far as it is looked at from here. A child that Node forked is one; of
+ * other programs `CommandProcess` makes one.
+ */
+export interface WorkerChild {
+  readonly pid?: number | undefined;
+  /** Its pipes, of a Node process: its watchdog speaks over one of them. */
+  readonly stdio?: readonly unknown[];
+  /** Whether it may still be told something, or say something. */
+  readonly connected: boolean;
+  send(message: ToWorker, sent: (error: Error | null) => void): boolean;
+  kill(signal: NodeJS.Signals): boolean;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'disconnect', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(
+    event: 'exit' | 'close',
+    listener: (code: number | null, signal: NodeJS.Signals | null) => void,
+  ): unknown;
 }
 
 /** What a worker process is made from. */
@@ -81,7 +103,7 @@ export interface WorkerProcessOptions {
   /** Which process of the service it is. */
   readonly generation: number;
   /** Starts the process; may throw what `child_process.fork` throws. */
-  readonly fork: () => ChildProcess;
+  readonly fork: () => WorkerChild;
   /** Milliseconds until it must be ready; `Infinity` for no limit. */
   readonly startTimeout: number;
   /** What it runs, for error texts; completes the sentence "It ran ...". */
@@ -103,7 +125,7 @@ export class WorkerProcess {
   readonly #drained: Moment;
   readonly #exited: Moment;
   readonly #ready: Moment;
-  readonly #child: ChildProcess | undefined;
+  readonly #child: WorkerChild | undefined;
   #state: WorkerState;
   #timer: NodeJS.Timeout | undefined;
   /** When it is killed, on the clock of `performance.now()`. */
@@ -222,6 +244,15 @@ export class WorkerProcess {
     await this.exited;
   }
 
+  /** The queue saw it come: that is how a program that knows nothing of us becomes ready. */
+  came(): void {
+    if (this.#state !== 'starting') return;
+    this.#readyAt = performance.now();
+    this.#enter('ready');
+    this.#ready.resolve();
+    this.#sink.workerReady(this);
+  }
+
   /** Ends it at once, by SIGKILL. */
   kill(): void {
     if (this.#state === 'exited') return;
@@ -229,8 +260,8 @@ export class WorkerProcess {
     this.#child?.kill('SIGKILL');
   }
 
-  #start(fork: () => ChildProcess): ChildProcess | undefined {
-    let child: ChildProcess;
+  #start(fork: () => WorkerChild): WorkerChild | undefined {
+    let child: WorkerChild;
     try {
       child = fork();
     } catch (error) {
@@ -249,6 +280,8 @@ export class WorkerProcess {
       // after.
       const speaks = this.#readyAt === undefined && child.connected;
       if (!speaks) this.#exit(code, signal);
+      // 'close' does not come while somebody else holds the output that we read.
+      else child.on('disconnect', () => this.#exit(code, signal));
     });
     child.on('close', (code, signal) => this.#exit(code, signal));
     return child;
@@ -268,11 +301,10 @@ export class WorkerProcess {
     }
     switch (message.type) {
       case 'ready':
-        if (this.#state !== 'starting') return;
-        this.#readyAt = performance.now();
-        this.#enter('ready');
-        this.#ready.resolve();
-        this.#sink.workerReady(this);
+        this.came();
+        return;
+      case 'bound':
+        this.#sink.workerBound(this, message.endpoint);
         return;
       case 'leaving':
         if (this.#state === 'ready') this.#sink.workerLeaving(this);
@@ -290,9 +322,9 @@ export class WorkerProcess {
     }
   }
 
-  #listenToWatchdog(child: ChildProcess): void {
+  #listenToWatchdog(child: WorkerChild): void {
     // Without one, as in a process that was not started by `launch.ts`, nobody speaks.
-    const pipe = child.stdio[WATCHDOG_FD];
+    const pipe = child.stdio?.[WATCHDOG_FD];
     if (!(pipe instanceof Readable)) return;
     pipe.on('error', () => {}); // It breaks when the process dies, and that is told elsewhere.
     createInterface(pipe).on('line', (line) => this.#onWatchdog(line));

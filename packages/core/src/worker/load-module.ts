@@ -7,7 +7,8 @@
  * stands for the property of that name of the handler.
  */
 
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
 import type { HandlerFunction } from '../handlers/handler.ts';
@@ -26,30 +27,89 @@ const MAX_LISTED = 10;
  *
  * @param url - the module's file URL
  * @param exportName - the export that is the handler; `default`, then `handler`, when undefined
- * @throws ZscaleError `ZSCALE_ERR_LOAD` when there is no such file, when it cannot be imported (the
- * text has file and line) and when no such export is a function (the text says what was looked for,
- * and what there is)
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` as {@link loadModule}, and as {@link refuseModule}
  */
 export async function loadHandler(
   url: string,
   exportName: string | undefined,
 ): Promise<HandlerFunction> {
+  const exported = await loadModule(url);
+  return handlerOf(url, exported, exportName) ?? refuseModule(url, exported, exportName);
+}
+
+/**
+ * Imports a module. Never resolves while it awaits at its top level, as servers do.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` when there is no such file, and when it cannot be imported (the
+ * text has file and line)
+ */
+export async function loadModule(url: string): Promise<object> {
   const file = fileURLToPath(url);
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined) refuse(`there is no file ${file}`);
   if (!stats.isFile()) refuse(`${file} is not a file; name the module in it`);
+  return importModule(url, file);
+}
 
-  const exported = await importModule(url, file);
-  const names = exportName === undefined ? EXPORT_NAMES : [exportName];
-  for (const name of names) {
+/**
+ * The handler among what a module exports, if there is one, with the module's `idempotent`.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` when that is no function
+ */
+export function handlerOf(
+  url: string,
+  exported: object,
+  exportName: string | undefined,
+): HandlerFunction | undefined {
+  for (const name of namesOf(exportName)) {
     const found = exportOf(exported, name);
-    if (isHandler(found)) return withIdempotent(found, exportOf(exported, 'idempotent'), file);
+    if (isHandler(found))
+      return withIdempotent(found, exportOf(exported, 'idempotent'), fileURLToPath(url));
   }
-  const wanted = names.map((name) => `'${name}'`).join(' or ');
+  return undefined;
+}
+
+/**
+ * Says that there is no handler in a module.
+ *
+ * @param otherwise - what else was looked for, to be added to the text; default nothing
+ * @throws ZscaleError `ZSCALE_ERR_LOAD`: the text says what was looked for, and what there is
+ */
+export function refuseModule(
+  url: string,
+  exported: object,
+  exportName: string | undefined,
+  otherwise = '',
+): never {
+  const wanted = namesOf(exportName)
+    .map((name) => `'${name}'`)
+    .join(' or ');
   return refuse(
-    `no handler in ${file}: looked for an export ${wanted} that is a function; ` +
-      `the module exports ${listExports(exported)}`,
+    `no handler in ${fileURLToPath(url)}: looked for an export ${wanted} that is a function; ` +
+      `the module exports ${listExports(exported)}${otherwise}`,
   );
+}
+
+function namesOf(exportName: string | undefined): readonly string[] {
+  return exportName === undefined ? EXPORT_NAMES : [exportName];
+}
+
+/**
+ * Loads a module again, as the main one of the process, where it looks as if it started its server only
+ * as that: `if (require.main === module)`. Does nothing for any other, and for ES modules, which cannot be
+ * loaded again.
+ */
+export function loadAsMain(url: string): void {
+  const file = fileURLToPath(url);
+  const load = createRequire(url);
+  const isLoaded = load.cache[file] !== undefined;
+  if (!isLoaded || !/\brequire\.main\b/.test(readFileSync(file, 'utf8'))) return;
+  delete load.cache[file];
+  // As `node file` calls it; the types of Node do not have it.
+  const loader: unknown = Reflect.get(Module, '_load');
+  if (typeof loader !== 'function') return;
+  process.argv[1] = file;
+  loader.call(Module, file, null, true);
 }
 
 async function importModule(url: string, file: string): Promise<object> {

@@ -18,6 +18,8 @@ if (orders !== undefined) {
   const start = parseWorkerStart(orders);
   processRole().worker = start;
   process.execArgv = withoutPreload(process.execArgv);
+  if (process.env.ZSCALE_OUTPUT === 'pipe') writeAtOnce();
+  delete process.env.ZSCALE_OUTPUT;
   tieToSupervisor(start);
   reportUncaughtErrors();
 }
@@ -27,3 +29,16 @@ function withoutPreload(execArgv: readonly string[]): string[] {
   const at = execArgv.indexOf(import.meta.url);
   return at < 1 ? [...execArgv] : [...execArgv.slice(0, at - 1), ...execArgv.slice(at + 1)];
 }
+
+/**
+ * What a worker prints through a pipe is written before `console.log` returns, as on a terminal: so
+ * nothing is lost when the process ends right after, and nothing piles up when nobody reads.
+ */
+function writeAtOnce(): void {
+  for (const { _handle: handle } of [process.stdout, process.stderr] as Piped[]) {
+    handle?.setBlocking?.(true);
+  }
+}
+
+/** A stream over a pipe of Node's; it may be another kind of stream, so all of this is optional. */
+type Piped = NodeJS.WriteStream & { _handle?: { setBlocking?(blocks: boolean): void } };

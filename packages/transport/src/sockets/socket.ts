@@ -35,6 +35,7 @@ import {
 import type { Pipe } from '../pipes/pipe.ts';
 import { SOCKET_TYPE_NUMBERS, type SocketType } from '../socket-type.ts';
 import type { PipeHost } from '../transports/transport.ts';
+import { bindHook } from './bind-hook.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import { iterate } from './iterate.ts';
 import { Observer } from './monitor.ts';
@@ -249,7 +250,7 @@ export abstract class Socket implements PipeHost {
 
   /** The real address of the last bind, or the endpoint of the last connect; null before any (`ZMQ_LAST_ENDPOINT`). */
   get lastEndpoint(): string | null {
-    return this.#endpoints.lastEndpoint;
+    return bindHook()?.endpointOf(this) ?? this.#endpoints.lastEndpoint;
   }
 
   /** Whether anything is bound or connected. */
@@ -302,6 +303,7 @@ export abstract class Socket implements PipeHost {
    */
   async bind(endpoint: string): Promise<void> {
     this.#refuseClosed();
+    if (bindHook()?.bind(this, endpoint) === true) return;
     await this.#endpoints.bind(endpoint, this.#options);
   }
 
@@ -312,6 +314,7 @@ export abstract class Socket implements PipeHost {
    */
   bindSync(endpoint: string): void {
     this.#refuseClosed();
+    if (bindHook()?.bind(this, endpoint) === true) return;
     this.#endpoints.bindSync(endpoint, this.#options);
   }
 
@@ -322,6 +325,7 @@ export abstract class Socket implements PipeHost {
    */
   async unbind(endpoint: string): Promise<void> {
     this.#refuseClosed();
+    if (bindHook()?.unbind(this, endpoint) === true) return;
     this.#unbinding += 1;
     try {
       await this.#endpoints.unbind(endpoint, this.#options.linger);
@@ -333,6 +337,7 @@ export abstract class Socket implements PipeHost {
   /** As {@link unbind}; the address is free when it returns, connections end soon after. @throws TransportError `ENOENT`. */
   unbindSync(endpoint: string): void {
     this.#refuseClosed();
+    if (bindHook()?.unbind(this, endpoint) === true) return;
     this.#endpoints.unbindSync(endpoint, this.#options.linger);
   }
 
