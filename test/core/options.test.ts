@@ -47,6 +47,9 @@ describe('options of scale()', () => {
       env: {},
       execArgv: [],
       exportName: undefined,
+      curve: undefined,
+      insecure: false,
+      heartbeatTimeout: 3000,
     });
   });
 
@@ -194,7 +197,7 @@ describe('options of scale()', () => {
 
   it('list all names when an unknown one resembles none', () => {
     expect(refusalOf({ port: 5555 })).toMatch(
-      /^scale\(\) has no option "port"\. The options are workers, bind, .+, exportName\.$/,
+      /^scale\(\) has no option "port"\. The options are workers, bind, .+, heartbeatTimeout\.$/,
     );
   });
 

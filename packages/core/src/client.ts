@@ -9,8 +9,9 @@
  * its reply cannot come any more and nobody but the caller knows whether it may be asked again.
  */
 
-import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
+import { curveKeyPair, EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
 import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
+import { type CurvePeerOptions, checkKey, readOwnKeys } from './curve-keys.ts';
 import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
 import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
 import { announce, maxMessageSizeOf, speaksZscale } from './messages/announcement.ts';
@@ -27,6 +28,11 @@ export interface ClientOptions {
   readonly timeout?: number | undefined;
   /** Largest reply taken, in bytes; a larger one ends the connection. `Infinity` for no limit. Default 64 MiB. */
   readonly maxMessageSize?: number | undefined;
+  /**
+   * Keys, where the service speaks CURVE: `serverKey`, its public key; and, where it knows its clients, `keyFile` (or `publicKey`
+   * and `secretKey`). Default none.
+   */
+  readonly curve?: CurvePeerOptions | undefined;
   /** Requests that may be open at once; further ones fail with ZSCALE_ERR_BUSY. Default 100 000. */
   readonly maxRequests?: number | undefined;
 }
@@ -141,6 +147,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
       ...socketLimits(maxMessageSize),
       metadata: announce({ maxMessageSize }),
+      ...(options.curve === undefined ? {} : curveOf(options.curve)),
     });
     try {
       for (const endpoint of endpoints) this.#socket.connect(endpoint);
@@ -317,6 +324,27 @@ const UNREADABLE_ERROR = {
   message:
     'The service answered with an error in another codec than this client has. Give connect() the codec of the service.',
 } as const;
+
+/** For the socket. A client that nobody knows has keys for this one time. */
+function curveOf(curve: CurvePeerOptions): {
+  readonly curvePublicKey: string;
+  readonly curveSecretKey: string;
+  readonly curveServerKey: string;
+} {
+  const { serverKey } = curve;
+  if (serverKey === undefined) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_OPTIONS',
+      'curve needs serverKey, the public key of the service: the text in its file NAME.key.',
+    );
+  }
+  const { publicKey, secretKey } = readOwnKeys(curve) ?? curveKeyPair();
+  return {
+    curvePublicKey: publicKey,
+    curveSecretKey: secretKey,
+    curveServerKey: checkKey('serverKey', serverKey),
+  };
+}
 
 function timeOut(client: ServiceClient<HandlerFunction>, request: OpenRequest): void {
   client.timeOut(request);

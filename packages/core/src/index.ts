@@ -10,6 +10,13 @@ export {
   type RequestOptions,
 } from './client.ts';
 export {
+  type CurveKeys,
+  type CurveOptions,
+  type CurvePeerOptions,
+  type OwnCurveKeys,
+  writeKeyFiles,
+} from './curve-keys.ts';
+export {
   RemoteError,
   RequestTimeoutError,
   WorkerBootError,
@@ -17,6 +24,8 @@ export {
   type ZscaleErrorCode,
 } from './errors.ts';
 export type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
+export { join } from './join.ts';
+export type { JoinOptions } from './join-options.ts';
 export {
   createLogger,
   type Logger,
@@ -24,6 +33,7 @@ export {
   type LogLevel,
   type LogMethod,
 } from './logger.ts';
+export type { BackendInfo, Machine, MachineEvents } from './machine.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
 export { CODEC_NAMES, type CodecName, type ScaleOptions } from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';

@@ -10,10 +10,15 @@ type Properties = ReadonlyMap<string, Buffer> | undefined;
 
 const VERSION_PROPERTY = 'X-Zscale';
 const WORKER_PROPERTY = 'X-Zscale-Worker';
+const MACHINE_PROPERTY = 'X-Zscale-Machine';
+const PRESENCE_PROPERTY = 'X-Zscale-Presence';
 const LIMIT_PROPERTY = 'X-Zscale-Max-Message';
 
 /** Version of the rules that control frames follow. */
 const VERSION = '1';
+
+/** The longest name of a machine, in bytes. */
+const MAX_MACHINE_BYTES = 255;
 
 /** What a queue, worker or client may say. */
 export interface Announcement {
@@ -21,14 +26,20 @@ export interface Announcement {
   readonly workerId?: number;
   /** The largest message taken, in bytes. */
   readonly maxMessageSize?: number;
+  /** The machine that a worker has joined from, or that a presence stands for. */
+  readonly machine?: string | undefined;
+  /** This is no worker, but the supervisor that says its machine is there. */
+  readonly presence?: boolean;
 }
 
 /** For the option `metadata` of a socket. */
 export function announce(announcement: Announcement = {}): Record<string, string> {
-  const { workerId, maxMessageSize = Infinity } = announcement;
+  const { workerId, maxMessageSize = Infinity, machine, presence = false } = announcement;
   return {
     [VERSION_PROPERTY]: VERSION,
     ...(workerId === undefined ? {} : { [WORKER_PROPERTY]: String(workerId) }),
+    ...(machine === undefined ? {} : { [MACHINE_PROPERTY]: machine }),
+    ...(presence ? { [PRESENCE_PROPERTY]: VERSION } : {}),
     ...(maxMessageSize === Infinity ? {} : { [LIMIT_PROPERTY]: String(maxMessageSize) }),
   };
 }
@@ -41,6 +52,18 @@ export function speaksZscale(properties: Properties): boolean {
 /** The worker's number; undefined for a worker of another kind. */
 export function workerIdOf(properties: Properties): number | undefined {
   return numberOf(properties, WORKER_PROPERTY);
+}
+
+/** The machine of a joined worker, or of a presence; undefined for all others. */
+export function machineOf(properties: Properties): string | undefined {
+  const name = properties?.get(MACHINE_PROPERTY);
+  if (name === undefined || name.length === 0 || name.length > MAX_MACHINE_BYTES) return undefined;
+  return name.toString('utf8');
+}
+
+/** Whether the peer is the supervisor of a joined machine, and takes no requests. */
+export function isPresence(properties: Properties): boolean {
+  return speaksZscale(properties) && properties?.get(PRESENCE_PROPERTY) !== undefined;
 }
 
 /** The largest message the peer takes, in bytes; Infinity where it did not say. */

@@ -5,6 +5,7 @@
  */
 
 import {
+  type Authenticator,
   EMPTY_FRAME,
   type Frames as Message,
   type Pipe,
@@ -15,12 +16,21 @@ import {
 /** A ROUTER for the queue. */
 export class FrontEnd extends Router {
   readonly #readable: () => void;
+  readonly #authenticator: Authenticator | undefined;
   #undelivered = 0;
 
-  /** @param readable called when messages wait that were not there before; once per chunk of a peer at most. */
-  constructor(readable: () => void, options: SocketOptions<Router>) {
+  /**
+   * @param readable called when messages wait that were not there before; once per chunk of a peer at most.
+   * @param authenticator who is let in by CURVE; undefined for the ZAP handler of the context.
+   */
+  constructor(readable: () => void, options: SocketOptions<Router>, authenticator?: Authenticator) {
     super(options);
     this.#readable = readable;
+    this.#authenticator = authenticator;
+  }
+
+  override get authenticator(): Authenticator {
+    return this.#authenticator ?? super.authenticator;
   }
 
   /** Answers whose client was gone. */

@@ -13,6 +13,8 @@ export interface WorkerStats {
   /** Whether it is zscale's own kind of worker. */
   readonly zscale: boolean;
   readonly address: string;
+  /** The machine that it has joined from (`zscale join`); undefined for all others. */
+  readonly machine: string | undefined;
 }
 
 /** Counters since the start, and what is going on now. */

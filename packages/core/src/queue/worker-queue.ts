@@ -10,16 +10,23 @@
  * may take. Each limit answers with its own code and has its own counter; nothing is dropped silently.
  */
 
-import { EMPTY_FRAME, type Frames as Message, type Socket } from '@zscale/transport';
+import {
+  type AnySocketOptions,
+  EMPTY_FRAME,
+  type Frames as Message,
+  type Socket,
+} from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
 import { bytesOf, FRAME_OVERHEAD_BYTES, findDelimiter, sizeOf } from '../messages/frames.ts';
+import { heartbeats } from '../messages/heartbeats.ts';
 import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type WorkerPeer } from './back-end.ts';
 import { Backlog } from './backlog.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
@@ -48,7 +55,21 @@ export interface WorkerQueueOptions {
   readonly maxQueueWait: number;
   readonly timeout: number;
   readonly maxMessageSize: number;
+  /** Where a machine, or a plain worker elsewhere, is silent for so long, it is gone. Default: never. */
+  readonly heartbeatTimeout?: number | undefined;
+  /** Keys of the service, and who may come in; undefined for no CURVE. `ownEndpoint` never has it. */
+  readonly curve?: CurveDoors | undefined;
   readonly logger: Logger;
+}
+
+/** CURVE on both sides of a queue; keys are 40 characters of Z85. */
+export interface CurveDoors {
+  readonly publicKey: string;
+  readonly secretKey: string;
+  /** Public keys of clients; undefined lets every client in. */
+  readonly clients: readonly string[] | undefined;
+  /** Public keys of machines and other workers; the service's own pair is always let in. */
+  readonly workers: readonly string[];
 }
 
 /** Messages read in one go before others get their turn. */
@@ -104,8 +125,14 @@ export class WorkerQueue implements BackEndSink {
       ...socketLimits(maxMessageSize),
       metadata: announce({ maxMessageSize }),
     };
-    this.#frontEnd = new FrontEnd(() => this.#schedulePump(), limits);
-    this.#backEnd = new BackEnd(this, options.ownEndpoint, limits);
+    const { curve } = options;
+    const clients = curve?.clients === undefined ? undefined : new Doorkeeper(curve.clients);
+    const workers =
+      curve === undefined ? undefined : new Doorkeeper([curve.publicKey, ...curve.workers]);
+    const forClients = { ...limits, ...curveServer(curve) };
+    const forWorkers = { ...limits, ...heartbeats(options.heartbeatTimeout) };
+    this.#frontEnd = new FrontEnd(() => this.#schedulePump(), forClients, clients);
+    this.#backEnd = new BackEnd(this, options.ownEndpoint, forWorkers, workers);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
     this.#tellFaultsOf(this.#frontEnd, 'client');
@@ -118,12 +145,15 @@ export class WorkerQueue implements BackEndSink {
    * @throws (rejects) TransportError as `Socket.bind`; nothing is left listening then.
    */
   async start(): Promise<void> {
+    const { backend, bind, curve, ownEndpoint } = this.#options;
     try {
-      for (const endpoint of this.#options.backend) {
+      if (ownEndpoint === undefined) this.#backEnd.secure(curveServer(curve));
+      for (const endpoint of backend) {
         await this.#backEnd.bind(endpoint);
         this.#backendEndpoints.push(this.#backEnd.lastEndpoint ?? endpoint);
+        if (endpoint === ownEndpoint) this.#backEnd.secure(curveServer(curve));
       }
-      for (const endpoint of this.#options.bind) {
+      for (const endpoint of bind) {
         await this.#frontEnd.bind(endpoint);
         this.#endpoints.push(this.#frontEnd.lastEndpoint ?? endpoint);
       }
@@ -203,8 +233,17 @@ export class WorkerQueue implements BackEndSink {
 
   workerConnected(worker: WorkerPeer): void {
     this.#workers.add(worker);
-    this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
+    this.#logger.debug(factsOf(worker), 'a worker connected');
     this.#dispatch();
+  }
+
+  machineJoined(machine: string, address: string): void {
+    this.#logger.info({ machine, address }, 'a machine joined');
+  }
+
+  machineGone(machine: string, address: string, workers: number): void {
+    if (workers === 0) this.#logger.info({ machine, address }, 'a machine left');
+    else this.#logger.warn({ machine, address, workers }, 'lost a machine with all its workers');
   }
 
   workerRefused(address: string, socketType: string): void {
@@ -240,10 +279,7 @@ export class WorkerQueue implements BackEndSink {
     }
     worker.held = 0;
     const level = lost > 0 ? 'warn' : 'debug';
-    this.#logger[level](
-      { worker: worker.id, address: worker.address, lost },
-      'a worker disconnected',
-    );
+    this.#logger[level]({ ...factsOf(worker), lost }, 'a worker disconnected');
     this.#settle();
   }
 
@@ -469,6 +505,18 @@ export class WorkerQueue implements BackEndSink {
       waiter.resolve();
     }
   }
+}
+
+/** Socket options of a CURVE server. */
+function curveServer(curve: CurveDoors | undefined): AnySocketOptions {
+  if (curve === undefined) return {};
+  const { publicKey, secretKey } = curve;
+  return { curvePublicKey: publicKey, curveSecretKey: secretKey, curveServer: true };
+}
+
+/** What logs say of a worker. */
+function factsOf({ id, address, machine }: WorkerPeer): Record<string, unknown> {
+  return { worker: id, address, ...(machine === undefined ? {} : { machine }) };
 }
 
 function pump(queue: WorkerQueue): void {

@@ -63,6 +63,7 @@ export class WorkerSet {
       requests: worker.requests,
       zscale: worker.speaksZscale,
       address: worker.address,
+      machine: worker.machine,
     }));
   }
 }

@@ -15,6 +15,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { ToWorker } from '../messages/process-message.ts';
 import { doneWithin } from '../waiting.ts';
 import {
   decideRestart,
@@ -23,6 +24,7 @@ import {
   type RestartPolicy,
 } from './restart-policy.ts';
 import {
+  type BackendReport,
   type WorkerExit,
   WorkerProcess,
   type WorkerProcessSink,
@@ -51,6 +53,8 @@ export interface SupervisorSink {
   workerStarted(id: number, pid: number): void;
   /** `ms` is the time since it was started. */
   workerReady(id: number, pid: number, ms: number): void;
+  /** Of a joined machine: how a worker stands with one of its back ends. */
+  workerBackend?(id: number, backend: BackendReport): void;
   /** Called before a replacement with the same id is started. */
   workerExited(id: number, pid: number | undefined, exit: WorkerExit): void;
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
@@ -127,6 +131,7 @@ export class Supervisor {
     this.#processSink = {
       workerReady: (worker) => this.#workerReady(worker),
       workerLeaving: (worker) => this.#workerLeaving(worker),
+      workerBackend: (worker, backend) => this.#sink.workerBackend?.(worker.id, backend),
       workerExited: (worker, exit) => this.#workerExited(worker, exit),
     };
     this.#seats = new Map();
@@ -172,6 +177,13 @@ export class Supervisor {
       // Told to the caller of that resize(); the next one starts from what there is.
     });
     return resized;
+  }
+
+  /** Tells back ends to one worker, or to all that are ready. */
+  tellBackends(message: Extract<ToWorker, { type: 'backends' }>, id?: number): void {
+    for (const seat of this.#seats.values()) {
+      if (id === undefined || id === seat.id) seat.worker.tellBackends(message);
+    }
   }
 
   /**

@@ -47,11 +47,16 @@ export interface WorkerExit {
   readonly machineIsShort: boolean;
 }
 
+/** What a worker says of a back end. */
+export type BackendReport = Extract<FromWorker, { type: 'backend' }>;
+
 /** Whom a worker process tells, after its own state is settled and never from the constructor. */
 export interface WorkerProcessSink {
   workerReady(worker: WorkerProcess): void;
   /** It got a SIGTERM of its own and asks to be drained and stopped. */
   workerLeaving(worker: WorkerProcess): void;
+  /** Of a joined machine: how it stands with one of its back ends. */
+  workerBackend(worker: WorkerProcess, backend: BackendReport): void;
   /** The last call. */
   workerExited(worker: WorkerProcess, exit: WorkerExit): void;
 }
@@ -130,6 +135,11 @@ export class WorkerProcess {
   /** Whole milliseconds since it was started. */
   get age(): number {
     return Math.round(performance.now() - this.#startedAt);
+  }
+
+  /** Tells it its back ends, once it is ready. */
+  tellBackends(message: Extract<ToWorker, { type: 'backends' }>): void {
+    if (this.#readyAt !== undefined) this.#send(message);
   }
 
   /**
@@ -216,6 +226,9 @@ export class WorkerProcess {
         return;
       case 'drained':
         this.#drained.resolve();
+        return;
+      case 'backend':
+        if (this.#readyAt !== undefined) this.#sink.workerBackend(this, message);
         return;
       case 'boot-failed':
         this.#abandon(new WorkerBootError(message.code, message.message), FAREWELL_MS);

@@ -45,6 +45,8 @@ export interface ConnectionOwner {
   readonly authenticator: Authenticator;
   /** Where the connection puts its batches together. */
   readonly slab: Slab;
+  /** Whether this peer is sent PINGs, where the options ask for them; left out: every peer that knows them. */
+  pings?(peer: PeerInfo): boolean;
   /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
   connectionReady(connection: Connection, peer: PeerInfo): Pipe | undefined;
   /** The end; the stream is destroyed. Called once, after the connection settled its own state. */
@@ -238,7 +240,8 @@ export class Connection
     if (takesSubscriptions(this.#owner.socketType)) this.#decoder.expectUnflaggedCommands();
     const knowsCommands = peer.version === '3.1';
     this.#cipher = mechanism.encrypts ? mechanism : undefined;
-    this.#heartbeat = new Heartbeat(this, this.#owner.options, knowsCommands);
+    const pings = knowsCommands && (this.#owner.pings?.(peer) ?? true);
+    this.#heartbeat = new Heartbeat(this, this.#owner.options, pings);
     const pipe = this.#owner.connectionReady(this, peer);
     if (this.#state !== TRAFFIC) return; // the owner closed us
     if (pipe === undefined) {

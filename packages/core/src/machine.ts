@@ -1,0 +1,366 @@
+/**
+ * A machine that has joined a service elsewhere: workers without a queue of their own.
+ *
+ *     starting --> serving --> closing --> closed
+ *         |                       ^
+ *         +-----------------------+
+ *
+ * Owns the order of starting and of stopping, and knows how it stands with each back end. Workers are ready once their handler is
+ * loaded: that a front end is away is no fault of theirs, and they are neither killed nor started again for it. They connect to
+ * every back end, and again whenever a connection is lost; the presence (supervisor/presence.ts) stands for them at each queue.
+ */
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { hostname } from 'node:os';
+import { ZscaleError } from './errors.ts';
+import type { ResolvedJoinOptions } from './join-options.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { DEFAULTS, MAX_WORKERS } from './options.ts';
+import { type ServerEvents, type Service, tellFailure } from './server.ts';
+import { forkWorker } from './supervisor/launch.ts';
+import { Presence } from './supervisor/presence.ts';
+import { handleSignals } from './supervisor/signals.ts';
+import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import type { BackendReport } from './supervisor/worker-process.ts';
+import { type Moment, moment } from './waiting.ts';
+
+/** What workers get to end in order, also when no time is given for it. */
+const FAREWELL_MS = 1000;
+/** How long no front end answers before that is said, in ms. */
+const PATIENCE_MS = 1000;
+const MACHINE_BYTES = 6;
+
+type MachineState = 'starting' | 'serving' | 'closing' | 'closed';
+
+const TRANSITIONS: Readonly<Record<MachineState, readonly MachineState[]>> = {
+  starting: ['serving', 'closing'],
+  serving: ['closing'],
+  closing: ['closed'],
+  closed: [],
+};
+
+/** What a machine tells: of its workers what a server tells, and how it stands with the back ends. */
+export interface MachineEvents extends ServerEvents {
+  /** Workers are connected to a back end, for the first time or again. */
+  joined: [{ readonly endpoint: string }];
+  /** No worker is any more; they try again. */
+  lost: [{ readonly endpoint: string }];
+}
+
+/** A back end, as the machine sees it. */
+export interface BackendInfo {
+  readonly endpoint: string;
+  /** How many workers are connected to it. */
+  readonly workers: number;
+}
+
+/** A machine that works for services elsewhere. `await using` closes it at the end of the block. */
+export interface Machine extends AsyncDisposable {
+  /** As the queues know it: the host's name and a random part. */
+  readonly id: string;
+  readonly backends: readonly BackendInfo[];
+  /** The worker processes, by id. */
+  readonly workers: readonly WorkerInfo[];
+  /** Why there are as many workers as there are, for people. */
+  readonly workerCountReason: string;
+  /** As `resize()` of a server. */
+  resize(count: number): Promise<void>;
+  /**
+   * Ends in order: workers tell the queues that they go, finish what they hold for up to `gracefulTimeout`, and end. Resolves when
+   * nothing is left. Every call gets the same promise.
+   */
+  close(): Promise<void>;
+  on<E extends keyof MachineEvents>(event: E, listener: (...facts: MachineEvents[E]) => void): this;
+  once<E extends keyof MachineEvents>(
+    event: E,
+    listener: (...facts: MachineEvents[E]) => void,
+  ): this;
+  off<E extends keyof MachineEvents>(
+    event: E,
+    listener: (...facts: MachineEvents[E]) => void,
+  ): this;
+}
+
+/** How it stands with one back end. */
+interface Backend {
+  /** Ids of the workers that are connected to it. */
+  readonly workers: Set<number>;
+  /** Why it refused us, as it was last logged. */
+  refusal: string | undefined;
+}
+
+/** The machine of one `join()` call. */
+export class JoinedMachine extends EventEmitter<MachineEvents> implements Machine {
+  readonly id: string;
+  readonly #options: ResolvedJoinOptions;
+  readonly #service: Service;
+  readonly #logger: Logger;
+  readonly #supervisor: Supervisor;
+  readonly #presence: Presence;
+  readonly #backends = new Map<string, Backend>();
+  /** When a first back end is reached, or the machine is closed. */
+  readonly #joined: Moment;
+  #state: MachineState;
+  #releaseSignals: () => void;
+  #workerCountReason: string;
+  #earlierEndpoints: readonly (readonly string[])[];
+  #patience: NodeJS.Timeout | undefined;
+  #failure: ZscaleError | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** Takes nothing yet from the system: `start()` does. */
+  constructor(options: ResolvedJoinOptions, service: Service) {
+    super();
+    const { shared, keys } = options;
+    this.id = `${hostname()}/${randomBytes(MACHINE_BYTES).toString('hex')}`;
+    this.#options = options;
+    this.#service = service;
+    const logger = shared.logger ?? createLogger();
+    this.#logger = shared.name === DEFAULTS.name ? logger : logger.child({ service: shared.name });
+    this.#supervisor = new Supervisor({
+      fork: (id) => this.#fork(id),
+      subject: service.subject,
+      policy: shared,
+      startTimeout: shared.startTimeout,
+      gracefulTimeout: shared.gracefulTimeout,
+      logger: this.#logger.child({ component: 'supervisor' }),
+      sink: this.#supervisorSink(),
+    });
+    this.#presence = new Presence({
+      machine: this.id,
+      keys,
+      heartbeatTimeout: shared.heartbeatTimeout,
+      onLost: (endpoint) => this.#presenceLost(endpoint),
+    });
+    this.#joined = moment();
+    this.#state = 'starting';
+    this.#releaseSignals = () => {};
+    this.#workerCountReason = service.workerCountReason;
+    this.#earlierEndpoints = [];
+    this.#patience = undefined;
+    this.#failure = undefined;
+    this.#closed = undefined;
+    for (const endpoint of options.connect) this.#addBackend(endpoint);
+  }
+
+  get backends(): readonly BackendInfo[] {
+    return [...this.#backends].map(([endpoint, { workers }]) => ({
+      endpoint,
+      workers: workers.size,
+    }));
+  }
+
+  get workers(): readonly WorkerInfo[] {
+    return this.#supervisor.workers;
+  }
+
+  get workerCountReason(): string {
+    return this.#workerCountReason;
+  }
+
+  /**
+   * Starts the workers, and resolves when all have loaded their handler and a first back end is reached. When it rejects,
+   * nothing is left.
+   *
+   * @throws TransportError for an endpoint that cannot be; WorkerBootError when a worker does not become ready; ZscaleError
+   * `ZSCALE_ERR_CLOSED` when it is closed meanwhile.
+   */
+  async start(): Promise<void> {
+    if (this.#options.shared.signals) {
+      const close = (signal: string): Promise<void> => this.#end(signal);
+      this.#releaseSignals = handleSignals({ close, kill: () => this.#kill() });
+    }
+    try {
+      this.#earlierEndpoints = await this.#service.earlierEndpoints;
+      await this.#supervisor.start(this.#service.workerCount);
+      this.#patience = setTimeout(() => this.#tellWaiting(), PATIENCE_MS);
+      await this.#joined.promise;
+      if (this.#state !== 'starting') {
+        throw new ZscaleError('ZSCALE_ERR_CLOSED', 'the machine was closed before it had joined');
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#enter('serving');
+    this.#logger.info(
+      { machine: this.id, workers: this.workers.length, reason: this.#workerCountReason },
+      'joined: workers take requests',
+    );
+  }
+
+  async resize(count: number): Promise<void> {
+    if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
+      throw new ZscaleError(
+        'ZSCALE_ERR_OPTIONS',
+        `resize() takes a whole number of workers from 1 to ${MAX_WORKERS}; got ${count}`,
+      );
+    }
+    await this.#supervisor.resize(count);
+    this.#workerCountReason = `${count} ${count === 1 ? 'worker' : 'workers'}: set by resize()`;
+    this.#logger.info({ workers: count }, 'resized');
+  }
+
+  close(): Promise<void> {
+    return this.#end('close()');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The one way to the end; `reason` is for the log. */
+  #end(reason: string): Promise<void> {
+    this.#closed ??= this.#shutDown(reason);
+    return this.#closed;
+  }
+
+  async #shutDown(reason: string): Promise<void> {
+    const wasServing = this.#state === 'serving';
+    this.#enter('closing');
+    clearTimeout(this.#patience);
+    this.#joined.resolve();
+    if (wasServing) this.#logger.info({ reason }, 'leaving: answering what is open');
+    this.#supervisor.end();
+    await this.#supervisor.stop(Math.max(this.#options.shared.gracefulTimeout, FAREWELL_MS));
+    // Last: to the queues the machine is gone with its presence.
+    this.#presence.close();
+    await this.#presence.ended;
+    this.#releaseSignals();
+    this.#enter('closed');
+    if (wasServing) this.#logger.info('left');
+    if (this.#failure !== undefined) tellFailure(this, this.#failure);
+    this.emit('closed');
+  }
+
+  /** Ends at once: for people who pressed Ctrl-C twice. */
+  #kill(): void {
+    this.#logger.warn('killing the workers');
+    void this.#supervisor.kill();
+    void this.#end('kill');
+  }
+
+  #fork(id: number): ReturnType<typeof forkWorker> {
+    const { codec, concurrency, exportName, maxMessageSize, name } = this.#options.shared;
+    const { launch, module, number } = this.#service;
+    return forkWorker(launch, {
+      service: number,
+      serviceName: name,
+      workerId: id,
+      backends: [], // they are told when it is ready: with them go keys, which are nothing for an environment
+      codec,
+      concurrency,
+      module,
+      exportName,
+      maxMessageSize,
+      machine: this.id,
+      earlierEndpoints: this.#earlierEndpoints,
+    });
+  }
+
+  #supervisorSink(): SupervisorSink {
+    return {
+      drainWorker: async () => {}, // a worker tells the queues itself
+      workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
+      workerReady: (id, pid, ms) => {
+        this.#tellBackends({ id });
+        this.emit('worker-ready', { id, pid, ms });
+      },
+      workerBackend: (id, report) => this.#workerBackend(id, report),
+      workerExited: (id, pid, { code, signal, expected }) => {
+        for (const endpoint of this.#backends.keys()) this.#workerLost(id, endpoint);
+        if (pid !== undefined) this.emit('worker-exited', { id, pid, code, signal, expected });
+      },
+      workerRestarting: (id, delay, attempt) =>
+        this.emit('worker-restarting', { id, delay, attempt }),
+      crashLoop: (error) => {
+        this.#failure ??= error;
+        void this.#end('crash loop');
+      },
+    };
+  }
+
+  // Back ends.
+
+  #addBackend(endpoint: string): void {
+    this.#backends.set(endpoint, { workers: new Set(), refusal: undefined });
+  }
+
+  #tellBackends({ id, renew = [] }: { id?: number; renew?: readonly string[] } = {}): void {
+    const endpoints = [...this.#backends.keys()];
+    this.#supervisor.tellBackends(
+      { type: 'backends', endpoints, renew, keys: this.#options.keys },
+      id,
+    );
+  }
+
+  #workerBackend(id: number, { endpoint, state, zscale, reason }: BackendReport): void {
+    const backend = this.#backends.get(endpoint);
+    if (backend === undefined) return;
+    switch (state) {
+      case 'connected':
+        if (zscale) this.#presence.show(endpoint);
+        backend.refusal = undefined;
+        backend.workers.add(id);
+        if (backend.workers.size === 1) this.#backendJoined(endpoint);
+        return;
+      case 'lost':
+        this.#workerLost(id, endpoint);
+        return;
+      case 'refused':
+        if (backend.workers.size > 0 || backend.refusal === reason) return;
+        backend.refusal = reason;
+        this.#logger.warn({ endpoint, reason }, 'refused by a back end, trying again');
+        return;
+    }
+  }
+
+  #backendJoined(endpoint: string): void {
+    this.#logger.info({ endpoint }, 'connected to a back end');
+    this.#joined.resolve();
+    this.emit('joined', { endpoint });
+  }
+
+  #workerLost(id: number, endpoint: string): void {
+    const backend = this.#backends.get(endpoint);
+    if (!backend?.workers.delete(id) || backend.workers.size > 0) return;
+    if (this.#state === 'serving') {
+      this.#logger.warn({ endpoint }, 'lost a back end, trying again until it is back');
+    }
+    this.emit('lost', { endpoint });
+  }
+
+  /** The queue is gone, or cannot be reached: what workers have of it is of no use to anybody. */
+  #presenceLost(endpoint: string): void {
+    this.#tellBackends({ renew: [endpoint] });
+  }
+
+  #tellWaiting(): void {
+    const endpoints = [...this.#backends.keys()];
+    this.#logger.info(
+      { endpoints },
+      'waiting for a back end: none answers yet, trying again until one does',
+    );
+  }
+
+  #enter(next: MachineState): void {
+    assert(TRANSITIONS[this.#state].includes(next), `machine: ${this.#state} -> ${next}`);
+    this.#state = next;
+  }
+}
+
+/** What an earlier `join()` call resolves to in the worker of a later call: it does nothing, and succeeds. */
+export class InertMachine extends EventEmitter<MachineEvents> implements Machine {
+  readonly id = '';
+  readonly backends: readonly BackendInfo[] = [];
+  readonly workers: readonly WorkerInfo[] = [];
+  readonly workerCountReason = 'its workers are other processes';
+
+  async resize(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
