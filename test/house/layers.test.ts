@@ -87,6 +87,7 @@ const HOUSES: Readonly<Record<string, House>> = {
     rooms: {
       messages: { rooms: ['ground'] },
       metrics: { rooms: ['ground'] },
+      discovery: { rooms: ['ground'] },
       handlers: { rooms: ['messages', 'ground'] },
       worker: {
         rooms: ['handlers', 'messages', 'metrics', 'ground'],

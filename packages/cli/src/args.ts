@@ -23,6 +23,7 @@ import {
   parseEndpoint,
   parseLimit,
   parseMark,
+  parseNamedEndpoint,
   parseRestartLimit,
   parseSize,
   parseWorkers,
@@ -255,6 +256,7 @@ interface JoinFlags extends Omit<JoinOptions, 'connect' | 'maxRestarts' | 'expor
   maxRestarts?: ReturnType<typeof parseRestartLimit>;
   curveKey?: string;
   curveServerKey?: string;
+  dnsServer?: readonly string[];
   logLevel?: LogLevel;
   logFormat?: LogFormat;
 }
@@ -273,6 +275,8 @@ function addJoin(program: Command, sink: Sink): void {
       'the back end of each service, and last the file that exports your handler',
     )
     .usage('<endpoint...> <entry> [options]')
+    .optionsGroup('Names:')
+    .addOption(dnsFlag())
     .optionsGroup('Keys:')
     .addOption(flag('--curve-key <file>', "this machine's keys, or the service's own pair"))
     .addOption(
@@ -331,6 +335,7 @@ Examples:
   zscale join tcp://front:5556 server.ts
   zscale join tcp://front-a:5556 tcp://front-b:5556 server.ts --workers 8
   zscale join tcp://front:5556 server.ts --curve-key service.key_secret
+  zscale join dns:front.default.svc:5556 server.ts
 
 Exit codes:
   0 stopped           1 error                 2 wrong usage
@@ -347,7 +352,7 @@ Exit codes:
         );
       }
       const { export: exportName, maxRestarts, logLevel, logFormat, ...rest } = flags;
-      const { curveKey, curveServerKey, ...same } = rest;
+      const { curveKey, curveServerKey, dnsServer, ...same } = rest;
       if (curveKey === undefined && curveServerKey !== undefined) {
         throw new UsageError(
           '--curve-server-key needs keys of this machine too: --curve-key <file>. "zscale keygen" makes them.',
@@ -359,7 +364,8 @@ Exit codes:
         options: {
           ...same,
           ...maxRestarts,
-          connect: endpoints.map((endpoint) => parseEndpoint('join', endpoint)),
+          ...(dnsServer !== undefined && { dnsServers: dnsServer }),
+          connect: endpoints.map((endpoint) => parseNamedEndpoint('join', endpoint)),
           ...(exportName !== undefined && { exportName }),
           ...(curveKey !== undefined && {
             curve: { keyFile: curveKey, serverKey: curveServerKey },
@@ -399,6 +405,7 @@ Exit codes:
 }
 
 interface CallFlags {
+  dnsServer?: readonly string[];
   curveKey?: string;
   curveServerKey?: string;
   codec?: CodecName;
@@ -418,6 +425,7 @@ function addCall(program: Command, sink: Sink): void {
     .addOption(flag('-r, --raw-output', 'print a text or bytes as they are, not as JSON'))
     .addOption(flag('--curve-server-key <key>', "the service's public key, where it has keys"))
     .addOption(flag('--curve-key <file>', 'own keys, where the service knows its clients'))
+    .addOption(dnsFlag())
     .helpOption('-h, --help', 'show this help')
     .addHelpText(
       'after',
@@ -438,12 +446,13 @@ Exit codes:
     .action((endpoint: string, value: string | undefined, flags: CallFlags) => {
       sink.invoke({
         command: 'call',
-        endpoint: parseEndpoint('call', endpoint),
+        endpoint: parseNamedEndpoint('call', endpoint),
         value: value === '-' ? undefined : value,
         codec: flags.codec ?? 'msgpack',
         timeout: flags.timeout ?? CALL_TIMEOUT_MS,
         rawOutput: flags.rawOutput ?? false,
         ...curveOfCall(flags),
+        ...(flags.dnsServer !== undefined && { dnsServers: flags.dnsServer }),
       });
     });
 }
@@ -588,6 +597,10 @@ function heartbeatFlag(): Option {
     'silence of another machine (default: 3s)',
     (name, text) => parseDuration(name, text, { least: 3 }),
   );
+}
+
+function dnsFlag(): Option {
+  return repeatable('--dns-server <address>', 'for dns: and srv: endpoints', givenText);
 }
 
 /** Text as it is: the name of a file. */

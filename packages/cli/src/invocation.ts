@@ -77,6 +77,8 @@ export interface CallInvocation {
   readonly rawOutput: boolean;
   /** Keys, where the service speaks CURVE. */
   readonly curve?: CurvePeerOptions;
+  /** Name servers for `dns:` and `srv:`; left out: those of the system. */
+  readonly dnsServers?: readonly string[];
 }
 
 /** `zscale device`. */

@@ -53,13 +53,18 @@ const SHARED: readonly SharedName[] = [
 
 /** Options of `join()`. `codec` and `maxMessageSize` must be those of the service. */
 export interface JoinOptions extends Pick<ScaleOptions, SharedName> {
-  /** Back ends to connect to (option `backend` of the services there): one endpoint, or one for each front end. */
+  /**
+   * Back ends to connect to (option `backend` of the services there): one endpoint, or one for each front end. `dns:name:port`
+   * stands for every address of a name, and `srv:name` for the targets of its SRV records, as they are at the time.
+   */
   connect: string | readonly string[];
   /**
    * Keys, where the back ends speak CURVE: `keyFile` (or `publicKey` and `secretKey`), and `serverKey`, the service's public key;
    * that is left out by a machine that has the service's own pair. Default none.
    */
   curve?: CurvePeerOptions | undefined;
+  /** Name servers for `dns:` and `srv:`, as `address` or `address:port`. Default: those of the system. */
+  dnsServers?: readonly string[] | undefined;
 }
 
 /** With every default filled in; frozen. */
@@ -67,6 +72,7 @@ export interface ResolvedJoinOptions {
   readonly connect: readonly string[];
   /** Own pair and the service's public key. */
   readonly keys: (CurveKeys & { readonly serverKey: string }) | undefined;
+  readonly dnsServers: readonly string[] | undefined;
   /** All else; what `join()` does not take is at its default. */
   readonly shared: ResolvedScaleOptions;
 }
@@ -81,7 +87,7 @@ export function resolveJoinOptions(options: JoinOptions): ResolvedJoinOptions {
   if (typeof given !== 'object' || given === null) {
     refuse(`the options of join() must be an object with connect; got ${String(given)}.`);
   }
-  const { connect, curve, ...rest } = options;
+  const { connect, curve, dnsServers, ...rest } = options;
   for (const name of Object.keys(rest)) {
     const isShared = SHARED.some((shared) => shared === name);
     if (!isShared && Object.hasOwn(DEFAULTS, name)) {
@@ -91,6 +97,7 @@ export function resolveJoinOptions(options: JoinOptions): ResolvedJoinOptions {
   return Object.freeze({
     connect: checkEndpoints(connect),
     keys: curve === undefined ? undefined : readPeerKeys(curve),
+    dnsServers: dnsServers === undefined ? undefined : Object.freeze([...dnsServers]),
     shared: resolveScaleOptions(rest),
   });
 }
@@ -108,7 +115,7 @@ function checkEndpoints(connect: string | readonly string[]): readonly string[] 
 }
 
 function isEndpoint(value: unknown): value is string {
-  return typeof value === 'string' && value.includes('://');
+  return typeof value === 'string' && (value.includes('://') || /^(dns|srv):/.test(value));
 }
 
 function readPeerKeys(curve: CurvePeerOptions): CurveKeys & { readonly serverKey: string } {

@@ -14,6 +14,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
+import { Discovery, type DiscoverySink } from './discovery/discovery.ts';
+import { isSource } from './discovery/records.ts';
 import { ZscaleError } from './errors.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -89,6 +91,8 @@ interface Backend {
   readonly workers: Set<number>;
   /** Why it refused us, as it was last logged. */
   refusal: string | undefined;
+  /** A name does not stand for it any more: workers finish what they have of it. */
+  isLeaving: boolean;
 }
 
 /** The machine of one `join()` call. */
@@ -99,6 +103,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #logger: Logger;
   readonly #supervisor: Supervisor;
   readonly #presence: Presence;
+  readonly #discovery: Discovery;
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
   readonly #joined: Moment;
@@ -142,7 +147,10 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#patience = undefined;
     this.#failure = undefined;
     this.#closed = undefined;
-    for (const endpoint of options.connect) this.#addBackend(endpoint);
+    this.#discovery = new Discovery(options.connect.filter(isSource), this.#discoverySink(), {
+      servers: options.dnsServers,
+    });
+    for (const endpoint of options.connect) if (!isSource(endpoint)) this.#addBackend(endpoint);
   }
 
   get backends(): readonly BackendInfo[] {
@@ -174,6 +182,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     }
     try {
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
+      this.#discovery.start();
       await this.#supervisor.start(this.#service.workerCount);
       this.#patience = setTimeout(() => this.#tellWaiting(), PATIENCE_MS);
       await this.#joined.promise;
@@ -221,6 +230,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
     clearTimeout(this.#patience);
+    this.#discovery.close();
     this.#joined.resolve();
     if (wasServing) this.#logger.info({ reason }, 'leaving: answering what is open');
     this.#supervisor.end();
@@ -285,11 +295,48 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   // Back ends.
 
   #addBackend(endpoint: string): void {
-    this.#backends.set(endpoint, { workers: new Set(), refusal: undefined });
+    this.#backends.set(endpoint, { workers: new Set(), refusal: undefined, isLeaving: false });
+  }
+
+  #discoverySink(): DiscoverySink {
+    return {
+      endpointsChanged: (added, removed) => {
+        this.#logger.info({ added, removed }, 'other back ends are named from now on');
+        for (const endpoint of added) this.#addOrKeep(endpoint);
+        for (const endpoint of removed) this.#leave(endpoint);
+        this.#tellBackends();
+      },
+      lookUpFailed: (name, reason) => {
+        this.#logger.warn(
+          { name, reason },
+          'a name cannot be looked up: what is known of it is kept',
+        );
+      },
+    };
+  }
+
+  #addOrKeep(endpoint: string): void {
+    const known = this.#backends.get(endpoint);
+    if (known === undefined) this.#addBackend(endpoint);
+    else known.isLeaving = false;
+  }
+
+  #leave(endpoint: string): void {
+    const backend = this.#backends.get(endpoint);
+    if (backend === undefined || this.#options.connect.includes(endpoint)) return;
+    backend.isLeaving = true;
+    this.#endIfLeft(endpoint, backend);
+  }
+
+  /** The queue there takes our workers for lost when it loses our presence, so that goes last. */
+  #endIfLeft(endpoint: string, { isLeaving, workers }: Backend): void {
+    if (!isLeaving || workers.size > 0) return;
+    this.#backends.delete(endpoint);
+    this.#presence.hide(endpoint);
   }
 
   #tellBackends({ id, renew = [] }: { id?: number; renew?: readonly string[] } = {}): void {
-    const endpoints = [...this.#backends.keys()];
+    const endpoints = [...this.#backends].filter(isStaying).map(([endpoint]) => endpoint);
     this.#supervisor.tellBackends(
       { type: 'backends', endpoints, renew, keys: this.#options.keys },
       id,
@@ -326,7 +373,8 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   #workerLost(id: number, endpoint: string): void {
     const backend = this.#backends.get(endpoint);
     if (!backend?.workers.delete(id) || backend.workers.size > 0) return;
-    if (this.#state === 'serving') {
+    this.#endIfLeft(endpoint, backend);
+    if (this.#state === 'serving' && !backend.isLeaving) {
       this.#logger.warn({ endpoint }, 'lost a back end, trying again until it is back');
     }
     this.emit('lost', { endpoint });
@@ -338,7 +386,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   }
 
   #tellWaiting(): void {
-    const endpoints = [...this.#backends.keys()];
+    const endpoints = this.#options.connect;
     this.#logger.info(
       { endpoints },
       'waiting for a back end: none answers yet, trying again until one does',
@@ -349,6 +397,10 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     assert(TRANSITIONS[this.#state].includes(next), `machine: ${this.#state} -> ${next}`);
     this.#state = next;
   }
+}
+
+function isStaying([, { isLeaving }]: readonly [string, Backend]): boolean {
+  return !isLeaving;
 }
 
 /** What an earlier `join()` call resolves to in the worker of a later call: it does nothing, and succeeds. */

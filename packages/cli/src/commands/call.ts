@@ -25,6 +25,7 @@ export async function call(invocation: CallInvocation, output: Output): Promise<
     codec,
     timeout,
     curve: invocation.curve,
+    dnsServers: invocation.dnsServers,
   });
   try {
     const reply = await client.request(request);

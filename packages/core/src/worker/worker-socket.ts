@@ -135,17 +135,17 @@ export class WorkerSocket extends Socket {
     });
   }
 
-  /** Gives up the connection to an endpoint, and what came by it, and connects anew. */
-  renew(endpoint: string): void {
-    this.#leaving.delete(endpoint);
+  /** Gives up the connection to an endpoint, and what came by it. */
+  abandon(endpoint: string): void {
     const { linger } = this;
+    const left = this.#leaving.get(endpoint);
     this.linger = 0;
-    this.disconnect(endpoint);
+    if (left === undefined) this.disconnect(endpoint);
+    else left();
     this.linger = linger;
     for (const pipe of [...this.#queues.keys()]) {
       if (pipe.endpoint === endpoint) this.#forget(pipe);
     }
-    this.connect(endpoint);
   }
 
   /** A queue of ours knows by the machine's presence whether its workers are there, also when they are busy. */

@@ -107,15 +107,21 @@ export class Worker {
       if (endpoints.includes(endpoint)) continue;
       this.#told.delete(endpoint);
       this.#left.add(endpoint);
-      void this.#socket.leave(endpoint).then(() => this.#left.delete(endpoint));
+      void this.#socket.leave(endpoint).then(() => this.#hasLeft(endpoint));
     }
     for (const endpoint of endpoints) {
       const isOld = this.#told.has(endpoint) ? renew.includes(endpoint) : this.#left.has(endpoint);
-      if (isOld) this.#socket.renew(endpoint);
-      else if (!this.#told.has(endpoint)) this.#socket.connect(endpoint);
+      if (isOld) this.#socket.abandon(endpoint);
+      if (isOld || !this.#told.has(endpoint)) this.#socket.connect(endpoint);
       this.#left.delete(endpoint);
       this.#told.add(endpoint);
     }
+    for (const endpoint of renew) if (this.#left.has(endpoint)) this.#socket.abandon(endpoint);
+  }
+
+  #hasLeft(endpoint: string): void {
+    if (!this.#left.delete(endpoint)) return;
+    void report({ type: 'backend', endpoint, state: 'lost', zscale: false });
   }
 
   #useKeys(keys: BackendKeys | undefined): void {
