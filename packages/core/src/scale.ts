@@ -116,7 +116,7 @@ export async function callInWorker<T>(
   if (start.module !== undefined) {
     throw new ZscaleError(
       'ZSCALE_ERR_LOAD',
-      'the module of a handler must not call scale() or join() itself: it is already running in a worker',
+      'the module of a handler must not call scale() itself, nor join(): it is already running in a worker',
     );
   }
   if (number < start.service) return standIn(earlier);
