@@ -347,7 +347,6 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       module,
       exportName,
       maxMessageSize,
-      machine: undefined,
       earlierEndpoints: this.#earlierEndpoints,
     });
   }

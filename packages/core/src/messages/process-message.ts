@@ -31,7 +31,7 @@ export interface WorkerStart {
   /** Bytes per message; Infinity, for which JSON has no form, travels as null. */
   readonly maxMessageSize: number;
   /** The machine that it belongs to, where that has joined a service elsewhere. */
-  readonly machine: string | undefined;
+  readonly machine?: string | undefined;
   /**
    * Front ends of the services before this one in the program, whose `scale()` it passes on its
    * way.

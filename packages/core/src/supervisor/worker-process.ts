@@ -56,7 +56,7 @@ export interface WorkerProcessSink {
   /** It got a SIGTERM of its own and asks to be drained and stopped. */
   workerLeaving(worker: WorkerProcess): void;
   /** Of a joined machine: how it stands with one of its back ends. */
-  workerBackend(worker: WorkerProcess, backend: BackendReport): void;
+  workerBackend?(worker: WorkerProcess, backend: BackendReport): void;
   /** The last call. */
   workerExited(worker: WorkerProcess, exit: WorkerExit): void;
 }
@@ -228,7 +228,7 @@ export class WorkerProcess {
         this.#drained.resolve();
         return;
       case 'backend':
-        if (this.#readyAt !== undefined) this.#sink.workerBackend(this, message);
+        if (this.#readyAt !== undefined) this.#sink.workerBackend?.(this, message);
         return;
       case 'boot-failed':
         this.#abandon(new WorkerBootError(message.code, message.message), FAREWELL_MS);
