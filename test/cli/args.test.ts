@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../../packages/cli/src/args.ts';
 import { UsageError } from '../../packages/cli/src/failure.ts';
-import type { CallInvocation, RunInvocation } from '../../packages/cli/src/invocation.ts';
+import type {
+  CallInvocation,
+  JoinInvocation,
+  RunInvocation,
+} from '../../packages/cli/src/invocation.ts';
 import { DEFAULTS, resolveScaleOptions } from '../../packages/core/src/options.ts';
 
 const VERSION = '1.2.3';
@@ -329,7 +333,7 @@ describe('a wrong command line', () => {
 
   it('with a mistyped command says which there are', () => {
     expect(refusal('cal', 'tcp://h:1', '{}')).toContain(
-      '"cal" is no command (run, call, device, help)',
+      '"cal" is no command (run, join, call, device, keygen, help)',
     );
     expect(refusal('status')).toContain('zscale run ./status');
     expect(run('run', 'status').entry).toBe('status');
@@ -352,6 +356,70 @@ describe('a wrong command line', () => {
     ['--env', '=x', '--env takes KEY=value; got "=x".'],
   ])('with %s %s says what it takes', (flag, given, words) => {
     expect(refusal('a.ts', flag, given)).toContain(words);
+  });
+});
+
+/** What `zscale join` with these arguments means. */
+function joined(...args: readonly string[]): JoinInvocation {
+  const invocation = parseArguments(['join', ...args], VERSION);
+  if (invocation.command !== 'join') throw new Error(`not join but ${invocation.command}`);
+  return invocation;
+}
+
+describe('join', () => {
+  it('takes the back ends, and last the file', () => {
+    const { entry, options } = joined('tcp://a:1', 'tcp://b:1', 'server.ts', '--workers', '8');
+    expect([entry, options]).toEqual([
+      'server.ts',
+      { connect: ['tcp://a:1', 'tcp://b:1'], workers: 8 },
+    ]);
+    expect(joined('--workers', '8', 'tcp://a:1', 'server.ts').entry).toBe('server.ts');
+  });
+
+  it('takes keys from a file', () => {
+    const { options } = joined('tcp://a:1', 's.ts', '--curve-key', 'a.key_secret');
+    expect(options.curve).toEqual({ keyFile: 'a.key_secret', serverKey: undefined });
+    const flags = ['--curve-key', 'a.key_secret', '--curve-server-key', 'KEY'];
+    const { curve } = joined('tcp://a:1', 's.ts', ...flags).options;
+    expect(curve).toEqual({ keyFile: 'a.key_secret', serverKey: 'KEY' });
+  });
+
+  it.each([
+    [[], /join takes the back end of a service and the file/],
+    [['server.ts'], /the back end is missing/],
+    [['tcp://a:1'], /the file is missing/],
+    [['tcp://a:1', 'tcp://b:1'], /the file is missing/],
+    [['a:1', 'server.ts'], /Did you mean tcp:\/\/a:1/],
+    [['tcp://a:1', 's.ts', '--curve-server-key', 'KEY'], /--curve-key <file>/],
+  ])('is refused with %o', (args, message) => {
+    expect(refusal('join', ...args)).toMatch(message);
+  });
+});
+
+describe('keygen', () => {
+  it('takes a name and --json', () => {
+    const parse = (...args: readonly string[]) => parseArguments(['keygen', ...args], VERSION);
+    expect(parse()).toEqual({ command: 'keygen', name: 'zscale', json: false });
+    expect(parse('a/b', '--json')).toEqual({ command: 'keygen', name: 'a/b', json: true });
+  });
+});
+
+describe('keys', () => {
+  it('of run are a file, and lists of those who may come', () => {
+    const flags = ['--curve-key', 'k', '--curve-allow', 'a', '--curve-allow-workers', 'b'];
+    expect(options(...flags, '--curve-allow', 'c').curve).toEqual({
+      keyFile: 'k',
+      allow: ['a', 'c'],
+      allowWorkers: ['b'],
+    });
+    expect(refusal('run', 'server.ts', '--curve-allow', 'a')).toMatch(/--curve-key <file>/);
+  });
+
+  it('of call are the public one of the service, and perhaps own ones', () => {
+    const { curve } = call('tcp://a:1', '1', '--curve-server-key', 'K');
+    expect(curve).toEqual({ serverKey: 'K', keyFile: undefined });
+    expect(call('tcp://a:1', '1')).not.toHaveProperty('curve');
+    expect(refusal('call', 'tcp://a:1', '1', '--curve-key', 'f')).toMatch(/--curve-server-key/);
   });
 });
 
@@ -379,7 +447,23 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(22);
+    expect(named).toHaveLength(23);
+  });
+
+  it('names the defaults that core has for machines that join, too', () => {
+    const words = text('join', '--help').replace(/\s+/g, ' ');
+    const shown = words.matchAll(/(--[a-z-]+) <[^>]+> (?:(?! -)[^(])*\(default: ([^)]+)\)/g);
+    let named = 0;
+    for (const [, flag = '', value = ''] of shown) {
+      const isWord = ['--export', '--log-level', '--log-format', '--curve-server-key'].includes(
+        flag,
+      );
+      if (isWord) continue;
+      const { connect, ...joining } = joined('tcp://a:1', 'server.ts', flag, value).options;
+      expect(resolveScaleOptions(joining), `${flag} ${value}`).toEqual(DEFAULTS);
+      named += 1;
+    }
+    expect(named).toBe(9);
   });
 
   it('for a command that is not there is refused', () => {

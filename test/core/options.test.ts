@@ -61,6 +61,9 @@ describe('options of scale()', () => {
       args: [],
       python: undefined,
       output: 'raw',
+      curve: undefined,
+      insecure: false,
+      heartbeatTimeout: 3000,
     });
   });
 
@@ -252,7 +255,7 @@ describe('options of scale()', () => {
 
   it('list all names when an unknown one resembles none', () => {
     expect(refusalOf({ port: 5555 })).toMatch(
-      /^scale\(\) has no option "port"\. The options are workers, bind, .+, exportName, args, python, output\.$/,
+      /^scale\(\) has no option "port"\. The options are workers, bind, .+, output, curve, insecure, heartbeatTimeout\.$/,
     );
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Program, zscaleRun } from '../support/cli.ts';
-import { freshTcp } from '../support/endpoints.ts';
+import { Program, startZscale, zscale, zscaleRun } from '../support/cli.ts';
+import { freshPath, freshTcp } from '../support/endpoints.ts';
 import { isPyzmqRequired, python } from '../support/their-peer.ts';
 
 /** Starts an example in TypeScript or Python, by its file name. */
@@ -62,6 +62,29 @@ describe.skipIf(skipsPython)('any language', () => {
       ];
       expect(replies).toHaveLength(10);
       for (const [, name = ''] of replies) seen.add(name);
+    }
+  });
+});
+
+describe('two machines', () => {
+  it('serve together, and the client sees all four processes', async () => {
+    const name = freshPath('keys');
+    expect(await zscale(['keygen', name])).toMatchObject({ exitCode: 0 });
+    const keys = ['--curve-key', `${name}.key_secret`];
+    const { program, endpoint } = await zscaleRun([
+      'examples/01-hello/handler.ts',
+      ...['--backend', 'tcp://127.0.0.1:*', ...keys],
+    ]);
+    const [, backend = ''] = await program.printed(/back end +(\S+)/);
+    const args = ['join', backend, 'examples/01-hello/handler.ts', '--workers', '2', ...keys];
+    await startZscale(args).printed(/joined[\s\S]*Ctrl-C/);
+    const seen = new Set<string>();
+    while (seen.size < 4) {
+      const client = example('08-two-machines/client.ts', '1', endpoint, `${name}.key`);
+      const end = await client.end();
+      expect(end).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(end.stdout).not.toContain('ERR');
+      for (const [, pid = ''] of end.stdout.matchAll(/pid (\d+)/g)) seen.add(pid);
     }
   });
 });

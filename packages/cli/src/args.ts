@@ -8,6 +8,7 @@ import {
   BALANCES,
   CODEC_NAMES,
   type CodecName,
+  type JoinOptions,
   type LogLevel,
   OUTPUTS,
   type PoolOptions,
@@ -25,6 +26,7 @@ import {
   parseEndpoint,
   parseLimit,
   parseMark,
+  parseNamedEndpoint,
   parsePool,
   parseRange,
   parseRestartLimit,
@@ -32,7 +34,7 @@ import {
   parseSize,
   parseWorkers,
 } from './flag-values.ts';
-import type { Invocation, LogFormat } from './invocation.ts';
+import type { CallInvocation, Invocation, LogFormat } from './invocation.ts';
 
 const LOG_LEVELS: readonly LogLevel[] = [
   'trace',
@@ -44,7 +46,7 @@ const LOG_LEVELS: readonly LogLevel[] = [
   'silent',
 ];
 const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
-const COMMANDS: readonly string[] = ['run', 'call', 'device', 'help'];
+const COMMANDS: readonly string[] = ['run', 'join', 'call', 'device', 'keygen', 'help'];
 /** Each kind of device as it is typed. */
 const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
   ['queue', 'QUEUE'],
@@ -115,17 +117,22 @@ Examples:
 "zscale run --help", and so for each command, lists all options.`,
     );
   addRun(program, sink);
+  addJoin(program, sink);
   addCall(program, sink);
   addDevice(program, sink);
+  addKeygen(program, sink);
   return program;
 }
 
 /** The flags of `run` as commander names them: as ScaleOptions does, wherever it has one. */
 interface RunFlags
-  extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key' | 'pools' | 'args'> {
+  extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key' | 'pools' | 'args' | 'curve'> {
   pool?: Readonly<Record<string, PoolOptions>>;
   export?: string;
   exec?: string;
+  curveKey?: string;
+  curveAllow?: readonly string[];
+  curveAllowWorkers?: readonly string[];
   maxRestarts?: ReturnType<typeof parseRestartLimit>;
   logLevel?: LogLevel;
   logFormat?: LogFormat;
@@ -230,6 +237,16 @@ function addRun(program: Command, sink: Sink): void {
         parseChoice(n, t, OUTPUTS),
       ),
     )
+    .optionsGroup('Other machines:')
+    .addOption(flag('--curve-key <file>', "the service's keys: NAME.key_secret"))
+    .addOption(
+      repeatable('--curve-allow <file>', 'public keys of clients; without it, any', givenText),
+    )
+    .addOption(
+      repeatable('--curve-allow-workers <file>', 'public keys of further machines', givenText),
+    )
+    .addOption(flag('--insecure', 'others may reach this machine without keys'))
+    .addOption(heartbeatFlag())
     .optionsGroup('Logs:')
     .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
     .addOption(
@@ -268,8 +285,15 @@ Exit codes:
   3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
     )
     .action((entry: string | undefined, args: string[], flags: RunFlags) => {
-      const { export: exportName, exec, maxRestarts, logLevel, logFormat, pool, ...same } = flags;
+      const { export: exportName, exec, maxRestarts, logLevel, logFormat, pool, ...rest } = flags;
+      const { curveKey, curveAllow, curveAllowWorkers, ...same } = rest;
       refuseStrayArguments(entry, args, exec, sink.argv);
+      if (curveKey === undefined && (curveAllow ?? curveAllowWorkers) !== undefined) {
+        const given = curveAllow === undefined ? '--curve-allow-workers' : '--curve-allow';
+        throw new UsageError(
+          `${given} needs the service's own keys too: --curve-key <file>. "zscale keygen" makes them.`,
+        );
+      }
       sink.invoke({
         command: 'run',
         entry: entry ?? exec ?? '',
@@ -280,6 +304,9 @@ Exit codes:
           ...(pool !== undefined && { pools: pool }),
           ...(exportName !== undefined && { exportName }),
           ...(args.length > 0 && { args }),
+          ...(curveKey !== undefined && {
+            curve: { keyFile: curveKey, allow: curveAllow, allowWorkers: curveAllowWorkers },
+          }),
         },
         logLevel,
         logFormat: logFormat ?? 'auto',
@@ -287,7 +314,164 @@ Exit codes:
     });
 }
 
+/** The flags of `join` as commander names them. */
+interface JoinFlags extends Omit<JoinOptions, 'connect' | 'maxRestarts' | 'exportName' | 'curve'> {
+  export?: string;
+  maxRestarts?: ReturnType<typeof parseRestartLimit>;
+  curveKey?: string;
+  curveServerKey?: string;
+  dnsServer?: readonly string[];
+  logLevel?: LogLevel;
+  logFormat?: LogFormat;
+}
+
+function addJoin(program: Command, sink: Sink): void {
+  program
+    .command('join')
+    .summary('work on this machine for a service on another')
+    .description(
+      'Run the handler that <entry> exports for services whose back ends (--backend of\n' +
+        '"zscale run") are elsewhere. Waits for them, and connects again whenever one was lost.\n' +
+        'Stays in the foreground; Ctrl-C finishes the open requests and ends it.',
+    )
+    .argument(
+      '<endpoint...>',
+      'the back end of each service, and last the file that exports your handler',
+    )
+    .usage('<endpoint...> <entry> [options]')
+    .optionsGroup('Names:')
+    .addOption(dnsFlag())
+    .optionsGroup('Keys:')
+    .addOption(flag('--curve-key <file>', "this machine's keys, or the service's own pair"))
+    .addOption(
+      flag('--curve-server-key <key>', "the service's public key (default: that of --curve-key)"),
+    )
+    .optionsGroup('Workers:')
+    .addOption(flag('-w, --workers <n|auto>', 'how many processes (default: auto)', parseWorkers))
+    .addOption(
+      flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
+    )
+    .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
+    .addOption(
+      flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
+        gatherAssignment,
+      ),
+    )
+    .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
+    .addOption(
+      flag(
+        '--graceful-timeout <time>',
+        'for open requests at the end (default: 30s)',
+        (name, text) => parseDuration(name, text, { least: 0 }),
+      ),
+    )
+    .addOption(
+      flag(
+        '--max-restarts <n/time>',
+        'crashes before giving up (default: 5/60s)',
+        parseRestartLimit,
+      ),
+    )
+    .addOption(heartbeatFlag())
+    .optionsGroup('Requests, as the service has it:')
+    .addOption(codecFlag())
+    .addOption(flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize))
+    .optionsGroup('Logs:')
+    .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
+    .addOption(
+      flag('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`, (name, text) =>
+        parseChoice(name, text, LOG_LEVELS),
+      ),
+    )
+    .addOption(
+      flag(
+        '--log-format <format>',
+        'json or pretty (default: pretty on a terminal)',
+        (name, text) => parseChoice(name, text, LOG_FORMATS),
+      ),
+    )
+    .optionsGroup('Help:')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale join tcp://front:5556 server.ts
+  zscale join tcp://front-a:5556 tcp://front-b:5556 server.ts --workers 8
+  zscale join tcp://front:5556 server.ts --curve-key service.key_secret
+  zscale join dns:front.default.svc:5556 server.ts
+
+Exit codes:
+  0 stopped           1 error                 2 wrong usage
+  3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
+    )
+    .action((given: readonly string[], flags: JoinFlags) => {
+      const endpoints = given.slice(0, -1);
+      const entry = given.at(-1) ?? '';
+      if (endpoints.length === 0 || /^[a-z]+:\/\//.test(entry)) {
+        const missing = endpoints.length === 0 && !entry.includes('://') ? 'back end' : 'file';
+        throw new UsageError(
+          `join takes the back end of a service and then the file to run; the ${missing} is missing, as in: ` +
+            'zscale join tcp://front:5556 server.ts. See "zscale join --help".',
+        );
+      }
+      const { export: exportName, maxRestarts, logLevel, logFormat, ...rest } = flags;
+      const { curveKey, curveServerKey, dnsServer, ...same } = rest;
+      if (curveKey === undefined && curveServerKey !== undefined) {
+        throw new UsageError(
+          '--curve-server-key needs keys of this machine too: --curve-key <file>. "zscale keygen" makes them.',
+        );
+      }
+      sink.invoke({
+        command: 'join',
+        entry,
+        options: {
+          ...same,
+          ...maxRestarts,
+          ...(dnsServer !== undefined && { dnsServers: dnsServer }),
+          connect: endpoints.map((endpoint) => parseNamedEndpoint('join', endpoint)),
+          ...(exportName !== undefined && { exportName }),
+          ...(curveKey !== undefined && {
+            curve: { keyFile: curveKey, serverKey: curveServerKey },
+          }),
+        },
+        logLevel,
+        logFormat: logFormat ?? 'auto',
+      });
+    });
+}
+
+function addKeygen(program: Command, sink: Sink): void {
+  program
+    .command('keygen')
+    .summary('make a pair of CURVE keys')
+    .description(
+      'Make a pair of CURVE keys: NAME.key_secret, which nobody else may read, and NAME.key,\n' +
+        'the public key, for everybody. Neither may exist. pyzmq and CZMQ read them too.',
+    )
+    .argument('[name]', 'where to, without the ending (default: zscale)')
+    .addOption(flag('--json', 'one JSON object, for programs; without the secret key'))
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale keygen service
+  zscale run server.ts --bind tcp://*:5555 --curve-key service.key_secret
+  zscale call tcp://front:5555 '"hello"' --curve-server-key KEY
+
+Exit codes:
+  0 made   1 error, such as a file that exists   2 wrong usage`,
+    )
+    .action((name: string | undefined, { json = false }: { json?: boolean }) => {
+      sink.invoke({ command: 'keygen', name: name ?? 'zscale', json });
+    });
+}
+
 interface CallFlags {
+  dnsServer?: readonly string[];
+  curveKey?: string;
+  curveServerKey?: string;
   codec?: CodecName;
   timeout?: number;
   rawOutput?: boolean;
@@ -303,6 +487,9 @@ function addCall(program: Command, sink: Sink): void {
     .addOption(codecFlag())
     .addOption(flag('-t, --timeout <time>', 'for the reply to come (default: 5s)', parseDuration))
     .addOption(flag('-r, --raw-output', 'print a text or bytes as they are, not as JSON'))
+    .addOption(flag('--curve-server-key <key>', "the service's public key, where it has keys"))
+    .addOption(flag('--curve-key <file>', 'own keys, where the service knows its clients'))
+    .addOption(dnsFlag())
     .helpOption('-h, --help', 'show this help')
     .addHelpText(
       'after',
@@ -323,11 +510,13 @@ Exit codes:
     .action((endpoint: string, value: string | undefined, flags: CallFlags) => {
       sink.invoke({
         command: 'call',
-        endpoint: parseEndpoint('call', endpoint),
+        endpoint: parseNamedEndpoint('call', endpoint),
         value: value === '-' ? undefined : value,
         codec: flags.codec ?? 'msgpack',
         timeout: flags.timeout ?? CALL_TIMEOUT_MS,
         rawOutput: flags.rawOutput ?? false,
+        ...curveOfCall(flags),
+        ...(flags.dnsServer !== undefined && { dnsServers: flags.dnsServer }),
       });
     });
 }
@@ -340,6 +529,16 @@ interface DeviceFlags {
   hwm?: number;
   gracefulTimeout?: number;
   json?: boolean;
+}
+
+function curveOfCall({ curveKey, curveServerKey }: CallFlags): Pick<CallInvocation, 'curve'> {
+  if (curveServerKey !== undefined) {
+    return { curve: { serverKey: curveServerKey, keyFile: curveKey } };
+  }
+  if (curveKey === undefined) return {};
+  throw new UsageError(
+    "--curve-key needs the service's public key too: --curve-server-key <key>, the text in its file NAME.key.",
+  );
 }
 
 function addDevice(program: Command, sink: Sink): void {
@@ -456,6 +655,23 @@ function repeatable<T>(
   ]);
 }
 
+function heartbeatFlag(): Option {
+  return flag(
+    '--heartbeat-timeout <time>',
+    'silence of another machine (default: 3s)',
+    (name, text) => parseDuration(name, text, { least: 3 }),
+  );
+}
+
+function dnsFlag(): Option {
+  return repeatable('--dns-server <address>', 'for dns: and srv: endpoints', givenText);
+}
+
+/** Text as it is: the name of a file. */
+function givenText(_name: string, text: string): string {
+  return text;
+}
+
 function codecFlag(): Option {
   return flag('--codec <name>', 'msgpack, json or raw (default: msgpack)', (name, text) =>
     parseChoice(name, text, CODEC_NAMES),
@@ -527,11 +743,13 @@ function refuseStrayArguments(
 /** Commander's refusals, in one line, with where to read on. */
 function explain(error: CommanderError, argv: readonly string[]): string {
   const [first = ''] = argv;
-  const command = ['call', 'device'].includes(first) ? first : 'run';
+  const command = ['join', 'call', 'device', 'keygen'].includes(first) ? first : 'run';
   const readOn = `See "zscale ${command} --help".`;
   switch (error.code) {
     case 'commander.missingArgument':
       if (command === 'call') return `the endpoint to call is missing. ${readOn}`;
+      if (command === 'join')
+        return `join takes the back end of a service and the file to run, as in: zscale join tcp://front:5556 server.ts. ${readOn}`;
       if (command === 'device')
         return `the kind of device is missing: ${[...DEVICE_KINDS.keys()].join(', ')}. ${readOn}`;
       return 'the file to run is missing, as in: zscale server.ts. See "zscale --help".';

@@ -35,6 +35,7 @@ export interface Failure {
 const EXIT_CODE_OF: ReadonlyMap<string, number> = new Map([
   ['ZSCALE_ERR_USAGE', EXIT_CODES.usage],
   ['ZSCALE_ERR_OPTIONS', EXIT_CODES.usage],
+  ['ZSCALE_ERR_INSECURE', EXIT_CODES.usage],
   ['EINVAL', EXIT_CODES.usage],
   ['EPROTONOSUPPORT', EXIT_CODES.usage],
   ['ENAMETOOLONG', EXIT_CODES.usage],

@@ -165,6 +165,11 @@ export function parseEndpoint(flag: string, text: string): string {
   return text;
 }
 
+/** An endpoint, or a name that is followed in DNS: `dns:name:port`, `srv:name`. What names may be is for core to say. */
+export function parseNamedEndpoint(flag: string, text: string): string {
+  return /^(dns|srv):(?!\/\/)/.test(text) ? text : parseEndpoint(flag, text);
+}
+
 /** An endpoint of a device, which is bound, or connected with `connect:` in front. */
 export function parseDeviceEndpoint(flag: string, text: string): string {
   const isConnected = text.startsWith(CONNECT);

@@ -4,11 +4,23 @@
  * The seam between args.ts, which makes an Invocation from text, and the commands, which carry one
  * out. Types only.
  */
-import type { CodecName, LogLevel, ScaleOptions } from '@zscale/core';
+import type {
+  CodecName,
+  CurvePeerOptions,
+  JoinOptions,
+  LogLevel,
+  ScaleOptions,
+} from '@zscale/core';
 import type { Device, DeviceOptions } from '@zscale/transport';
 
 /** Everything that can be asked for. */
-export type Invocation = PrintInvocation | RunInvocation | CallInvocation | DeviceInvocation;
+export type Invocation =
+  | PrintInvocation
+  | RunInvocation
+  | JoinInvocation
+  | CallInvocation
+  | DeviceInvocation
+  | KeygenInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -31,6 +43,28 @@ export interface RunInvocation {
   readonly logFormat: LogFormat | 'auto';
 }
 
+/** `zscale join`. */
+export interface JoinInvocation {
+  readonly command: 'join';
+  /** The file to run, as it was typed. */
+  readonly entry: string;
+  /** What goes to `join()`: only what was given, so defaults live where they are used. */
+  readonly options: JoinOptions;
+  /** As for `run`. */
+  readonly logLevel: LogLevel | undefined;
+  /** As for `run`. */
+  readonly logFormat: LogFormat | 'auto';
+}
+
+/** `zscale keygen`. */
+export interface KeygenInvocation {
+  readonly command: 'keygen';
+  /** Where the files go, without their endings. */
+  readonly name: string;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
+}
+
 /** `zscale call`. */
 export interface CallInvocation {
   readonly command: 'call';
@@ -43,6 +77,10 @@ export interface CallInvocation {
   readonly timeout: number;
   /** Print a text or bytes as they are, without JSON around them; default false. */
   readonly rawOutput: boolean;
+  /** Keys, where the service speaks CURVE. */
+  readonly curve?: CurvePeerOptions;
+  /** Name servers for `dns:` and `srv:`; left out: those of the system. */
+  readonly dnsServers?: readonly string[];
 }
 
 /** `zscale device`. */

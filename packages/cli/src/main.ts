@@ -7,6 +7,8 @@ import { readFileSync } from 'node:fs';
 import { parseArguments } from './args.ts';
 import { call } from './commands/call.ts';
 import { device } from './commands/device.ts';
+import { joinMachine } from './commands/join.ts';
+import { keygen } from './commands/keygen.ts';
 import { run } from './commands/run.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
@@ -38,6 +40,10 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return EXIT_CODES.ok;
     case 'run':
       return run(invocation, output);
+    case 'join':
+      return joinMachine(invocation, output);
+    case 'keygen':
+      return keygen(invocation, output);
     case 'call':
       return call(invocation, output);
     case 'device':
@@ -46,7 +52,7 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
 }
 
 function showsStacks(invocation: Invocation): boolean {
-  if (invocation.command !== 'run') return false;
+  if (invocation.command !== 'run' && invocation.command !== 'join') return false;
   return invocation.logLevel === 'debug' || invocation.logLevel === 'trace';
 }
 

@@ -84,6 +84,27 @@ export function describeServer(server: ReadyServer): string {
   return `\nzscale runs ${server.entry}\n\n${lines.join('\n')}\n\n`;
 }
 
+/** What there is to tell about a machine that has joined. */
+export interface JoinedMachine {
+  readonly entry: string;
+  readonly codec: CodecName;
+  readonly backends: readonly string[];
+  /** How many workers and why, in a few words. */
+  readonly workerCountReason: string;
+}
+
+/** The notice of a machine that has joined: for whom it works, and with how many workers. */
+export function describeMachine(machine: JoinedMachine): string {
+  const rows: [label: string, text: string][] = [
+    ...machine.backends.map((endpoint): [string, string] => ['joined', endpoint]),
+    ['running', machine.workerCountReason],
+    ['codec', machine.codec],
+    ['stop it', 'Ctrl-C'],
+  ];
+  const lines = rows.map(([label, text]) => `  ${label.padEnd(10)}${text}`);
+  return `\nzscale runs ${machine.entry}\n\n${lines.join('\n')}\n\n`;
+}
+
 /** Who is at the two sides of a device. */
 const DEVICE_PEERS: Readonly<Record<Device['kind'], { frontend: string; backend: string }>> = {
   QUEUE: { frontend: 'clients: REQ or DEALER', backend: 'workers: REP or DEALER' },

@@ -33,16 +33,30 @@ export interface ClientSocketSink {
 export class ClientSocket extends Socket {
   readonly #sink: ClientSocketSink;
   readonly #servers = new Map<Pipe, ServerPeer>();
+  /** Endpoints that are to be disconnected. */
+  readonly #leaving = new Set<string>();
 
   constructor(sink: ClientSocketSink, options: AnySocketOptions) {
     super({ socketType: 'DEALER', connectsOnce: true, redialsAfterFaults: true }, options);
     this.#sink = sink;
   }
 
+  /** Connects, and stays. */
+  join(endpoint: string): void {
+    if (!this.#leaving.delete(endpoint)) this.connect(endpoint);
+  }
+
+  /** Sends nothing more there, and disconnects when every request that was sent is answered. */
+  leave(endpoint: string): void {
+    this.#leaving.add(endpoint);
+    this.#settleLeaving();
+  }
+
   /** The connected server with the fewest requests of ours that has room; undefined when there is none. */
   nextServer(): ServerPeer | undefined {
     let chosen: ServerPeer | undefined;
     for (const server of this.#servers.values()) {
+      if (this.#leaving.size > 0 && this.#leaving.has(server.pipe.endpoint ?? '')) continue;
       if (server.pipe.writable && (chosen === undefined || server.held < chosen.held))
         chosen = server;
     }
@@ -78,6 +92,7 @@ export class ClientSocket extends Socket {
     for (let message = pipe.read(); message !== undefined; message = pipe.read()) {
       this.#sink.serverReply(server, message);
     }
+    if (this.#leaving.size > 0) this.#settleLeaving();
     this.#sink.serverWritable();
   }
 
@@ -94,5 +109,16 @@ export class ClientSocket extends Socket {
       this.#sink.serverReply(server, message);
     }
     this.#sink.serverLost(server);
+    if (this.#leaving.size > 0) this.#settleLeaving();
+  }
+
+  /** Disconnects where nothing is open any more. */
+  #settleLeaving(): void {
+    for (const endpoint of this.#leaving) {
+      const servers = [...this.#servers.values()].filter(({ pipe }) => pipe.endpoint === endpoint);
+      if (servers.some(({ held }) => held > 0)) continue;
+      this.#leaving.delete(endpoint);
+      this.disconnect(endpoint);
+    }
   }
 }

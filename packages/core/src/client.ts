@@ -12,9 +12,12 @@
  * its reply cannot come any more and nobody but the caller knows whether it may be asked again.
  */
 
-import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
+import { curveKeyPair, EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
 import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
 import { currentTrace } from './current-context.ts';
+import { type CurvePeerOptions, checkKey, readOwnKeys } from './curve-keys.ts';
+import { Discovery } from './discovery/discovery.ts';
+import { isSource } from './discovery/records.ts';
 import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
 import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
 import { announce, maxMessageSizeOf } from './messages/announcement.ts';
@@ -32,6 +35,13 @@ export interface ClientOptions {
   readonly timeout?: number | undefined;
   /** Largest reply taken, in bytes; a larger one ends the connection. `Infinity` for no limit. Default 64 MiB. */
   readonly maxMessageSize?: number | undefined;
+  /**
+   * Keys, where the service speaks CURVE: `serverKey`, its public key; and, where it knows its clients, `keyFile` (or `publicKey`
+   * and `secretKey`). Default none.
+   */
+  readonly curve?: CurvePeerOptions | undefined;
+  /** Name servers for `dns:` and `srv:`, as `address` or `address:port`. Default: those of the system. */
+  readonly dnsServers?: readonly string[] | undefined;
   /** Requests that may be open at once; further ones fail with ZSCALE_ERR_BUSY. Default 100 000. */
   readonly maxRequests?: number | undefined;
 }
@@ -76,7 +86,7 @@ export interface Client<H extends HandlerFunction> extends AsyncDisposable {
 }
 
 /**
- * Connects to a service, at one endpoint or several; requests go to the least busy connection. Returns at once: the connection
+ * Connects to a service, at one endpoint or several, among them names that are followed (`dns:name:port`, `srv:name`); requests go to the least busy connection. Returns at once: the connection
  * is made, and made again whenever it is lost, in the background. The process stays alive while requests are open.
  *
  * @throws TransportError `EINVAL`, `EPROTONOSUPPORT` for an endpoint that cannot be; ZscaleError `ZSCALE_ERR_OPTIONS`.
@@ -122,6 +132,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
   readonly #timeout: number;
   readonly #maxRequests: number;
   readonly #socket: ClientSocket;
+  #discovery: Discovery | undefined = undefined;
   readonly #endpoints: string;
   readonly #open = new Map<number, OpenRequest>();
   /** In the order they came. */
@@ -153,9 +164,13 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
       ...socketLimits(maxMessageSize),
       metadata: announce({ maxMessageSize }),
+      ...(options.curve === undefined ? {} : curveOf(options.curve)),
+      ...(endpoints.some(isSource) ? { ipv6: true } : {}),
     });
     try {
-      for (const endpoint of endpoints) this.#socket.connect(endpoint);
+      const fixed = endpoints.filter((endpoint) => !isSource(endpoint));
+      for (const endpoint of fixed) this.#socket.connect(endpoint);
+      if (fixed.length < endpoints.length) this.#discovery = this.#follow(endpoints, options);
     } catch (error) {
       this.#socket.close();
       throw error;
@@ -210,6 +225,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
   async close(): Promise<void> {
     if (!this.#socket.closed) {
       for (const request of [...this.#open.values()]) this.#fail(request, closed());
+      this.#discovery?.close();
       this.#socket.close();
       this.#unsent.clear();
     }
@@ -259,6 +275,24 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
     for (const request of [...this.#open.values()]) {
       if (request.server === server) this.#fail(request, lost(this.#endpoints));
     }
+  }
+
+  /** Connects to what names stand for, as long as they do. */
+  #follow(endpoints: readonly string[], { dnsServers }: ClientOptions): Discovery {
+    const isFixed = (endpoint: string): boolean => endpoints.includes(endpoint);
+    const discovery = new Discovery(
+      endpoints.filter(isSource),
+      {
+        endpointsChanged: (added, removed) => {
+          for (const endpoint of added) this.#socket.join(endpoint);
+          for (const endpoint of removed) if (!isFixed(endpoint)) this.#socket.leave(endpoint);
+        },
+        lookUpFailed: () => {}, // requests wait for a connection, and say so when their time is over
+      },
+      { servers: dnsServers },
+    );
+    discovery.start();
+    return discovery;
   }
 
   #begin(request: OpenRequest): void {
@@ -341,6 +375,27 @@ const UNREADABLE_ERROR = {
   message:
     'The service answered with an error in another codec than this client has. Give connect() the codec of the service.',
 } as const;
+
+/** For the socket. A client that nobody knows has keys for this one time. */
+function curveOf(curve: CurvePeerOptions): {
+  readonly curvePublicKey: string;
+  readonly curveSecretKey: string;
+  readonly curveServerKey: string;
+} {
+  const { serverKey } = curve;
+  if (serverKey === undefined) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_OPTIONS',
+      'curve needs serverKey, the public key of the service: the text in its file NAME.key.',
+    );
+  }
+  const { publicKey, secretKey } = readOwnKeys(curve) ?? curveKeyPair();
+  return {
+    curvePublicKey: publicKey,
+    curveSecretKey: secretKey,
+    curveServerKey: checkKey('serverKey', serverKey),
+  };
+}
 
 function timeOut(client: ServiceClient<HandlerFunction>, request: OpenRequest): void {
   client.timeOut(request);

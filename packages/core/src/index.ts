@@ -17,6 +17,13 @@ export {
   type WorkerIdentity,
 } from './current-context.ts';
 export {
+  type CurveKeys,
+  type CurveOptions,
+  type CurvePeerOptions,
+  type OwnCurveKeys,
+  writeKeyFiles,
+} from './curve-keys.ts';
+export {
   RemoteError,
   RequestTimeoutError,
   WorkerBootError,
@@ -24,6 +31,8 @@ export {
   type ZscaleErrorCode,
 } from './errors.ts';
 export type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
+export { join } from './join.ts';
+export type { JoinOptions } from './join-options.ts';
 export {
   createLogger,
   type Logger,
@@ -31,6 +40,7 @@ export {
   type LogLevel,
   type LogMethod,
 } from './logger.ts';
+export type { BackendInfo, Machine, MachineEvents } from './machine.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
 export type { RequestWords } from './messages/request-control.ts';
 export {

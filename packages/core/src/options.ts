@@ -5,6 +5,7 @@
  * of fixed shape of what the caller gave, and after that nothing reads raw options. Whether an
  * endpoint makes sense is for the transport to say.
  */
+import type { CurveOptions } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
 import type { Logger } from './logger.ts';
 
@@ -196,6 +197,20 @@ export interface ScaleOptions {
    * an object, `{"worker":2,"stream":"stdout","text":"text"}`. Default `'raw'`.
    */
   output?: OutputOption | undefined;
+  /**
+   * CURVE on `bind` and `backend`: encryption, and keys that say who is who. Default: none. Has `keyFile` (or `publicKey` and
+   * `secretKey`), `allow` for clients, `allowWorkers` for machines.
+   */
+  curve?: CurveOptions | undefined;
+  /**
+   * Whether other machines may reach this one without CURVE: no warning for `bind`, no refusal of `backend`. Default false.
+   */
+  insecure?: boolean | undefined;
+  /**
+   * How long a joined machine, or a plain worker on another one, may be silent before its requests are given up, in ms, from 3;
+   * `Infinity` never asks. Default 3000.
+   */
+  heartbeatTimeout?: number | undefined;
 }
 
 /** What happens to what workers print: see {@link ScaleOptions.output}. */
@@ -242,6 +257,9 @@ export interface ResolvedScaleOptions {
   readonly args: readonly string[];
   readonly python: string | undefined;
   readonly output: OutputOption;
+  readonly curve: CurveOptions | undefined;
+  readonly insecure: boolean;
+  readonly heartbeatTimeout: number;
 }
 
 /** What each option is when nobody says anything. */
@@ -282,6 +300,9 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   args: Object.freeze([]),
   python: undefined,
   output: 'raw',
+  curve: undefined,
+  insecure: false,
+  heartbeatTimeout: 3000,
 });
 
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
@@ -410,6 +431,13 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
     expected: `one of ${OUTPUTS.map((name) => `'${name}'`).join(', ')}`,
     accepts: (value) => OUTPUTS.some((name) => name === value),
   },
+  curve: {
+    expected: 'an object with keyFile, or publicKey and secretKey; allow; allowWorkers',
+    accepts: (value) => isPlainObject(value) && Object.entries(value).every(isCurveEntry),
+    advice: 'Make a pair of keys with zscale keygen.',
+  },
+  insecure: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
+  heartbeatTimeout: duration(3),
 };
 
 /**
@@ -473,6 +501,9 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     args: Object.freeze([...(options.args ?? DEFAULTS.args)]),
     python: options.python ?? DEFAULTS.python,
     output: options.output ?? DEFAULTS.output,
+    curve: options.curve ?? DEFAULTS.curve,
+    insecure: options.insecure ?? DEFAULTS.insecure,
+    heartbeatTimeout: options.heartbeatTimeout ?? DEFAULTS.heartbeatTimeout,
   });
 }
 
@@ -523,6 +554,13 @@ function isString(value: unknown): value is string {
 /** Only the look of an endpoint; the transport parses it and knows which schemes there are. */
 function isEndpoint(value: unknown): value is string {
   return isString(value) && value.includes('://');
+}
+
+function isCurveEntry([name, value]: [string, unknown]): boolean {
+  if (value === undefined) return true;
+  if (name === 'allow' || name === 'allowWorkers')
+    return isString(value) || isListOf(isString, value);
+  return ['keyFile', 'publicKey', 'secretKey'].includes(name) && isString(value);
 }
 
 function isListOf<T>(isItem: (item: unknown) => item is T, value: unknown): value is T[] {

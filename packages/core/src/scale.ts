@@ -65,21 +65,12 @@ export function scale<H extends HandlerFunction>(
   options: ScaleOptions = {},
 ): Promise<Server> {
   const { worker } = processRole();
-  return worker === undefined
-    ? scaleInPrimary(handler, options)
-    : scaleInWorker(worker, handler, options);
+  if (worker === undefined) return scaleInPrimary(handler, options);
+  return callInWorker(worker, handler, options, (endpoints) => new InertServer(endpoints));
 }
 
 async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<Server> {
-  const { calls } = processRole();
-  const number = calls.length;
-  const earlierEndpoints = Promise.all(calls);
-  let tellEndpoints: (endpoints: readonly string[]) => void = () => {};
-  calls.push(
-    new Promise((resolve) => {
-      tellEndpoints = resolve;
-    }),
-  );
+  const { number, earlierEndpoints, settle } = registerCall();
   try {
     const options = resolveScaleOptions(given);
     const server = new ScaledServer(options, {
@@ -89,20 +80,47 @@ async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<S
       choosesCodec: given.codec === undefined,
       ...howMany(options),
     });
-    await server.start(tellEndpoints);
+    await server.start(settle);
     return server;
   } finally {
     // Unless it served: then this changes nothing.
-    tellEndpoints([]);
+    settle([]);
   }
 }
 
-/** In a worker: nothing is started, whatever the options say; handlers log where they say. */
-async function scaleInWorker(
+/** A call of `scale()` or `join()` in the primary, counted. */
+interface Call {
+  readonly number: number;
+  readonly earlierEndpoints: Promise<readonly (readonly string[])[]>;
+  /** Tells later calls where clients reach this one; only the first time counts. */
+  readonly settle: (endpoints: readonly string[]) => void;
+}
+
+/** Counts a call of the primary. */
+export function registerCall(): Call {
+  const { calls } = processRole();
+  const number = calls.length;
+  const earlierEndpoints = Promise.all(calls);
+  let settle: (endpoints: readonly string[]) => void = () => {};
+  calls.push(
+    new Promise((resolve) => {
+      settle = resolve;
+    }),
+  );
+  return { number, earlierEndpoints, settle };
+}
+
+/**
+ * A call in a worker: nothing is started, whatever the options say; handlers log where they say.
+ *
+ * @param standIn makes what an earlier call than the worker's own resolves to
+ */
+export async function callInWorker<T>(
   start: WorkerStart,
   handler: Runnable,
-  { logger }: ScaleOptions,
-): Promise<Server> {
+  { logger }: Pick<ScaleOptions, 'logger'>,
+  standIn: (endpoints: readonly string[]) => T,
+): Promise<T> {
   const { calls } = processRole();
   const number = calls.length;
   const earlier = start.earlierEndpoints[number] ?? [];
@@ -110,10 +128,10 @@ async function scaleInWorker(
   if (start.module !== undefined) {
     throw new ZscaleError(
       'ZSCALE_ERR_LOAD',
-      'the module of a handler must not call scale() itself: it is already running in a worker',
+      'the module of a handler must not call scale() itself, nor join(): it is already running in a worker',
     );
   }
-  if (number < start.service) return new InertServer(earlier);
+  if (number < start.service) return standIn(earlier);
   if (number === start.service) {
     if (typeof handler !== 'function') {
       throw new WorkerBootError(
@@ -127,7 +145,8 @@ async function scaleInWorker(
   return NEVER;
 }
 
-function whatToRun(
+/** What workers run for a handler. @throws ZscaleError as `scale()` */
+export function whatToRun(
   handler: Runnable,
   options: ResolvedScaleOptions,
   { number, hasAddress }: { readonly number: number; readonly hasAddress: boolean },
@@ -184,7 +203,8 @@ function moduleUrl(module: URL | string | Command): string {
   );
 }
 
-function howMany({
+/** How many workers to start, and why. */
+export function howMany({
   workers,
   autoscale,
 }: ResolvedScaleOptions): Pick<Service, 'workerCount' | 'workerCountReason'> {

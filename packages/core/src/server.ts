@@ -20,7 +20,9 @@ import {
   makeBackendFolder,
   removeBackendFolder,
 } from './backend-folder.ts';
+import { type CurveOptions, readAllowedKeys, readOwnKeys } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
+import { isBeyondLoopback } from './exposure.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
 import type { WorkerStart } from './messages/process-message.ts';
@@ -33,7 +35,7 @@ import {
 } from './options.ts';
 import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
-import { WorkerQueue } from './queue/worker-queue.ts';
+import { type CurveDoors, WorkerQueue } from './queue/worker-queue.ts';
 import type { Look } from './supervisor/autoscale.ts';
 import { Autoscaler } from './supervisor/autoscaler.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
@@ -240,6 +242,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       pools: this.#pools,
       key: options.key,
       retries: options.retries,
+      heartbeatTimeout: options.heartbeatTimeout,
+      curve: options.curve === undefined ? undefined : doorsOf(options.curve),
       logger: this.#logger.child({ component: 'queue' }),
       onWorkerCame: (generation) => this.#supervisor.workerCame(generation),
     });
@@ -364,11 +368,34 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   async #bind(): Promise<void> {
     try {
+      await this.#lookOutside();
       makeBackendFolder(this.#privateEndpoint);
       await this.#queue.start();
     } finally {
       this.#bound.resolve();
     }
+  }
+
+  /** Says what other machines could reach without CURVE, and refuses where they would be given requests. */
+  async #lookOutside(): Promise<void> {
+    const { bind, backend, curve, insecure } = this.#options;
+    if (curve !== undefined || insecure) return;
+    for (const endpoint of backend) {
+      if (await isBeyondLoopback(endpoint)) {
+        throw new ZscaleError(
+          'ZSCALE_ERR_INSECURE',
+          `the back end ${endpoint} can be reached from other machines, and whoever connects there is given requests. ` +
+            'Give the service keys (curve; zscale keygen makes them), or say that the network is trusted: insecure: true, --insecure.',
+        );
+      }
+    }
+    const open: string[] = [];
+    for (const endpoint of bind) if (await isBeyondLoopback(endpoint)) open.push(endpoint);
+    if (open.length === 0) return;
+    this.#logger.warn(
+      { endpoints: open },
+      'clients on other machines are neither encrypted nor known: give the service keys (curve), or say that this is meant (insecure)',
+    );
   }
 
   /** The one way to the end; `reason` is for the log. */
@@ -396,7 +423,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       this.#enter('closed');
     }
     if (wasServing) this.#logger.info('closed');
-    if (this.#failure !== undefined) this.#tellFailure(this.#failure);
+    if (this.#failure !== undefined) tellFailure(this, this.#failure);
     this.emit('closed');
   }
 
@@ -637,11 +664,6 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     };
   }
 
-  #tellFailure(failure: ZscaleError): void {
-    if (this.emit('failed', failure)) return;
-    process.exitCode ??= EXIT_CRASH_LOOP;
-  }
-
   #enter(next: ServerState): void {
     assert(TRANSITIONS[this.#state].includes(next), `server: ${this.#state} -> ${next}`);
     this.#state = next;
@@ -662,6 +684,31 @@ function planPools(pools: readonly ResolvedPool[]): readonly PoolPlan[] {
 function outputOf({ output }: ResolvedScaleOptions): WorkerOutput | undefined {
   if (output === 'raw') return undefined;
   return new WorkerOutput(output, { stdout: process.stdout, stderr: process.stderr });
+}
+
+/** Tells whoever listens that a service gave up; without a listener the program's exit code does. */
+export function tellFailure(
+  service: { emit(event: 'failed', failure: ZscaleError): boolean },
+  failure: ZscaleError,
+): void {
+  if (!service.emit('failed', failure)) process.exitCode ??= EXIT_CRASH_LOOP;
+}
+
+/** @throws ZscaleError `ZSCALE_ERR_OPTIONS` for keys that cannot be read. */
+function doorsOf(curve: CurveOptions): CurveDoors {
+  const keys = readOwnKeys(curve);
+  if (keys === undefined) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_OPTIONS',
+      'curve needs the keys of the service: keyFile, or publicKey and secretKey. Make a pair with zscale keygen.',
+    );
+  }
+  const { allow, allowWorkers = [] } = curve;
+  return {
+    ...keys,
+    clients: allow === undefined ? undefined : readAllowedKeys(allow),
+    workers: readAllowedKeys(allowWorkers),
+  };
 }
 
 /** Without it a worker would try to connect until it is killed, and nobody would know why. */

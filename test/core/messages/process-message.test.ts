@@ -28,6 +28,7 @@ const START: WorkerStart = {
   maxMessageSize: 67_108_864,
   reportsLoad: false,
   hangTimeout: 30_000,
+  machine: 'host/0a1b2c',
   earlierEndpoints: [['tcp://127.0.0.1:5555', 'ipc:///tmp/a'], []],
 };
 
@@ -37,6 +38,8 @@ describe('a message from a worker', () => {
     { type: 'leaving' },
     { type: 'drained' },
     { type: 'bound', endpoint: 'tcp://127.0.0.1:5000' },
+    { type: 'backend', endpoint: 'tcp://front:5556', state: 'connected', zscale: true },
+    { type: 'backend', endpoint: 'tcp://a:1', state: 'refused', zscale: false, reason: 'no' },
     { type: 'boot-failed', code: 'ZSCALE_ERR_LOAD', message: 'no handler' },
     { type: 'boot-failed', code: 'ZSCALE_ERR_LOAD', message: 'no handler', stack: 'at x' },
   ])('arrives as it was sent: %o', (message) => {
@@ -57,6 +60,9 @@ describe('a message from a worker', () => {
     [{ type: 'drain' }],
     [{ type: 'bound' }],
     [{ type: 'bound', endpoint: 5000 }],
+    [{ type: 'backend', state: 'connected' }],
+    [{ type: 'backend', endpoint: 'tcp://a:1', state: 'up' }],
+    [{ type: 'backend', endpoint: 'tcp://a:1', state: 'lost', reason: 1 }],
     [{ type: 'boot-failed' }],
     [{ type: 'boot-failed', code: 1, message: 'x' }],
     [{ type: 'boot-failed', code: 'X', message: null }],

@@ -21,7 +21,12 @@ export async function call(invocation: CallInvocation, output: Output): Promise<
   const given = invocation.value === undefined ? await readStdin() : Buffer.from(invocation.value);
   const request = codec === 'raw' ? given : parseJson(given.toString());
 
-  const client = connect<(request: unknown) => unknown>(endpoint, { codec, timeout });
+  const client = connect<(request: unknown) => unknown>(endpoint, {
+    codec,
+    timeout,
+    curve: invocation.curve,
+    dnsServers: invocation.dnsServers,
+  });
   try {
     const reply = await client.request(request);
     if (codec === 'raw' || rawOutput) printAsIs(reply, output);

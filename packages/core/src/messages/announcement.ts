@@ -11,11 +11,16 @@ type Properties = ReadonlyMap<string, Buffer> | undefined;
 const VERSION_PROPERTY = 'X-Zscale';
 const WORKER_PROPERTY = 'X-Zscale-Worker';
 const GENERATION_PROPERTY = 'X-Zscale-Generation';
+const MACHINE_PROPERTY = 'X-Zscale-Machine';
+const PRESENCE_PROPERTY = 'X-Zscale-Presence';
 const LIMIT_PROPERTY = 'X-Zscale-Max-Message';
 const IDEMPOTENT_PROPERTY = 'X-Zscale-Idempotent';
 
 /** Version of the rules that control frames follow. */
 const VERSION = '1';
+
+/** The longest name of a machine, in bytes. */
+const MAX_MACHINE_BYTES = 255;
 
 /** What a queue, worker or client may say. */
 export interface Announcement {
@@ -27,15 +32,28 @@ export interface Announcement {
   readonly maxMessageSize?: number;
   /** A worker's: it says of requests whether they may be done again, before it begins them. */
   readonly idempotent?: boolean;
+  /** The machine that a worker has joined from, or that a presence stands for. */
+  readonly machine?: string | undefined;
+  /** This is no worker, but the supervisor that says its machine is there. */
+  readonly presence?: boolean;
 }
 
 /** For the option `metadata` of a socket. */
 export function announce(announcement: Announcement = {}): Record<string, string> {
-  const { workerId, generation, maxMessageSize = Infinity, idempotent = false } = announcement;
+  const {
+    workerId,
+    generation,
+    maxMessageSize = Infinity,
+    idempotent = false,
+    machine,
+    presence = false,
+  } = announcement;
   return {
     [VERSION_PROPERTY]: VERSION,
     ...(workerId === undefined ? {} : { [WORKER_PROPERTY]: String(workerId) }),
     ...(generation === undefined ? {} : { [GENERATION_PROPERTY]: String(generation) }),
+    ...(machine === undefined ? {} : { [MACHINE_PROPERTY]: machine }),
+    ...(presence ? { [PRESENCE_PROPERTY]: VERSION } : {}),
     ...(maxMessageSize === Infinity ? {} : { [LIMIT_PROPERTY]: String(maxMessageSize) }),
     ...(idempotent ? { [IDEMPOTENT_PROPERTY]: '1' } : {}),
   };
@@ -59,6 +77,18 @@ export function generationOf(properties: Properties): number | undefined {
 /** Whether the worker says of each request if it may be done again. */
 export function saysIdempotent(properties: Properties): boolean {
   return properties?.get(IDEMPOTENT_PROPERTY)?.toString('latin1') === '1';
+}
+
+/** The machine of a joined worker, or of a presence; undefined for all others. */
+export function machineOf(properties: Properties): string | undefined {
+  const name = properties?.get(MACHINE_PROPERTY);
+  if (name === undefined || name.length === 0 || name.length > MAX_MACHINE_BYTES) return undefined;
+  return name.toString('utf8');
+}
+
+/** Whether the peer is the supervisor of a joined machine, and takes no requests. */
+export function isPresence(properties: Properties): boolean {
+  return speaksZscale(properties) && properties?.get(PRESENCE_PROPERTY) !== undefined;
 }
 
 /** The largest message the peer takes, in bytes; Infinity where it did not say. */

@@ -47,11 +47,25 @@ export interface WorkerStart {
   readonly reportsLoad: boolean;
   /** How long its event loop may stand still, in ms; Infinity travels as null. */
   readonly hangTimeout: number;
+  /** The machine that it belongs to, where that has joined a service elsewhere. */
+  readonly machine?: string | undefined;
   /**
    * Front ends of the services before this one in the program, whose `scale()` it passes on its
    * way.
    */
   readonly earlierEndpoints: readonly (readonly string[])[];
+}
+
+/** `refused`: somebody was reached there, and did not let us in or is no back end. */
+export type BackendState = 'connected' | 'lost' | 'refused';
+
+const BACKEND_STATES: readonly BackendState[] = ['connected', 'lost', 'refused'];
+
+/** What opens the door of a back end that speaks CURVE; 40 characters of Z85 each. */
+export interface BackendKeys {
+  readonly publicKey: string;
+  readonly secretKey: string;
+  readonly serverKey: string;
 }
 
 /** Worker to supervisor. */
@@ -68,6 +82,16 @@ export type FromWorker =
   | { readonly type: 'load'; readonly utilization: number }
   /** It is a program that bound a REP socket there, which is connected to its door instead. */
   | { readonly type: 'bound'; readonly endpoint: string }
+  /** Of a joined machine: how it stands with one of the `backends` it was told. */
+  | {
+      readonly type: 'backend';
+      readonly endpoint: string;
+      readonly state: BackendState;
+      /** Whether it is a queue of ours, and not a plain DEALER; false unless connected. */
+      readonly zscale: boolean;
+      /** Why it was refused. */
+      readonly reason?: string;
+    }
   /** It cannot start, why, and that it is about to exit. */
   | {
       readonly type: 'boot-failed';
@@ -80,6 +104,16 @@ export type FromWorker =
 export type ToWorker =
   /** It leads from now on, until it is told to drain or to stop: nobody else does. */
   | { readonly type: 'lead' }
+  /**
+   * Of a joined machine: the back ends to be connected to from now on. Those that are no longer among them are drained; of
+   * those in `renew` the connection is dead, and to be made anew.
+   */
+  | {
+      readonly type: 'backends';
+      readonly endpoints: readonly string[];
+      readonly renew: readonly string[];
+      readonly keys: BackendKeys | undefined;
+    }
   /** Finish what you hold, take nothing more, say `drained`. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -133,6 +167,16 @@ export function parseFromWorker(value: unknown): FromWorker {
       if (!isString(endpoint)) refuse('endpoint of bound', 'a string', endpoint);
       return { type: 'bound', endpoint };
     }
+    case 'backend': {
+      const { endpoint, state, zscale, reason } = fields;
+      if (!isString(endpoint)) refuse('endpoint of backend', 'a string', endpoint);
+      if (!isBackendState(state)) {
+        refuse('state of backend', `one of ${BACKEND_STATES.join(', ')}`, state);
+      }
+      if (!isOptionalString(reason)) refuse('reason of backend', 'a string or absent', reason);
+      const said = { type: 'backend', endpoint, state, zscale: zscale === true } as const;
+      return reason === undefined ? said : { ...said, reason };
+    }
     case 'boot-failed': {
       const { code, message, stack } = fields;
       if (!isString(code)) refuse('code of boot-failed', 'a string', code);
@@ -144,7 +188,7 @@ export function parseFromWorker(value: unknown): FromWorker {
     default:
       refuse(
         'the type of a message from a worker',
-        "'ready', 'leaving', 'drained', 'load', 'bound' or 'boot-failed'",
+        "'ready', 'leaving', 'drained', 'load', 'bound', 'backend' or 'boot-failed'",
         fields.type,
       );
   }
@@ -152,9 +196,20 @@ export function parseFromWorker(value: unknown): FromWorker {
 
 /** @throws ZscaleError `ZSCALE_ERR_DECODE` for anything that no supervisor of this version says */
 export function parseToWorker(value: unknown): ToWorker {
-  const { type } = recordOf(value, 'a message from the supervisor');
+  const fields = recordOf(value, 'a message from the supervisor');
+  const { type, endpoints, renew, keys } = fields;
   if (type === 'lead' || type === 'drain' || type === 'stop') return { type };
-  refuse('the type of a message from the supervisor', "'lead', 'drain' or 'stop'", type);
+  if (type !== 'backends') {
+    refuse(
+      'the type of a message from the supervisor',
+      "'lead', 'backends', 'drain' or 'stop'",
+      type,
+    );
+  }
+  if (!isListOf(isString, endpoints))
+    refuse('endpoints of backends', 'a list of strings', endpoints);
+  if (!isListOf(isString, renew)) refuse('renew of backends', 'a list of strings', renew);
+  return { type, endpoints, renew, keys: keys === undefined ? undefined : backendKeys(keys) };
 }
 
 /**
@@ -167,11 +222,12 @@ export function parseWorkerStart(text: string): WorkerStart {
   const fields = recordOf(parseJson(text, WORKER_START_VARIABLE), WORKER_START_VARIABLE);
   const { serviceName, backends, codec, module, exportName, maxMessageSize } = fields;
   const { earlierEndpoints } = fields;
-  const { door } = fields;
+  const { door, machine } = fields;
   if (!isString(serviceName)) refuse('serviceName', 'a string', serviceName);
   if (!isListOf(isString, backends)) refuse('backends', 'a list of strings', backends);
   if (!isCodecName(codec)) refuse('codec', `one of ${CODEC_NAMES.join(', ')}`, codec);
   if (!isOptionalString(module)) refuse('module', 'a string or absent', module);
+  if (!isOptionalString(machine)) refuse('machine', 'a string or absent', machine);
   if (!isOptionalString(exportName)) refuse('exportName', 'a string or absent', exportName);
   if (typeof fields.reportsLoad !== 'boolean') {
     refuse('reportsLoad', 'true or false', fields.reportsLoad);
@@ -197,8 +253,18 @@ export function parseWorkerStart(text: string): WorkerStart {
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
     reportsLoad: fields.reportsLoad,
     hangTimeout: duration('hangTimeout', fields.hangTimeout, 1),
+    machine,
     earlierEndpoints,
   };
+}
+
+/** Never shows what came: it is secret. */
+function backendKeys(value: unknown): BackendKeys {
+  const { publicKey, secretKey, serverKey } = recordOf(value, 'keys of backends');
+  if (!isString(publicKey) || !isString(secretKey) || !isString(serverKey)) {
+    refuse('keys of backends', 'three strings', undefined);
+  }
+  return { publicKey, secretKey, serverKey };
 }
 
 function parseJson(text: string, name: string): unknown {
@@ -247,6 +313,10 @@ function isStringList(value: unknown): value is string[] {
 
 function isListOf<T>(isItem: (item: unknown) => item is T, value: unknown): value is T[] {
   return Array.isArray(value) && value.every(isItem);
+}
+
+function isBackendState(value: unknown): value is BackendState {
+  return BACKEND_STATES.some((state) => state === value);
 }
 
 function isCodecName(value: unknown): value is CodecName {

@@ -3,23 +3,30 @@
  * nothing is sent blindly in turn.
  *
  * Any REP peer is a worker. A plain one holds one request at a time; one that announced `X-Zscale` says how many it wants.
+ *
+ * Workers of a machine that joined get requests while that machine is present (`machine-set.ts`), and are gone with it.
  */
 
 import { randomInt } from 'node:crypto';
 import {
   type AnySocketOptions,
+  type Authenticator,
   type Frames as Message,
+  type PeerInfo,
   type Pipe,
   Socket,
 } from '@zscale/transport';
 import { ZscaleError } from '../errors.ts';
 import {
   generationOf,
+  isPresence,
+  machineOf,
   saysIdempotent,
   speaksZscale,
   workerIdOf,
 } from '../messages/announcement.ts';
 import type { Candidate } from './dispatch.ts';
+import { MachineSet } from './machine-set.ts';
 import { type Pinnable, pinOf } from './rendezvous.ts';
 
 /** What a plain REP peer can hold: it answers one request before it takes the next. */
@@ -50,6 +57,8 @@ export class WorkerPeer implements Candidate, Pinnable {
   readonly cameByDoor: boolean;
   /** Where it is, for logs. */
   readonly address: string;
+  /** The machine it has joined from; undefined for the service's own workers, and those of other kinds. */
+  readonly machine: string | undefined;
   held = 0;
   /** Requests given to it since it connected. */
   requests = 0;
@@ -57,6 +66,8 @@ export class WorkerPeer implements Candidate, Pinnable {
   credit: number = PLAIN_LIMIT;
   /** It shall get no more: it is to be stopped, or it is dying. */
   retired = false;
+  /** Its machine is not present: nobody could tell whether it is busy or dead. */
+  absent: boolean;
 
   /**
    * @param isOwn whether it came in where only our own workers can: what others say of a number is not believed.
@@ -71,10 +82,12 @@ export class WorkerPeer implements Candidate, Pinnable {
     this.saysIdempotent = this.speaksZscale && saysIdempotent(pipe.peer?.metadata);
     this.seed = seedOf(this.id, pipe.peer?.routingId);
     this.address = pipe.peer?.address ?? '';
+    this.machine = isOwn ? undefined : machineOf(pipe.peer?.metadata);
+    this.absent = this.machine !== undefined;
   }
 
   get limit(): number {
-    return this.retired || !this.pipe.writable ? 0 : this.credit;
+    return this.retired || this.absent || !this.pipe.writable ? 0 : this.credit;
   }
 }
 
@@ -83,6 +96,10 @@ export interface BackEndSink {
   workerConnected(worker: WorkerPeer): void;
   /** A peer that is no REP (nor the ROUTER of a queue in between) connected, such as a client at the wrong address; it is disconnected. */
   workerRefused(address: string, socketType: string): void;
+  /** A machine is present from now on. */
+  machineJoined(machine: string, address: string): void;
+  /** It is not present any more, and so many of its workers are disconnected next: none where it left in order. */
+  machineGone(machine: string, address: string, workers: number): void;
   /** Messages of a worker wait; they are read with `worker.pipe.read()`. */
   workerReadable(worker: WorkerPeer): void;
   /** A worker whose pipe was full has room again. */
@@ -98,12 +115,40 @@ export class BackEnd extends Socket {
   readonly #workers = new Map<Pipe, WorkerPeer>();
   /** The endpoints that are for one process each. */
   readonly #doors = new Map<string, Door>();
+  readonly #machines = new MachineSet();
+  readonly #authenticator: Authenticator | undefined;
 
-  /** @param ownEndpoint where our own workers come in; undefined when they may come in anywhere. */
-  constructor(sink: BackEndSink, ownEndpoint: string | undefined, options: AnySocketOptions) {
+  /**
+   * @param ownEndpoint where our own workers come in; undefined when they may come in anywhere.
+   * @param authenticator who is let in by CURVE; undefined for the ZAP handler of the context.
+   */
+  constructor(
+    sink: BackEndSink,
+    ownEndpoint: string | undefined,
+    options: AnySocketOptions,
+    authenticator?: Authenticator,
+  ) {
     super({ socketType: 'DEALER', connectsOnce: true }, options);
     this.#sink = sink;
     this.#ownEndpoint = ownEndpoint;
+    this.#authenticator = authenticator;
+  }
+
+  override get authenticator(): Authenticator {
+    return this.#authenticator ?? super.authenticator;
+  }
+
+  /**
+   * A worker of ours may compute for as long as it likes, and cannot answer then: its machine's presence answers for it. A plain
+   * REP of libzmq answers in a thread of its own. On this machine the system tells of every end.
+   */
+  pings({ address, metadata }: PeerInfo): boolean {
+    return address.startsWith('tcp://') && (isPresence(metadata) || !speaksZscale(metadata));
+  }
+
+  /** What is bound from now on speaks CURVE, with these options of a server. */
+  secure(options: AnySocketOptions): void {
+    this.setOptionsForLater(options);
   }
 
   /** Replies are passed on unread. */
@@ -169,8 +214,13 @@ export class BackEnd extends Socket {
       pipe.close(0);
       return;
     }
+    if (isPresence(pipe.peer?.metadata)) {
+      this.#presenceConnected(pipe);
+      return;
+    }
     const isOwn = this.#ownEndpoint === undefined || pipe.peer?.address === this.#ownEndpoint;
     const worker = new WorkerPeer(pipe, isOwn, this.#doors.get(pipe.peer?.address ?? ''));
+    if (worker.machine !== undefined) worker.absent = !this.#machines.has(worker.machine);
     this.#workers.set(pipe, worker);
     this.#sink.workerConnected(worker);
   }
@@ -188,10 +238,45 @@ export class BackEnd extends Socket {
   override pipeClosed(pipe: Pipe): void {
     this.pipeDetached(pipe);
     const worker = this.#workers.get(pipe);
-    if (worker === undefined) return;
-    this.#workers.delete(pipe);
+    if (worker !== undefined) this.#forget(worker);
+    else this.#presenceClosed(pipe);
+  }
+
+  #forget(worker: WorkerPeer): void {
+    this.#workers.delete(worker.pipe);
     this.#sink.workerReadable(worker); // its last replies are still good
     this.#sink.workerDisconnected(worker);
+  }
+
+  #presenceConnected(pipe: Pipe): void {
+    const machine = machineOf(pipe.peer?.metadata);
+    if (machine === undefined) {
+      pipe.close(0);
+      return;
+    }
+    if (!this.#machines.add(machine, pipe)) return;
+    this.#sink.machineJoined(machine, pipe.peer?.address ?? '');
+    for (const worker of this.#workersOf(machine)) {
+      worker.absent = false;
+      this.#sink.workerWritable(worker);
+    }
+  }
+
+  /** The machine is dead or cut off, or its supervisor is: nobody waits for what its workers may still say. */
+  #presenceClosed(pipe: Pipe): void {
+    const machine = this.#machines.remove(pipe);
+    if (machine === undefined) return;
+    const workers = this.#workersOf(machine);
+    this.#sink.machineGone(machine, pipe.peer?.address ?? '', workers.length);
+    for (const worker of workers) {
+      worker.retired = true;
+      this.#forget(worker);
+      worker.pipe.close(0);
+    }
+  }
+
+  #workersOf(machine: string): WorkerPeer[] {
+    return [...this.#workers.values()].filter((worker) => worker.machine === machine);
   }
 }
 

@@ -7,7 +7,13 @@
  * one with the most is disconnected.
  */
 
-import { type Frames as Message, type Pipe, Router, type SocketOptions } from '@zscale/transport';
+import {
+  type Authenticator,
+  type Frames as Message,
+  type Pipe,
+  Router,
+  type SocketOptions,
+} from '@zscale/transport';
 import { bytesOf } from '../messages/frames.ts';
 import { ClientPeer } from './client-peer.ts';
 import type { Client } from './queued-request.ts';
@@ -29,6 +35,7 @@ const LOOK_AGAIN = 1 / 64;
 export class FrontEnd extends Router {
   readonly #sink: FrontEndSink;
   readonly #maxUnsentBytes: number;
+  readonly #authenticator: Authenticator | undefined;
   /** Those that have sent something. */
   readonly #clients = new Map<Pipe, Client>();
   #lastClient: Client | undefined = undefined;
@@ -39,12 +46,25 @@ export class FrontEnd extends Router {
   #lookAt: number;
   #lookScheduled = false;
 
-  /** @param maxUnsentBytes what answers that are not taken may amount to, for all clients together; Infinity for no limit. */
-  constructor(sink: FrontEndSink, maxUnsentBytes: number, options: SocketOptions<Router>) {
+  /**
+   * @param maxUnsentBytes what answers that are not taken may amount to, for all clients together; Infinity for no limit.
+   * @param authenticator who is let in by CURVE; undefined for the ZAP handler of the context.
+   */
+  constructor(
+    sink: FrontEndSink,
+    maxUnsentBytes: number,
+    options: SocketOptions<Router>,
+    authenticator?: Authenticator,
+  ) {
     super(options);
     this.#sink = sink;
     this.#maxUnsentBytes = maxUnsentBytes;
     this.#lookAt = maxUnsentBytes;
+    this.#authenticator = authenticator;
+  }
+
+  override get authenticator(): Authenticator {
+    return this.#authenticator ?? super.authenticator;
   }
 
   /** Bodies are passed on unread. */

@@ -17,6 +17,8 @@ export interface WorkerStats {
   /** Whether it is zscale's own kind of worker. */
   readonly zscale: boolean;
   readonly address: string;
+  /** The machine that it has joined from (`zscale join`); undefined for all others. */
+  readonly machine: string | undefined;
 }
 
 /** Requests that a worker has, those included that were answered in its place meanwhile. */

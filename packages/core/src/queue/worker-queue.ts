@@ -11,14 +11,21 @@
  * not read. Each limit answers with its own code and has its own counter; nothing is dropped silently.
  */
 
-import { EMPTY_FRAME, type Frames as Message, type Socket } from '@zscale/transport';
+import {
+  type AnySocketOptions,
+  EMPTY_FRAME,
+  type Frames as Message,
+  type Socket,
+} from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
 import { decodeControl, encodeControl } from '../messages/control.ts';
+import { heartbeats } from '../messages/heartbeats.ts';
 import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type Door, type WorkerPeer } from './back-end.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd, type FrontEndSink } from './front-end.ts';
 import { InFlight } from './in-flight.ts';
@@ -53,9 +60,23 @@ export interface WorkerQueueOptions extends IntakeOptions {
   readonly maxUnsentBytes: number;
   /** How many times a request may be given to another worker when its own is lost; see retry.ts. */
   readonly retries: number;
+  /** Where a machine, or a plain worker elsewhere, is silent for so long, it is gone. Default: never. */
+  readonly heartbeatTimeout?: number | undefined;
+  /** Keys of the service, and who may come in; undefined for no CURVE. `ownEndpoint` never has it. */
+  readonly curve?: CurveDoors | undefined;
   readonly logger: Logger;
   /** A process connected by the door that was opened for it: see {@link WorkerQueue.openDoor}. */
   readonly onWorkerCame?: (generation: number) => void;
+}
+
+/** CURVE on both sides of a queue; keys are 40 characters of Z85. */
+export interface CurveDoors {
+  readonly publicKey: string;
+  readonly secretKey: string;
+  /** Public keys of clients; undefined lets every client in. */
+  readonly clients: readonly string[] | undefined;
+  /** Public keys of machines and other workers; the service's own pair is always let in. */
+  readonly workers: readonly string[];
 }
 
 /** Messages read in one go before others get their turn. */
@@ -118,8 +139,14 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       ...socketLimits(maxMessageSize),
       metadata: announce({ maxMessageSize }),
     };
-    this.#frontEnd = new FrontEnd(this, options.maxUnsentBytes, limits);
-    this.#backEnd = new BackEnd(this, options.ownEndpoint, limits);
+    const { curve } = options;
+    const clients = curve?.clients === undefined ? undefined : new Doorkeeper(curve.clients);
+    const workers =
+      curve === undefined ? undefined : new Doorkeeper([curve.publicKey, ...curve.workers]);
+    const forClients = { ...limits, ...curveServer(curve) };
+    const forWorkers = { ...limits, ...heartbeats(options.heartbeatTimeout) };
+    this.#frontEnd = new FrontEnd(this, options.maxUnsentBytes, forClients, clients);
+    this.#backEnd = new BackEnd(this, options.ownEndpoint, forWorkers, workers);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
     this.#intake = new Intake(options, this.#answers, this.#faults, (request) => {
@@ -136,12 +163,15 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
    * @throws (rejects) TransportError as `Socket.bind`; nothing is left listening then.
    */
   async start(): Promise<void> {
+    const { backend, bind, curve, ownEndpoint } = this.#options;
     try {
-      for (const endpoint of this.#options.backend) {
+      if (ownEndpoint === undefined) this.#backEnd.secure(curveServer(curve));
+      for (const endpoint of backend) {
         await this.#backEnd.bind(endpoint);
         this.#backendEndpoints.push(this.#backEnd.lastEndpoint ?? endpoint);
+        if (endpoint === ownEndpoint) this.#backEnd.secure(curveServer(curve));
       }
-      await this.bindFrontEnd(this.#options.bind);
+      await this.bindFrontEnd(bind);
     } catch (error) {
       await this.close();
       throw error;
@@ -278,10 +308,19 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   workerConnected(worker: WorkerPeer): void {
     this.#pools.ofWorker(worker).add(worker);
-    this.#logger.debug({ worker: worker.id, address: worker.address }, 'a worker connected');
+    this.#logger.debug(factsOf(worker), 'a worker connected');
     if (worker.cameByDoor && worker.generation !== undefined)
       this.#options.onWorkerCame?.(worker.generation);
     this.#dispatch();
+  }
+
+  machineJoined(machine: string, address: string): void {
+    this.#logger.info({ machine, address }, 'a machine joined');
+  }
+
+  machineGone(machine: string, address: string, workers: number): void {
+    if (workers === 0) this.#logger.info({ machine, address }, 'a machine left');
+    else this.#logger.warn({ machine, address, workers }, 'lost a machine with all its workers');
   }
 
   workerRefused(address: string, socketType: string): void {
@@ -324,7 +363,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     worker.held = 0;
     const level = lost + again.length > 0 ? 'warn' : 'debug';
     this.#logger[level](
-      { worker: worker.id, address: worker.address, lost, retried: again.length },
+      { ...factsOf(worker), lost, retried: again.length },
       'a worker disconnected',
     );
     this.#giveAgain(again);
@@ -641,6 +680,18 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       waiter.resolve();
     }
   }
+}
+
+/** Socket options of a CURVE server. */
+function curveServer(curve: CurveDoors | undefined): AnySocketOptions {
+  if (curve === undefined) return {};
+  const { publicKey, secretKey } = curve;
+  return { curvePublicKey: publicKey, curveSecretKey: secretKey, curveServer: true };
+}
+
+/** What logs say of a worker. */
+function factsOf({ id, address, machine }: WorkerPeer): Record<string, unknown> {
+  return { worker: id, address, ...(machine === undefined ? {} : { machine }) };
 }
 
 function pump(queue: WorkerQueue): void {

@@ -91,6 +91,7 @@ export class WorkerSet {
       requests: worker.requests,
       zscale: worker.speaksZscale,
       address: worker.address,
+      machine: worker.machine,
     }));
   }
 }

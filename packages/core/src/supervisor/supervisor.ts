@@ -22,6 +22,7 @@
 import assert from 'node:assert/strict';
 import { type WorkerBootError, ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { ToWorker } from '../messages/process-message.ts';
 import { doneWithin } from '../waiting.ts';
 import { explainDeath, type Hang, type HeldRequests } from './death-report.ts';
 import { readOomKills } from './oom-kills.ts';
@@ -32,6 +33,7 @@ import {
   type RestartPolicy,
 } from './restart-policy.ts';
 import {
+  type BackendReport,
   type WorkerChild,
   type WorkerExit,
   WorkerProcess,
@@ -65,6 +67,8 @@ export interface SupervisorSink {
   workerReady(id: number, pid: number, ms: number, generation: number): void;
   /** The program in it asked for this address; it was connected to the queue instead. */
   workerBound(id: number, endpoint: string): void;
+  /** Of a joined machine: how a worker stands with one of its back ends. */
+  workerBackend?(generation: number, backend: BackendReport): void;
   /** A replacement with the same id may be there already, but then with another generation. */
   workerExited(worker: WorkerProcess, exit: WorkerExit, report: DeathReport): void;
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
@@ -173,6 +177,7 @@ export class Supervisor {
       workerLeaving: (worker) => this.#workerLeaving(worker),
       workerHung: (worker, hang) => this.#workerHung(worker, hang),
       workerBound: ({ id }, endpoint) => this.#sink.workerBound(id, endpoint),
+      workerBackend: (worker, backend) => this.#sink.workerBackend?.(worker.generation, backend),
       workerExited: (worker, exit) => this.#workerExited(worker, exit),
     };
     this.#seats = new Map();
@@ -268,6 +273,14 @@ export class Supervisor {
   /** The queue saw the worker with this id come in. */
   workerCame(generation: number): void {
     for (const worker of this.#processes) if (worker.generation === generation) worker.came();
+  }
+
+  /** Tells back ends to one process, or to all that are ready. */
+  tellBackends(message: Extract<ToWorker, { type: 'backends' }>, generation?: number): void {
+    for (const worker of this.#processes) {
+      if (generation === undefined || generation === worker.generation)
+        worker.tellBackends(message);
+    }
   }
 
   /**

@@ -63,6 +63,9 @@ export interface WorkerExit {
   readonly machineIsShort: boolean;
 }
 
+/** What a worker says of a back end. */
+export type BackendReport = Extract<FromWorker, { type: 'backend' }>;
+
 /** Whom a worker process tells, after its own state is settled and never from the constructor. */
 export interface WorkerProcessSink {
   workerReady(worker: WorkerProcess): void;
@@ -72,6 +75,8 @@ export interface WorkerProcessSink {
   workerHung(worker: WorkerProcess, hang: Hang): void;
   /** The program in it asked for this address; it was connected to the queue instead. */
   workerBound(worker: WorkerProcess, endpoint: string): void;
+  /** Of a joined machine: how it stands with one of its back ends. */
+  workerBackend?(worker: WorkerProcess, backend: BackendReport): void;
   /** The last call. */
   workerExited(worker: WorkerProcess, exit: WorkerExit): void;
 }
@@ -215,6 +220,11 @@ export class WorkerProcess {
     this.#send({ type: 'lead' });
   }
 
+  /** Tells it its back ends, once it is ready. */
+  tellBackends(message: Extract<ToWorker, { type: 'backends' }>): void {
+    if (this.#readyAt !== undefined) this.#send(message);
+  }
+
   /**
    * Tells it to take nothing more. Resolves when it has answered all it held, or is gone; at once
    * when it is not ready.
@@ -315,6 +325,9 @@ export class WorkerProcess {
       case 'load':
         this.#utilization = message.utilization;
         this.#utilizationAt = performance.now();
+        return;
+      case 'backend':
+        if (this.#readyAt !== undefined) this.#sink.workerBackend?.(this, message);
         return;
       case 'boot-failed':
         this.#abandon(new WorkerBootError(message.code, message.message), FAREWELL_MS);

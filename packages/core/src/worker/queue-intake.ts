@@ -20,6 +20,8 @@ export class QueueIntake {
   told: number;
   /** It said that nothing more comes. */
   drained: boolean;
+  /** Its requests whose promise is not settled. */
+  waiting: number;
   /** Messages were left in the pipe at the end of a turn. */
   isBehind: boolean;
   /** Requests read and not begun, in order. */
@@ -35,6 +37,7 @@ export class QueueIntake {
     this.speaksZscale = speaksZscale;
     this.told = 1;
     this.drained = false;
+    this.waiting = 0;
     this.isBehind = false;
     this.#ahead = new Fifo();
     this.#inProgress = [];

@@ -14,13 +14,14 @@
  * one turn, begun in a later one, so a handler that takes the process with it finds the word sent.
  */
 
-import { type Frames as Message, type Pipe, Socket } from '@zscale/transport';
+import { type Frames as Message, type PeerInfo, type Pipe, Socket } from '@zscale/transport';
 import { errorReplyOf, ZscaleError } from '../errors.ts';
 import type { RequestHandler } from '../handlers/handler.ts';
 import { cancelled, RequestContext, type RequestHost } from '../handlers/request-context.ts';
 import { announce, speaksZscale } from '../messages/announcement.ts';
 import { type Control, decodeControl, encodeControl } from '../messages/control.ts';
 import { findDelimiter, sizeOf } from '../messages/frames.ts';
+import { heartbeats, PATIENCE_OF_DIALERS } from '../messages/heartbeats.ts';
 import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
 import { Appetite } from './appetite.ts';
@@ -39,13 +40,19 @@ export interface WorkerSocketOptions {
   readonly handler: RequestHandler;
   /** Largest message taken or sent, in bytes; Infinity for no limit. */
   readonly maxMessageSize: number;
-  /** Called each time the handshake with a queue is done. */
-  readonly onConnected: () => void;
+  /** Called each time the handshake with a queue is done; `endpoint` is what was connected to. */
+  readonly onConnected: (endpoint: string, speaksZscale: boolean) => void;
+  /** Called when a connection to a queue is gone. */
+  readonly onDisconnected?: (endpoint: string) => void;
+  /** The machine it belongs to, where that has joined a service elsewhere. */
+  readonly machine?: string | undefined;
 }
 
 /** A turn that worked for longer than this, in ms, lets its replies leave before it goes on. */
 const TURN_MS = 1;
 const RECONNECT_MAX_MS = 2000;
+/** A back end elsewhere that is no queue of ours is given up after so much silence, in ms. */
+const HEARTBEAT_TIMEOUT_MS = 3000;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -58,6 +65,8 @@ export class WorkerSocket extends Socket {
   readonly #appetite: Appetite;
   readonly #queues = new Map<Pipe, QueueIntake>();
   readonly #drainWaiters: Array<() => void> = [];
+  /** What to do when nothing is left of an endpoint. */
+  readonly #leaving = new Map<string, () => void>();
   /** Requests whose promise is not settled. */
   #waiting = 0;
   /** Busy time of the event loop at the last measurement, in ms since it started. */
@@ -66,7 +75,7 @@ export class WorkerSocket extends Socket {
   #turnScheduled = false;
 
   constructor(options: WorkerSocketOptions) {
-    const { host, generation, handler, maxMessageSize } = options;
+    const { host, generation, handler, machine, maxMessageSize } = options;
     const idempotent = handler.isIdempotent !== undefined;
     super(
       { socketType: 'REP', connectsOnce: true, redialsAfterFaults: true },
@@ -75,12 +84,17 @@ export class WorkerSocket extends Socket {
         linger: 1000,
         sendHighWaterMark: 0, // never more than `concurrency` replies
         reconnectMaxInterval: RECONNECT_MAX_MS,
+        ipv6: true,
+        ...(machine === undefined
+          ? {}
+          : { ...heartbeats(HEARTBEAT_TIMEOUT_MS), ...PATIENCE_OF_DIALERS }),
         ...socketLimits(maxMessageSize),
         metadata: announce({
           workerId: host.worker.id,
           generation,
           maxMessageSize,
           idempotent,
+          machine,
         }),
       },
     );
@@ -109,6 +123,42 @@ export class WorkerSocket extends Socket {
     });
   }
 
+  /**
+   * Takes nothing more from one endpoint, answers what came from there, and disconnects. Resolves when that is done, or the
+   * connection was lost.
+   */
+  leave(endpoint: string): Promise<void> {
+    for (const queue of this.#queues.values()) {
+      if (queue.pipe.endpoint === endpoint && !this.#draining) this.#askToDrain(queue);
+    }
+    return new Promise((resolve) => {
+      this.#leaving.set(endpoint, () => {
+        this.#leaving.delete(endpoint);
+        this.disconnect(endpoint);
+        resolve();
+      });
+      this.#settle();
+    });
+  }
+
+  /** Gives up the connection to an endpoint, and what came by it. */
+  abandon(endpoint: string): void {
+    const { linger } = this;
+    const left = this.#leaving.get(endpoint);
+    this.linger = 0;
+    if (left === undefined) this.disconnect(endpoint);
+    else left();
+    this.linger = linger;
+    for (const pipe of [...this.#queues.keys()]) {
+      if (pipe.endpoint === endpoint) this.#forget(pipe);
+    }
+  }
+
+  /** A queue of ours knows by the machine's presence whether its workers are there, also when they are busy. */
+  pings(peer: PeerInfo): boolean {
+    return !speaksZscale(peer.metadata);
+  }
+
   /** Never: a reply goes out when its handler is done. */
   override get writable(): boolean {
     return false;
@@ -135,7 +185,7 @@ export class WorkerSocket extends Socket {
     this.#queues.set(pipe, queue);
     this.#busyMs = performance.eventLoopUtilization().active; // what came before was loading
     if (this.#draining) this.#askToDrain(queue);
-    this.#options.onConnected();
+    this.#options.onConnected(pipe.endpoint ?? '', queue.speaksZscale);
   }
 
   override pipeReadable(_pipe: Pipe): void {
@@ -146,8 +196,12 @@ export class WorkerSocket extends Socket {
 
   override pipeClosed(pipe: Pipe): void {
     this.pipeDetached(pipe);
+    this.#forget(pipe);
+  }
+
+  #forget(pipe: Pipe): void {
     this.#queues.get(pipe)?.closed();
-    this.#queues.delete(pipe);
+    if (this.#queues.delete(pipe)) this.#options.onDisconnected?.(pipe.endpoint ?? '');
     this.#settle();
   }
 
@@ -170,7 +224,7 @@ export class WorkerSocket extends Socket {
     let requests = 0;
     let now = started;
     for (const queue of this.#queues.values()) {
-      if (this.#draining && queue.drained && !queue.speaksZscale) continue;
+      if (queue.drained && !queue.speaksZscale) continue;
       const judges = queue.speaksZscale && handler.isIdempotent !== undefined;
       let judged = queue.ahead; // in an earlier turn
       const isFull = this.#waiting >= concurrency;
@@ -297,11 +351,13 @@ export class WorkerSocket extends Socket {
       },
     );
     this.#waiting += 1;
+    queue.waiting += 1;
   }
 
   /** A place is free: what waits in the pipes may start, at the end of this turn. */
   #afterWait(queue: QueueIntake, context: RequestContext): void {
     this.#waiting -= 1;
+    queue.waiting -= 1;
     context.end();
     if (queue.speaksZscale) queue.answered(context);
     this.#scheduleTurn();
@@ -341,14 +397,27 @@ export class WorkerSocket extends Socket {
 
   /** Called whenever something that a drain waits for may have happened. */
   #settle(): void {
+    if (this.#leaving.size > 0) this.#settleLeaving();
     if (this.#drainWaiters.length === 0 || this.#waiting > 0) return;
     for (const queue of this.#queues.values()) {
       if (!queue.drained || (queue.speaksZscale && queue.unbegun > 0)) return;
     }
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
+
+  #settleLeaving(): void {
+    for (const [endpoint, left] of [...this.#leaving]) {
+      const queues = [...this.#queues.values()].filter(({ pipe }) => pipe.endpoint === endpoint);
+      if (queues.every(isThrough)) left();
+    }
+  }
 }
 
 function turn(socket: WorkerSocket): void {
   socket.turn();
+}
+
+/** Nothing more comes from this queue, and all that came is answered. */
+function isThrough(queue: QueueIntake): boolean {
+  return queue.drained && queue.waiting === 0 && (!queue.speaksZscale || queue.unbegun === 0);
 }

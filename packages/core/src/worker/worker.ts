@@ -17,11 +17,27 @@ import { MessageHandler } from '../handlers/message-handler.ts';
 import { RequestHost } from '../handlers/request-context.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
-import { parseToWorker, type WorkerStart } from '../messages/process-message.ts';
+import {
+  type BackendKeys,
+  type BackendState,
+  parseToWorker,
+  type ToWorker,
+  type WorkerStart,
+} from '../messages/process-message.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
 import { WorkerSocket } from './worker-socket.ts';
+
+/** Events of a handshake that failed by what the other side said or did. */
+const REFUSALS = [
+  'handshake:error:auth',
+  'handshake:error:protocol',
+  'handshake:error:other',
+] as const;
+
+/** Back ends of a joined machine, as its supervisor tells them. */
+type Backends = Extract<ToWorker, { type: 'backends' }>;
 
 /** How often it says how busy it is, where somebody wants to know. */
 const LOAD_INTERVAL_MS = 1000;
@@ -32,6 +48,11 @@ export class Worker {
   readonly #socket: WorkerSocket;
   readonly #reportsLoad: boolean;
   readonly #hangTimeout: number;
+  /** What a joined machine's supervisor told us to be connected to. */
+  readonly #told = new Set<string>();
+  /** Those of before that are not drained yet. */
+  readonly #left = new Set<string>();
+  #keys: BackendKeys | undefined = undefined;
   #state: 'connecting' | 'serving' | 'stopping';
 
   /**
@@ -50,10 +71,13 @@ export class Worker {
       codec,
       handler: typeof handler === 'function' ? new MessageHandler(handler, codec) : handler,
       maxMessageSize: start.maxMessageSize,
-      onConnected: () => this.#onConnected(),
+      machine: start.machine,
+      onConnected: (endpoint, zscale) => this.#onConnected(endpoint, zscale),
+      onDisconnected: (endpoint) => this.#tellBackend(endpoint, 'lost'),
     });
     this.#reportsLoad = start.reportsLoad;
     this.#hangTimeout = start.hangTimeout;
+    if (start.machine !== undefined) this.#tellRefusals();
     this.#state = 'connecting';
   }
 
@@ -65,9 +89,15 @@ export class Worker {
     process.on('message', (value) => this.#onMessage(value));
     process.on('SIGTERM', () => void report({ type: 'leaving' }));
     for (const endpoint of this.#backends) this.#socket.connect(endpoint);
+    if (this.#backends.length === 0) this.#becomeReady(); // it will be told them
   }
 
-  #onConnected(): void {
+  #onConnected(endpoint: string, zscale: boolean): void {
+    this.#tellBackend(endpoint, 'connected', zscale);
+    this.#becomeReady();
+  }
+
+  #becomeReady(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'serving';
     this.#startHangClock();
@@ -92,9 +122,12 @@ export class Worker {
   }
 
   #onMessage(value: unknown): void {
-    const { type } = parseToWorker(value);
-    processRole().leads = type === 'lead';
-    switch (type) {
+    const message = parseToWorker(value);
+    if (message.type !== 'backends') processRole().leads = message.type === 'lead';
+    switch (message.type) {
+      case 'backends':
+        this.#connectTo(message);
+        return;
       case 'lead':
         return;
       case 'drain':
@@ -103,6 +136,54 @@ export class Worker {
       case 'stop':
         void this.#stop();
         return;
+    }
+  }
+
+  #connectTo({ endpoints, renew, keys }: Backends): void {
+    if (this.#state === 'stopping') return;
+    this.#useKeys(keys);
+    for (const endpoint of [...this.#told]) {
+      if (endpoints.includes(endpoint)) continue;
+      this.#told.delete(endpoint);
+      this.#left.add(endpoint);
+      void this.#socket.leave(endpoint).then(() => this.#hasLeft(endpoint));
+    }
+    for (const endpoint of endpoints) {
+      const isOld = this.#told.has(endpoint) ? renew.includes(endpoint) : this.#left.has(endpoint);
+      if (isOld) this.#socket.abandon(endpoint);
+      if (isOld || !this.#told.has(endpoint)) this.#socket.connect(endpoint);
+      this.#left.delete(endpoint);
+      this.#told.add(endpoint);
+    }
+    for (const endpoint of renew) if (this.#left.has(endpoint)) this.#socket.abandon(endpoint);
+  }
+
+  #hasLeft(endpoint: string): void {
+    if (!this.#left.delete(endpoint)) return;
+    void report({ type: 'backend', endpoint, state: 'lost', zscale: false });
+  }
+
+  #useKeys(keys: BackendKeys | undefined): void {
+    if (keys === undefined || this.#keys !== undefined) return;
+    this.#keys = keys;
+    this.#socket.curvePublicKey = keys.publicKey;
+    this.#socket.curveSecretKey = keys.secretKey;
+    this.#socket.curveServerKey = keys.serverKey;
+  }
+
+  /** Of a joined machine's back ends the supervisor hears, also who did not let us in. */
+  #tellBackend(endpoint: string, state: BackendState, zscale = false, reason?: string): void {
+    if (!this.#told.has(endpoint)) return;
+    const said = { type: 'backend', endpoint, state, zscale } as const;
+    void report(reason === undefined ? said : { ...said, reason });
+  }
+
+  #tellRefusals(): void {
+    const { events } = this.#socket;
+    for (const type of REFUSALS) {
+      events.on(type, ({ address, error }) => {
+        this.#tellBackend(address, 'refused', false, error.message);
+      });
     }
   }
 

@@ -48,6 +48,8 @@ export interface ConnectionOwner {
   readonly forwards: boolean;
   /** Where the connection puts its batches together. */
   readonly slab: Slab;
+  /** Whether this peer is sent PINGs, where the options ask for them; left out: every peer that knows them. */
+  pings?(peer: PeerInfo): boolean;
   /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
   connectionReady(connection: Connection, peer: PeerInfo): Pipe | undefined;
   /** The end; the stream is destroyed. Called once, after the connection settled its own state. */
@@ -245,7 +247,8 @@ export class Connection
     const knowsCommands = peer.version === '3.1';
     this.#cipher = mechanism.encrypts ? mechanism : undefined;
     if (this.#owner.forwards && this.#cipher === undefined) this.#decoder.makeRopes();
-    this.#heartbeat = new Heartbeat(this, this.#owner.options, knowsCommands);
+    const pings = knowsCommands && (this.#owner.pings?.(peer) ?? true);
+    this.#heartbeat = new Heartbeat(this, this.#owner.options, pings);
     const pipe = this.#owner.connectionReady(this, peer);
     if (this.#state !== TRAFFIC) return; // the owner closed us
     if (pipe === undefined) {

@@ -2,7 +2,9 @@
  * PING and PONG on one connection (RFC 37, "Heartbeating"; zmq_setsockopt(3), `ZMQ_HEARTBEAT_…`).
  *
  * Ours: a PING every interval; anything received within the timeout after it counts as the answer. Theirs: a PING with
- * a time to live arms a timer that any later frame disarms. Either timer's end is the connection's.
+ * a time to live arms a timer that any later frame disarms. Either timer's end is the connection's, once what the system
+ * already has of the peer was read: a process that was busy for longer than the timeout finds the timer first, and the answer
+ * behind it.
  */
 
 import type { ResolvedSocketOptions } from '../options.ts';
@@ -22,6 +24,8 @@ export class Heartbeat {
   readonly #timeToLive: number;
   readonly #interval: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined = undefined;
+  /** The timer ended; the sockets are read once more. */
+  #lastTurn: NodeJS.Immediate | undefined = undefined;
   /** We do not read from the peer now, and so cannot hear it. */
   #suspended = false;
 
@@ -37,8 +41,7 @@ export class Heartbeat {
   /** Anything came from the peer: it lives. */
   heard(): void {
     if (this.#expiry === undefined) return;
-    clearTimeout(this.#expiry);
-    this.#expiry = undefined;
+    this.#disarm();
   }
 
   /** Sends our PING and arms its timeout, if none is armed. */
@@ -69,18 +72,34 @@ export class Heartbeat {
 
   stop(): void {
     clearInterval(this.#interval);
-    clearTimeout(this.#expiry);
-    this.#expiry = undefined;
+    this.#disarm();
+  }
+
+  /** The time is over. Called by its own timer only. */
+  waitOneTurn(reason: string): void {
+    // Timers come before sockets in a turn of the event loop, and immediates after them.
+    this.#lastTurn = setImmediate(expire, this.#owner, reason);
   }
 
   #arm(ms: number, reason: string): void {
     if (this.#expiry !== undefined || this.#suspended) return;
-    this.#expiry = setTimeout(expire, ms, this.#owner, `${reason} within ${ms} ms`).unref();
+    this.#expiry = setTimeout(waitOneTurn, ms, this, `${reason} within ${ms} ms`).unref();
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#expiry);
+    clearImmediate(this.#lastTurn);
+    this.#expiry = undefined;
+    this.#lastTurn = undefined;
   }
 }
 
 function beat(heartbeat: Heartbeat): void {
   heartbeat.beat();
+}
+
+function waitOneTurn(heartbeat: Heartbeat, reason: string): void {
+  heartbeat.waitOneTurn(reason);
 }
 
 function expire(owner: HeartbeatOwner, reason: string): void {

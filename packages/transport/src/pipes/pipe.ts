@@ -63,6 +63,8 @@ export interface PipeMarks {
 export class Pipe {
   /** Known once a handshake succeeded; it stays while the dialer reconnects. */
   peer: PeerInfo | undefined = undefined;
+  /** What was connected to, as it was given to connect(); undefined where the peer came to us. */
+  endpoint: string | undefined = undefined;
 
   readonly #sink: PipeSink;
   #link: PipeLink | undefined = undefined;

@@ -517,6 +517,13 @@ export abstract class Socket implements PipeHost {
     }
   }
 
+  /** For patterns: options of what is bound and connected from now on; what is there keeps its own, and nobody is warned of that. */
+  protected setOptionsForLater(options: AnySocketOptions): void {
+    for (const [name, value] of Object.entries(options)) {
+      this.#options = withOption(this.#options, name as OptionName, value); // names of that interface
+    }
+  }
+
   #refuseClosed(): void {
     if (this.#closed) fail('EBADF', 'Socket is closed');
     if (this.#options.strictBusy && (this.#endpoints.blocked || this.#unbinding > 0)) {

@@ -88,6 +88,7 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
     });
     if (!options.immediate) {
       this.#pipe = new Pipe(host, options);
+      this.#pipe.endpoint = endpoint;
       host.attach(this.#pipe);
       this.#pipe.plug(this);
     }
@@ -108,6 +109,10 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
 
   get slab(): Slab {
     return this.#host.context.slab;
+  }
+
+  pings(peer: PeerInfo): boolean {
+    return this.#host.pings?.(peer) ?? true;
   }
 
   get isDone(): boolean {
@@ -146,6 +151,7 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
     reportReady(this.#host, this.endpoint, peer.address);
     if (this.#pipe === undefined && !this.#closing) {
       this.#pipe = new Pipe(this.#host, this.options);
+      this.#pipe.endpoint = this.endpoint;
       this.#pipe.peer = peer;
       this.#host.attach(this.#pipe);
     }

@@ -170,6 +170,10 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
     return this.#host.context.slab;
   }
 
+  pings(peer: PeerInfo): boolean {
+    return this.#host.pings?.(peer) ?? true;
+  }
+
   /** Whether an endpoint names this listener: by the address it reported, or by another name of it. */
   isAt(endpoint: string): boolean {
     return endpoint === this.endpoint || this.#address.isAt(endpoint, this.endpoint);

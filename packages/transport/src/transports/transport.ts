@@ -9,6 +9,7 @@ import type { Authenticator } from '../authenticator.ts';
 import type { Context } from '../context.ts';
 import type { MonitorEvent } from '../monitor-event.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
+import type { PeerInfo } from '../peer-info.ts';
 import type { Pipe, PipeSink } from '../pipes/pipe.ts';
 import type { SocketType } from '../socket-type.ts';
 
@@ -25,6 +26,8 @@ export interface PipeHost extends PipeSink {
   readonly authenticator: Authenticator;
   /** What is queued when its program has nothing more to do is given up with 0; undefined for the option of the connect. */
   readonly linger?: number;
+  /** Whether this peer is sent PINGs, where `heartbeatInterval` asks for them; left out: every peer that knows them. */
+  pings?(peer: PeerInfo): boolean;
   /** A new pipe; messages may be written to it from here on. */
   attach(pipe: Pipe): void;
   /** Something happened that a monitor may want to know. Never throws. */

@@ -1,0 +1,52 @@
+/**
+ * `zscale join`: hosts a handler module for services on other machines, in the foreground, until it is told to stop.
+ *
+ * The machine itself is core's `join()`; what is added here is a logger, the notice for the person who started it, and the exit
+ * code.
+ */
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { createLogger, join, type Machine, ZscaleError } from '@zscale/core';
+import { EXIT_CODES } from '../failure.ts';
+import type { JoinInvocation } from '../invocation.ts';
+import { describeMachine, type Output } from '../output.ts';
+
+/**
+ * Works for the services. Resolves with the exit code once it was stopped in order, be it while it still waited for them.
+ *
+ * @throws what `join()` throws when it cannot start, and ZscaleError ZSCALE_ERR_CRASH_LOOP when it gave up because its workers
+ *   keep crashing
+ */
+export async function joinMachine(invocation: JoinInvocation, output: Output): Promise<number> {
+  const { entry, options, logLevel, logFormat } = invocation;
+  const logger = createLogger({ level: logLevel, format: logFormat });
+  let machine: Machine;
+  try {
+    machine = await join(pathToFileURL(resolve(entry)), { ...options, logger });
+  } catch (error) {
+    if (error instanceof ZscaleError && error.code === 'ZSCALE_ERR_CLOSED') return EXIT_CODES.ok;
+    throw error;
+  }
+  output.print(
+    describeMachine({
+      entry,
+      codec: options.codec ?? 'msgpack',
+      backends: machine.backends.map(({ endpoint }) => endpoint),
+      workerCountReason: machine.workerCountReason,
+    }),
+  );
+  const failure = await ended(machine);
+  if (failure !== undefined) throw failure;
+  return EXIT_CODES.ok;
+}
+
+/** Resolves when the machine is closed: with nothing if it was asked to, else with why it gave up. */
+function ended(machine: Machine): Promise<ZscaleError | undefined> {
+  return new Promise((settle) => {
+    let failure: ZscaleError | undefined;
+    machine.once('failed', (error) => {
+      failure = error;
+    });
+    machine.once('closed', () => settle(failure));
+  });
+}
