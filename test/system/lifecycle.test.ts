@@ -2,7 +2,7 @@
  * How a service lives and ends: workers that die are replaced, a supervisor that dies takes its
  * workers along, and nothing is left of a service that is closed.
  */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type ScaleOptions, type Server, scale } from '@zscale/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -270,6 +270,52 @@ describe('a supervisor that is killed', () => {
     program.signal('SIGKILL');
     await gone(workers);
     expect(filesIn(folder)).toEqual([]);
+  });
+
+  it('takes them along when they are blocked in Atomics.wait', async () => {
+    const { program, endpoint, workers, folder } = await startService({ workers: 2 });
+    const client = clientOf(endpoint);
+    client.request({ act: 'wait' }).catch(() => {});
+    client.request({ act: 'wait' }).catch(() => {});
+    await client.request({ act: 'sleep', ms: 0 }, { timeout: 500 }).catch(() => {});
+    program.signal('SIGKILL');
+    await gone(workers);
+    expect(filesIn(folder)).toEqual([]);
+  });
+
+  it('takes along the workers of each of its services', async () => {
+    const started = startProgram('two-services.mjs', ['at once']);
+    const { program, pid, folder } = await serving(started);
+    const workers = childrenOf(pid);
+    expect(workers.length).toBeGreaterThan(1);
+    expect(filesIn(folder)).toHaveLength(2);
+    program.signal('SIGKILL');
+    await gone(workers);
+    expect(filesIn(folder)).toEqual([]);
+  });
+
+  it('takes along a worker and its successor, in the middle of a reload', async () => {
+    const { program, folder, workers, pid } = await startService({ workers: 1 });
+    program.signal('SIGHUP');
+    await until(() => childrenOf(pid).length === 2);
+    const both = childrenOf(pid);
+    expect(both).toContain(workers[0]);
+    program.signal('SIGKILL');
+    await gone(both);
+    expect(filesIn(folder)).toEqual([]);
+  });
+
+  it('leaves an ipc socket of its front end that does not stand in the way of the next start', async () => {
+    const socket = join(freshFolder(), 'front.sock');
+    const options = { workers: 1, bind: `ipc://${socket}` };
+    const first = await startService(options);
+    first.program.signal('SIGKILL');
+    await first.program.end();
+    expect(existsSync(socket)).toBe(true);
+    const second = await startService(options);
+    expect(await clientOf(second.endpoint).request({ act: 'sleep', ms: 0 })).toBe('slept');
+    await gone(first.workers);
+    expect(await clientOf(second.endpoint).request({ act: 'sleep', ms: 0 })).toBe('slept');
   });
 
   it('takes along workers that are just starting', async () => {

@@ -30,7 +30,9 @@ export type Pulse = Int32Array<SharedArrayBuffer>;
 
 /** A pulse that rests. */
 export function createPulse(): Pulse {
-  return new Int32Array(new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT));
+  const pulse = new Int32Array(new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT));
+  pulse[STATE] = RESTING;
+  return pulse;
 }
 
 /** How often it beats, and is looked at, in ms. */
