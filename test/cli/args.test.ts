@@ -447,7 +447,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(23);
+    expect(named).toHaveLength(22);
   });
 
   it('names the defaults that core has for machines that join, too', () => {

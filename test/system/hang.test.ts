@@ -27,10 +27,12 @@ const asleep = new Int32Array(new SharedArrayBuffer(4));
 
 if (process.env.SLOW_START) spinFor(Number(process.env.SLOW_START));
 
+function dive(depth) { return depth === 0 ? spinForEver() : dive(depth - 1); }
 const acts = {
   pid: () => process.pid,
   sleep: ({ ms }) => delay(ms, 'slept'),
   loop: () => lookForTheAnswer(),
+  deep: () => dive(6000),
   wait: () => Atomics.wait(asleep, 0, 0),
   outside: () => execFileSync('sleep', ['8']),
   exit: ({ code }) => process.exit(code),
@@ -77,8 +79,13 @@ async function serve(options: ScaleOptions = {}) {
 }
 
 /** Asks for something that has no reply; how it fails is for the test. */
-function hold(client: { request(value: object): Promise<unknown> }, act: string, facts = {}) {
-  const failure = client.request({ act, ...facts }).then(
+function hold(
+  client: { request(value: object, options?: { id?: string }): Promise<unknown> },
+  act: string,
+  facts = {},
+  options = {},
+) {
+  const failure = client.request({ act, ...facts }, options).then(
     () => 'a reply',
     (error: { code: string }) => error.code,
   );
@@ -88,7 +95,7 @@ function hold(client: { request(value: object): Promise<unknown> }, act: string,
 describe('a worker that hangs', () => {
   it('in an endless loop is told with its stack and what it held, killed and replaced', async () => {
     const { server, client, lines, exited, pid } = await serve();
-    const sleeping = hold(client, 'sleep', { ms: 60_000 });
+    const sleeping = hold(client, 'sleep', { ms: 60_000 }, { id: 'a-long-sleep' });
     await until(() => server.stats().inFlight === 1);
     const looping = hold(client, 'loop');
     const stack = expect.stringMatching(
@@ -101,6 +108,7 @@ describe('a worker that hangs', () => {
       expected: false,
       held: 2,
       oldestHeld: expect.any(Number),
+      requests: ['a-long-sleep', expect.stringMatching(/^[0-9a-f]{16}$/)],
       why: expect.stringMatching(/^its event loop stood still for \d+ ms \(hangTimeout\)$/),
       stack,
     });
@@ -143,6 +151,14 @@ describe('a worker that hangs', () => {
     await server.reload();
     await gone([pid]);
     expect(server.stats()).toMatchObject({ hangs: 1, restarts: 1 });
+  });
+
+  it('far down in a recursion is told with the frames that are innermost', async () => {
+    const { client, exited } = await serve();
+    const { failure } = hold(client, 'deep');
+    const stack = expect.stringMatching(/at spinForEver .*\n.*at dive .*\n.*at dive /);
+    expect(await exited).toMatchObject({ held: 1, stack });
+    expect(await failure).toBe('ZSCALE_ERR_WORKER_LOST');
   });
 });
 

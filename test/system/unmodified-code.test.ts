@@ -57,7 +57,7 @@ describe.skipIf(python === undefined && !isPyzmqRequired)('scale() of a Python p
     const folder = doorsOf(server);
     process.kill(pid, 'SIGKILL');
     await until(() => exits.length > 0 && server.workers[0]?.state === 'ready');
-    expect(exits).toEqual([{ id: 0, pid, code: null, signal: 'SIGKILL', expected: false }]);
+    expect(exits).toMatchObject([{ id: 0, pid, code: null, signal: 'SIGKILL', expected: false }]);
     expect(await ask(endpoint, 'y')).toBe(`y from ${server.workers[0]?.pid}`);
     await until(() => readdirSync(folder).filter((name) => name.startsWith('w')).length === 1);
 

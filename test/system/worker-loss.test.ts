@@ -176,6 +176,15 @@ describe('a request that kills its worker', () => {
     await until(() => server.stats().restarts === 3);
     expect(await client.request({ act: 'echo', text: 'still here' })).toBe('still here');
   });
+
+  it('does not end the service, however often it is given out again', async () => {
+    const server = await serve({ retries: 4, workers: 1, maxRestarts: 2 });
+    const client = closing(connect(server.endpoints[0] ?? '', { codec: 'json' }));
+    const poison = client.request({ act: 'exit', code: 7 }).catch(({ code }) => code);
+    expect(await within(poison, 'the answer')).toBe('ZSCALE_ERR_WORKER_LOST');
+    expect(await client.request({ act: 'echo', text: 'still here' })).toBe('still here');
+    expect(server.stats().restarts).toBe(5);
+  });
 });
 
 describe('what a killed worker held', () => {

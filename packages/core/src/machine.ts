@@ -312,7 +312,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   #supervisorSink(): SupervisorSink {
     return {
       drainWorker: async () => {}, // a worker tells the queues itself
-      heldBy: () => ({ count: 0, oldest: 0 }), // the queues know, and they are elsewhere
+      heldBy: () => ({ count: 0, oldest: 0, names: [], again: 0 }), // the queues know, and they are elsewhere
       workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
       workerReady: (id, pid, ms, generation) => {
         this.#tellBackends({ generation });
@@ -324,7 +324,13 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
         for (const endpoint of this.#backends.keys()) this.#workerLost(generation, endpoint);
         if (pid === undefined) return;
         const { why, uptime, held } = report;
-        const facts = { why, uptime, held: held.count, oldestHeld: held.oldest };
+        const facts = {
+          why,
+          uptime,
+          held: held.count,
+          oldestHeld: held.oldest,
+          requests: held.names,
+        };
         const stack = hang?.stack;
         this.emit('worker-exited', { id, pid, code, signal, expected, ...facts, stack });
       },

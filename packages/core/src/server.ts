@@ -89,6 +89,8 @@ export interface ServerEvents {
       readonly held: number;
       /** Milliseconds since the oldest of those came; 0 when there is none. */
       readonly oldestHeld: number;
+      /** The first ten of them, by the `requestId` that their handlers have. */
+      readonly requests: readonly string[];
       /** Where its event loop stood still; undefined unless it hung, in JavaScript. */
       readonly stack: string | undefined;
     },
@@ -647,7 +649,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       heldBy: (generation) => this.#queue.heldBy(generation),
       workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
         const { why, uptime, held } = report;
-        const facts = { why, uptime, held: held.count, oldestHeld: held.oldest };
+        const facts = {
+          why,
+          uptime,
+          held: held.count,
+          oldestHeld: held.oldest,
+          requests: held.names,
+        };
         this.#doors.delete(generation);
         this.#queue.workerExited(generation);
         if (pid === undefined) return;

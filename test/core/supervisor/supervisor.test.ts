@@ -45,7 +45,7 @@ describe('a machine that is short of descriptors', () => {
       logger,
       sink: {
         drainWorker: () => Promise.resolve(),
-        heldBy: () => ({ count: 0, oldest: 0 }),
+        heldBy: () => ({ count: 0, oldest: 0, names: [], again: 0 }),
         workerStarted() {},
         workerReady() {},
         workerBound() {},

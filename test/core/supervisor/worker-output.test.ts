@@ -56,8 +56,20 @@ describe('the lines of a worker', () => {
         .map((line) => JSON.parse(line)),
     ).toEqual([
       { worker: 3, stream: 'stderr', text: '"quoted" \u001b[31mred\r' },
-      { worker: 3, stream: 'stderr', text: '{"a":1}' },
+      { worker: 3, stream: 'stderr', a: 1 },
     ]);
+  });
+
+  it('that are objects of a worker by themselves stay as they are', () => {
+    const line = '{"level":30,"worker":7,"big":12345678901234567890,"msg":"own"}\n';
+    expect(linesOf(new LineWriter('json', 7, 'stderr'), [Buffer.from(line)])).toBe(line);
+    const empty = linesOf(new LineWriter('json', 7, 'stdout'), [Buffer.from('{}\n{"cut\n')]);
+    expect(
+      empty
+        .trimEnd()
+        .split('\n')
+        .map((text) => JSON.parse(text).text),
+    ).toEqual(['{}', '{"cut']);
   });
 
   it.each([MAX_LINE_BYTES, MAX_LINE_BYTES + 1, 3 * MAX_LINE_BYTES])(

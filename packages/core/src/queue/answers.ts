@@ -53,7 +53,7 @@ export class Answers {
       return;
     }
     if (failed) {
-      this.#count('handler');
+      this.count('handler');
       if (client.speaksZscale) envelope[envelope.length - 1] = FAILED;
     }
     for (let i = 2; i < reply.length; i++) envelope.push(reply[i] as Buffer); // i < length
@@ -68,12 +68,13 @@ export class Answers {
 
   /** The same for a peer whose message had no delimiter, and which gets none. */
   refuseBare(client: Client, envelope: Message, { code, text }: Refusal): void {
-    this.#count(code);
+    this.count(code);
     envelope.push(...this.codec.encodeError(code, text));
     this.#frontEnd.answer(client, envelope);
   }
 
-  #count(code: string): void {
+  /** Counts an error that nobody could be answered with. */
+  count(code: string): void {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1;
   }
 }

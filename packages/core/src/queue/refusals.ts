@@ -76,7 +76,7 @@ export function waitedTooLong(maxQueueWait: number): Refusal {
 export function tookTooLong(timeout: number): Refusal {
   return {
     code: 'ZSCALE_ERR_TIMEOUT',
-    text: `There was no reply within ${timeout} ms (timeout). Whether the work was done is unknown.`,
+    text: `There was no reply within ${Math.round(timeout)} ms (timeout). Whether the work was done is unknown.`,
   };
 }
 

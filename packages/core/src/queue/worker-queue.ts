@@ -91,6 +91,8 @@ const KEEPALIVE_IDLE_S = 30;
 const LAST_WORDS_MS = 50;
 /** Processes of which it is remembered what they held at their end: as many as a service has, at most. */
 const MAX_REMEMBERED = 1024;
+/** Of what a worker holds so many requests are named. */
+const MAX_NAMED = 10;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const DRAINED: Buffer = encodeControl({ drain: true });
@@ -121,6 +123,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   #cancelled = 0;
   #retried = 0;
   #pumpScheduled = false;
+  #hasToldUselessWord = false;
   /** When this turn of dispatching began. */
   #now = 0;
   readonly #giveWaiting: Give = (request, worker) => this.#give(request, worker, this.#now);
@@ -264,13 +267,17 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   heldBy(generation: number): HeldRequests {
     let count = 0;
     let first = Number.POSITIVE_INFINITY;
-    for (const { worker, arrived } of this.#inFlight.entries()) {
+    const names: string[] = [];
+    let again = 0;
+    for (const { worker, arrived, attempts, control, ticket } of this.#inFlight.entries()) {
       if (worker?.generation !== generation) continue;
       count += 1;
       first = Math.min(first, arrived);
+      if (attempts > 1) again += 1;
+      if (count <= MAX_NAMED) names.push(control?.id ?? ticket.toString('hex'));
     }
-    if (count === 0) return this.#heldAtEnd.get(generation) ?? { count, oldest: 0 };
-    return { count, oldest: Math.round(performance.now() - first) };
+    if (count === 0) return this.#heldAtEnd.get(generation) ?? { count, oldest: 0, names, again };
+    return { count, oldest: Math.round(performance.now() - first), names, again };
   }
 
   /** Gives a worker process nothing more; resolves when it holds nothing. */
@@ -309,6 +316,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   workerConnected(worker: WorkerPeer): void {
     this.#pools.ofWorker(worker).add(worker);
     this.#logger.debug(factsOf(worker), 'a worker connected');
+    if (worker.saysIdempotent && this.#options.retries === 0) this.#tellUselessWord();
     if (worker.cameByDoor && worker.generation !== undefined)
       this.#options.onWorkerCame?.(worker.generation);
     this.#dispatch();
@@ -370,6 +378,14 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     this.#settle();
   }
 
+  #tellUselessWord(): void {
+    if (this.#hasToldUselessWord) return;
+    this.#hasToldUselessWord = true;
+    this.#logger.warn(
+      'the handler says what may be done again (idempotent), and nothing is: retries is 0. Set it to 1 or more.',
+    );
+  }
+
   /** Workers that shall get no more: what is pinned to them goes elsewhere. */
   #workersChanged(): void {
     this.#pools.lineUp();
@@ -417,6 +433,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   #tellFaultsOf(socket: Socket, peer: string): void {
     socket.events.on('handshake:error:protocol', ({ address, remoteAddress, error }) => {
       const facts = { endpoint: address, remoteAddress, code: error.code };
+      if (error.code === 'EMSGSIZE') this.#answers.count('EMSGSIZE');
       this.#faults.tell(facts, `disconnected a ${peer}: ${error.message}`);
     });
   }

@@ -8,6 +8,10 @@ export interface HeldRequests {
   readonly count: number;
   /** Milliseconds since the oldest of them came; 0 when there is none. */
   readonly oldest: number;
+  /** The first ten of them, by the `requestId` that their handlers have. */
+  readonly names: readonly string[];
+  /** Those of them that another worker was lost with before (`retries`). */
+  readonly again: number;
 }
 
 /** An event loop that stood still. */

@@ -488,11 +488,12 @@ export class Supervisor {
 
   #workerHung({ id, pid, generation }: WorkerProcess, { ms, stack }: Hang): void {
     this.#hangs += 1;
-    const { count, oldest } = this.#sink.heldBy(generation);
+    const { count, oldest, names } = this.#sink.heldBy(generation);
+    const held = { held: count, oldestHeld: oldest, requests: names };
     const where =
       stack ?? 'outside of JavaScript: in native code, or waiting for something (execSync)';
     this.#logger.error(
-      { worker: id, workerPid: pid, stalled: ms, held: count, oldestHeld: oldest, stack: where },
+      { worker: id, workerPid: pid, stalled: ms, ...held, stack: where },
       'worker hangs: its event loop stands still, killing it',
     );
   }
@@ -549,6 +550,11 @@ export class Supervisor {
     const reason = served === 0 ? { reason: error?.message } : {};
     const facts = { ...factsOf(worker, exit, report), ...reason };
     const startup = served === 0 ? worker.age : 0;
+    // It had what another worker was lost with: the request is to blame, and ends by itself (`retries`).
+    if (report.held.again > 0) {
+      this.#restartLater(seat, facts, policy.restartDelay);
+      return;
+    }
     const crash = { at: performance.now(), served, startup };
     const decision = decideRestart(seat.history, crash, policy, random);
     seat.history = decision.history;
@@ -559,15 +565,18 @@ export class Supervisor {
       this.#sink.crashLoop(crashLoop);
       return;
     }
+    this.#restartLater(seat, facts, decision.delay);
+  }
+
+  #restartLater(seat: Seat, facts: object, delay: number): void {
     if (seat.successor !== undefined) {
       this.#logger.warn(facts, 'worker ended unexpectedly, its successor is starting already');
       this.#replace(seat);
       return;
     }
-    const { delay, history } = decision;
     seat.restartTimer = setTimeout(() => this.#replace(seat), delay);
     this.#logger.warn({ ...facts, restartIn: delay }, 'worker ended unexpectedly, restarting it');
-    this.#sink.workerRestarting(id, delay, history.attempt);
+    this.#sink.workerRestarting(seat.id, delay, Math.max(seat.history.attempt, 1));
   }
 
   #rejectWaiters(seats: readonly Seat[], error: ZscaleError): void {
@@ -600,7 +609,7 @@ function factsOf({ id, pid }: WorkerProcess, exit: WorkerExit, report: DeathRepo
   const { why, uptime, held } = report;
   const stack = hang?.stack === undefined ? {} : { stack: hang.stack };
   const facts = { worker: id, workerPid: pid, code, signal, why, uptime };
-  return { ...facts, held: held.count, oldestHeld: held.oldest, ...stack };
+  return { ...facts, held: held.count, oldestHeld: held.oldest, requests: held.names, ...stack };
 }
 
 function closedError(): ZscaleError {

@@ -16,13 +16,15 @@ import { doneWithin } from '../waiting.ts';
 /** A line that is longer is passed on in pieces of about this size. */
 export const MAX_LINE_BYTES = 65_536;
 
-/** How lines look: `[worker 2] text`, or one JSON object each. */
+/** How lines look: `[worker 2] text`, or one JSON object each; a line that is one already gets its worker put in. */
 export type OutputFormat = 'prefix' | 'json';
 
 /** The stream of a worker that a line came by. */
 export type OutputName = 'stdout' | 'stderr';
 
 const LINE_END = 0x0a;
+/** An opening brace. */
+const OBJECT_START = 0x7b;
 const NEWLINE: Buffer = Buffer.from('\n');
 /** At the end of a piece of a line that goes on. */
 const CUT: Buffer = Buffer.from(' ...');
@@ -138,6 +140,8 @@ export class LineWriter {
   readonly #format: OutputFormat;
   readonly #prefix: Buffer;
   readonly #facts: { readonly worker: number; readonly stream: OutputName };
+  /** What an object begins with in place of its brace. */
+  readonly #opening: Buffer;
   /** The line that has no end yet. */
   #rest: Buffer;
 
@@ -145,6 +149,7 @@ export class LineWriter {
     this.#format = format;
     this.#prefix = Buffer.from(`[worker ${workerId}] `);
     this.#facts = { worker: workerId, stream: name };
+    this.#opening = Buffer.from(`${JSON.stringify(this.#facts).slice(0, -1)},`);
     this.#rest = NOTHING;
   }
 
@@ -187,8 +192,26 @@ export class LineWriter {
       output.push(this.#prefix, line, mark, NEWLINE);
       return;
     }
+    const object = mark.length === 0 ? objectIn(line) : undefined;
+    if (object !== undefined) {
+      // Its text as it came: numbers may have more digits than ours.
+      if ('worker' in object) output.push(line, NEWLINE);
+      else output.push(this.#opening, line.subarray(1), NEWLINE);
+      return;
+    }
     const text = line.toString() + mark.toString();
     output.push(Buffer.from(`${JSON.stringify({ ...this.#facts, text })}\n`));
+  }
+}
+
+/** The JSON object that a line is already, as those of a logger are; undefined for any other line, and for an empty object. */
+function objectIn(line: Buffer): object | undefined {
+  if (line[0] !== OBJECT_START) return undefined;
+  try {
+    const object: object = JSON.parse(line.toString());
+    return Object.keys(object).length > 0 ? object : undefined;
+  } catch {
+    return undefined; // it only begins like one
   }
 }
 

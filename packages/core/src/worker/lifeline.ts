@@ -18,10 +18,10 @@ import { createPulse } from './pulse.ts';
 import type { WatchdogData } from './watchdog.ts';
 
 /**
- * The watchdog only compares a few numbers, until it asks for a stack. It cannot start with a heap of 4 MB, and can with 8; room
- * that it does not use costs nothing. As a thread of V8 it takes about 9 MB of memory all the same.
+ * The watchdog only compares a few numbers, until it asks for a stack: that comes as one message with every frame, thousands of them
+ * after a recursion. Room that it does not use costs nothing; as a thread of V8 it takes about 9 MB of memory all the same.
  */
-const WATCHDOG_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
+const WATCHDOG_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
 
 /** The channel of a dying supervisor closes a moment before its children are given another parent. */
 const FAREWELL_MS = 100;
