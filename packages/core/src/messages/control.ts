@@ -42,7 +42,7 @@ export interface Control {
 export const MAX_CREDIT = 65_535;
 
 /** The longest there is; an id, a trace and a key are far below. */
-const MAX_CONTROL_BYTES = 1280;
+const MAX_CONTROL_BYTES = 2048;
 
 /** The longest a timer can wait, in ms. */
 const MAX_DEADLINE_MS = 2_147_483_647;

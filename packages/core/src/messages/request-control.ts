@@ -56,6 +56,6 @@ function refuse(control: Control): never {
   }
   throw new ZscaleError(
     'ZSCALE_ERR_OPTIONS',
-    'id, trace, key and route of a request are too long together: 1280 bytes. Shorten one.',
+    'id, trace, key and route of a request are too long together: 2048 bytes. Shorten one.',
   );
 }

@@ -316,6 +316,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   workerConnected(worker: WorkerPeer): void {
     this.#pools.ofWorker(worker).add(worker);
     this.#logger.debug(factsOf(worker), 'a worker connected');
+    if (worker.generation !== undefined) this.#heldAtEnd.delete(worker.generation);
     if (worker.saysIdempotent && this.#options.retries === 0) this.#tellUselessWord();
     if (worker.cameByDoor && worker.generation !== undefined)
       this.#options.onWorkerCame?.(worker.generation);
@@ -489,6 +490,10 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** Gives a new request to a worker, or lets it wait, or refuses it. */
   #place(request: QueuedRequest, now: number): void {
+    if (now >= request.expires) {
+      this.#refuse(request, tookTooLong(0));
+      return;
+    }
     const worker = this.#pools.of(request).workerFor(request);
     if (worker === undefined || !this.#give(request, worker, now)) this.#enqueue(request);
   }

@@ -438,6 +438,7 @@ export class Supervisor {
   /** Somebody new sits down: the successor if there is one. */
   #replace(seat: Seat): void {
     const { successor } = seat;
+    clearTimeout(seat.restartTimer); // or another one would take the seat from it
     seat.restarts += 1;
     seat.successor = undefined;
     seat.worker = successor ?? this.#startWorker(seat.id);
