@@ -19,6 +19,7 @@ const NOTHING_HAPPENED: ServerStats = {
   cancelled: 0,
   retried: 0,
   slowClients: 0,
+  unfinishedBytes: 0,
   queued: 0,
   queuedBytes: 0,
   longestWait: 0,

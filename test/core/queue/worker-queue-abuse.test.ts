@@ -134,3 +134,47 @@ describe('clients that reset in the middle', () => {
     expect(queue.stats().workers[0]?.inFlight).toBe(0);
   });
 });
+
+describe('clients that do not end their requests', () => {
+  /** Begins a request of 64 KiB and sends so much of it. */
+  async function begin(queue: Awaited<ReturnType<typeof startQueue>>, bytes: number) {
+    const client = await RawPeer.greeted(frontOf(queue), 'DEALER');
+    client.write('01 00 02 0000000000010000', Buffer.alloc(bytes));
+    return client;
+  }
+
+  it('are counted together, and the one with the most is disconnected when it is too much', async () => {
+    const { logger, lines } = recordingLogger();
+    const queue = await startQueue({ maxQueueBytes: 100_000, logger });
+    const first = await begin(queue, 60_000);
+    await until(() => queue.stats().unfinishedBytes >= 60_000);
+    expect(queue.stats().slowClients).toBe(0);
+    const second = await begin(queue, 50_000);
+    await first.expectClosed();
+    expect(second.closed).toBe(false);
+    expect(queue.stats().slowClients).toBe(1);
+    expect(queue.stats().unfinishedBytes).toBeLessThan(100_000);
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        text: expect.stringMatching(
+          /^disconnected a client that does not end its request: .*maxQueueBytes/,
+        ),
+      }),
+    );
+    serve(await plainWorker(queue));
+    expect(await ask(reqClient(queue), 'served')).toEqual(['served!']);
+    second.write(Buffer.alloc(65_536 - 50_000));
+    await second.expectBytes('01 00');
+    await until(() => queue.stats().unfinishedBytes === 0);
+  });
+
+  it('count for nothing when they go', async () => {
+    const queue = await startQueue({ maxQueueBytes: 100_000 });
+    const client = await begin(queue, 60_000);
+    await until(() => queue.stats().unfinishedBytes >= 60_000);
+    client.close();
+    await until(() => queue.stats().unfinishedBytes === 0);
+    expect(queue.stats().slowClients).toBe(0);
+  });
+});

@@ -17,6 +17,7 @@ import {
 import { bytesOf } from '../messages/frames.ts';
 import { ClientPeer } from './client-peer.ts';
 import type { Client } from './queued-request.ts';
+import { Unfinished } from './unfinished.ts';
 
 /** The queue behind a front end. Called from the event loop, never from inside `answer`. */
 export interface FrontEndSink {
@@ -26,6 +27,8 @@ export interface FrontEndSink {
   clientGone(client: Client): void;
   /** A client was disconnected, since it left so many bytes of answers unread. */
   clientTooSlow(client: Client, bytes: number): void;
+  /** A client was disconnected, since it has the most of a request that it did not end, and all have too much. */
+  clientUnfinished(pipe: Pipe): void;
 }
 
 /** While too much is unread, it is looked again who has the most each time so much of the limit came on top. */
@@ -45,21 +48,24 @@ export class FrontEnd extends Router {
   #unsentBytes = 0;
   #lookAt: number;
   #lookScheduled = false;
+  readonly #unfinished: Unfinished;
 
   /**
-   * @param maxUnsentBytes what answers that are not taken may amount to, for all clients together; Infinity for no limit.
+   * @param limits for all clients together; Infinity for no limit. `maxUnsentBytes`: what answers that are not taken may amount to.
+   * `maxQueueBytes`: what requests that are not whole may.
    * @param authenticator who is let in by CURVE; undefined for the ZAP handler of the context.
    */
   constructor(
     sink: FrontEndSink,
-    maxUnsentBytes: number,
+    limits: { readonly maxUnsentBytes: number; readonly maxQueueBytes: number },
     options: SocketOptions<Router>,
     authenticator?: Authenticator,
   ) {
     super(options);
     this.#sink = sink;
-    this.#maxUnsentBytes = maxUnsentBytes;
-    this.#lookAt = maxUnsentBytes;
+    this.#maxUnsentBytes = limits.maxUnsentBytes;
+    this.#lookAt = limits.maxUnsentBytes;
+    this.#unfinished = new Unfinished(limits.maxQueueBytes);
     this.#authenticator = authenticator;
   }
 
@@ -72,12 +78,25 @@ export class FrontEnd extends Router {
     return true;
   }
 
+  /** What is kept of requests that are not whole, in bytes. */
+  get unfinishedBytes(): number {
+    return this.#unfinished.total;
+  }
+
+  override unfinished(pipe: Pipe, bytes: number): void {
+    const greediest = this.#unfinished.set(pipe, bytes);
+    if (greediest === undefined) return;
+    this.#slowClients += 1;
+    this.#sink.clientUnfinished(greediest);
+    greediest.close(0);
+  }
+
   /** Answers whose client was gone. */
   get undelivered(): number {
     return this.#undelivered;
   }
 
-  /** Clients that were disconnected because they did not read. */
+  /** Clients that were disconnected because they did not read, or did not end what they began. */
   get slowClients(): number {
     return this.#slowClients;
   }
@@ -133,6 +152,7 @@ export class FrontEnd extends Router {
 
   override pipeClosed(pipe: Pipe): void {
     super.pipeClosed(pipe);
+    this.#unfinished.set(pipe, 0);
     const client = this.#clients.get(pipe);
     if (client !== undefined) {
       this.#clients.delete(pipe);

@@ -50,6 +50,8 @@ export interface QueueStats {
   readonly retried: number;
   /** Clients that were disconnected because they left too much unread (`maxUnsentBytes`). */
   readonly slowClients: number;
+  /** What is kept of requests that have not come whole, in bytes; bounded as those that wait are (`maxQueueBytes`). */
+  readonly unfinishedBytes: number;
   readonly queued: number;
   readonly queuedBytes: number;
   /** For how long the request has waited that waits longest, in ms; 0 when none does. */

@@ -15,6 +15,7 @@ import {
   type AnySocketOptions,
   EMPTY_FRAME,
   type Frames as Message,
+  type Pipe,
   type Socket,
 } from '@zscale/transport';
 import type { Logger } from '../logger.ts';
@@ -148,7 +149,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       curve === undefined ? undefined : new Doorkeeper([curve.publicKey, ...curve.workers]);
     const forClients = { ...limits, ...curveServer(curve) };
     const forWorkers = { ...limits, ...heartbeats(options.heartbeatTimeout) };
-    this.#frontEnd = new FrontEnd(this, options.maxUnsentBytes, forClients, clients);
+    this.#frontEnd = new FrontEnd(this, options, forClients, clients);
     this.#backEnd = new BackEnd(this, options.ownEndpoint, forWorkers, workers);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
@@ -237,6 +238,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       cancelled: this.#cancelled + this.#intake.orphans,
       retried: this.#retried,
       slowClients: this.#frontEnd.slowClients,
+      unfinishedBytes: this.#frontEnd.unfinishedBytes,
       queued: this.#pools.queued,
       queuedBytes: this.#pools.queuedBytes,
       longestWait: this.#pools.longestWait(performance.now()),
@@ -452,6 +454,13 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#cancel(request);
     }
     this.#settle();
+  }
+
+  clientUnfinished(pipe: Pipe): void {
+    this.#faults.tell(
+      { address: pipe.peer?.address },
+      `disconnected a client that does not end its request: of unfinished ones there are over ${this.#options.maxQueueBytes} bytes in all (maxQueueBytes), and it has the most`,
+    );
   }
 
   clientTooSlow(client: Client, bytes: number): void {

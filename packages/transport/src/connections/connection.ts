@@ -50,6 +50,8 @@ export interface ConnectionOwner {
   readonly slab: Slab;
   /** Whether this peer is sent PINGs, where the options ask for them; left out: every peer that knows them. */
   pings?(peer: PeerInfo): boolean;
+  /** So many bytes are kept of a message that is not whole; told at the end of a chunk, when they are more or fewer than before. */
+  unfinished?(pipe: Pipe, bytes: number): void;
   /** The handshake is done. Gives the pipe to plug in; undefined ends the connection. */
   connectionReady(connection: Connection, peer: PeerInfo): Pipe | undefined;
   /** The end; the stream is destroyed. Called once, after the connection settled its own state. */
@@ -92,6 +94,8 @@ export class Connection
   /** Frames of a message whose last frame has not come. */
   #message: Message | undefined = undefined;
   #messageBytes = 0;
+  /** What the owner was last told to be kept of a message that is not whole. */
+  #unfinished = 0;
   #paused = false;
   /** Everything was handed to the stream, and it was told so. */
   #ending = false;
@@ -320,6 +324,7 @@ export class Connection
   /** The end of a chunk: the socket learns of its messages first, then a fault in it ends the connection. */
   #settle(failure: unknown): void {
     this.#pipe?.delivered();
+    if (this.#messageBytes + this.#decoder.unfinished !== this.#unfinished) this.#tellUnfinished();
     if (failure === undefined) return;
     if (failure instanceof RangeError) {
       this.#finish(
@@ -329,6 +334,11 @@ export class Connection
     }
     this.#finish(failure instanceof Error ? failure : undefined);
     if (!(failure instanceof ProtocolError)) throw failure; // not the peer's doing but a bug: let it be seen
+  }
+
+  #tellUnfinished(): void {
+    this.#unfinished = this.#messageBytes + this.#decoder.unfinished;
+    if (this.#pipe !== undefined) this.#owner.unfinished?.(this.#pipe, this.#unfinished);
   }
 
   /** A command in traffic. Malformed and unknown ones and those of the handshake are dropped, as in libzmq. */

@@ -176,6 +176,9 @@ export abstract class Socket implements PipeHost {
     context.socketOpened();
   }
 
+  /** For those who bound what peers make them keep: see {@link PipeHost}. */
+  unfinished?(pipe: Pipe, bytes: number): void;
+
   /**
    * For those who write a device: whether large frames may come in pieces, because it passes them on unread. Such a frame has
    * a `length` and can be sent; whoever wants its bytes calls `wholeFrame` first. Default false.

@@ -103,6 +103,10 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
     return this.#host.authenticator;
   }
 
+  unfinished(pipe: Pipe, bytes: number): void {
+    this.#host.unfinished?.(pipe, bytes);
+  }
+
   get forwards(): boolean {
     return this.#host.forwards ?? false;
   }

@@ -162,6 +162,10 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
     return this.#host.authenticator;
   }
 
+  unfinished(pipe: Pipe, bytes: number): void {
+    this.#host.unfinished?.(pipe, bytes);
+  }
+
   get forwards(): boolean {
     return this.#host.forwards ?? false;
   }

@@ -20,6 +20,11 @@ export interface PipeHost extends PipeSink {
   readonly redialsAfterFaults: boolean;
   /** It passes messages on unread: large frames may come as ropes (`rope.ts`). Default false. */
   readonly forwards?: boolean;
+  /**
+   * So many bytes are kept of a message of this pipe's peer that is not whole (tcp and ipc). May close pipes. Told at the end of a
+   * chunk; not again when the pipe closes.
+   */
+  unfinished?(pipe: Pipe, bytes: number): void;
   /** The scope of inproc names. */
   readonly context: Context;
   /** For mechanisms that ask before they let a peer in. */

@@ -97,6 +97,11 @@ export class FrameDecoder {
     this.#makesRopes = true;
   }
 
+  /** Bytes kept of a body that is not whole. */
+  get unfinished(): number {
+    return this.#body === undefined && this.#pieces === undefined ? 0 : this.#filled;
+  }
+
   /** True while frames wait in the decoder because the sink called {@link halt}. */
   get halted(): boolean {
     return this.#halted;
