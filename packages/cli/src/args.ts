@@ -166,11 +166,7 @@ function addRun(program: Command, sink: Sink): void {
     .addOption(
       flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
     )
-    .addOption(
-      flag('--threads <n>', 'threads per process that run it (default: 0)', (name, text) =>
-        parseCount(name, text, { least: 0 }),
-      ),
-    )
+    .addOption(threadsFlag())
     .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
     .addOption(
       flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
@@ -178,11 +174,7 @@ function addRun(program: Command, sink: Sink): void {
       ),
     )
     .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
-    .addOption(
-      flag('--hang-timeout <time>', 'for a worker that stands still (default: 30s)', (name, text) =>
-        parseDuration(name, text, { least: 100 }),
-      ),
-    )
+    .addOption(hangTimeoutFlag())
     .addOption(
       flag(
         '--graceful-timeout <time>',
@@ -351,6 +343,7 @@ function addJoin(program: Command, sink: Sink): void {
     .addOption(
       flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
     )
+    .addOption(threadsFlag())
     .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
     .addOption(
       flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
@@ -358,6 +351,7 @@ function addJoin(program: Command, sink: Sink): void {
       ),
     )
     .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
+    .addOption(hangTimeoutFlag())
     .addOption(
       flag(
         '--graceful-timeout <time>',
@@ -375,6 +369,7 @@ function addJoin(program: Command, sink: Sink): void {
     .addOption(heartbeatFlag())
     .optionsGroup('Requests, as the service has it:')
     .addOption(codecFlag())
+    .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))
     .addOption(flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize))
     .optionsGroup('Logs:')
     .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
@@ -670,6 +665,20 @@ function dnsFlag(): Option {
 /** Text as it is: the name of a file. */
 function givenText(_name: string, text: string): string {
   return text;
+}
+
+function threadsFlag(): Option {
+  return flag('--threads <n>', 'threads per process that run it (default: 0)', (name, text) =>
+    parseCount(name, text, { least: 0 }),
+  );
+}
+
+function hangTimeoutFlag(): Option {
+  return flag(
+    '--hang-timeout <time>',
+    'for a worker that stands still (default: 30s)',
+    (name, text) => parseDuration(name, text, { least: 100 }),
+  );
 }
 
 function codecFlag(): Option {
