@@ -83,6 +83,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'inert-server.ts',
       'join.ts',
       'machine.ts',
+      'program-front.ts',
       'client.ts',
       'client-socket.ts',
     ],

@@ -110,6 +110,29 @@ export function writeKeyFiles(
 }
 
 /**
+ * The pair of a service, and who may come in: clients (undefined for everybody), and workers beside those with the same pair.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_OPTIONS` as {@link readOwnKeys}, and when there is no pair
+ */
+export function readServiceKeys(curve: CurveOptions): CurveKeys & {
+  readonly clients: readonly string[] | undefined;
+  readonly workers: readonly string[];
+} {
+  const keys = readOwnKeys(curve);
+  if (keys === undefined) {
+    refuse(
+      'curve needs the keys of the service: keyFile, or publicKey and secretKey. Make a pair with zscale keygen.',
+    );
+  }
+  const { allow, allowWorkers = [] } = curve;
+  return {
+    ...keys,
+    clients: allow === undefined ? undefined : readAllowedKeys(allow),
+    workers: readAllowedKeys(allowWorkers),
+  };
+}
+
+/**
  * One's own pair, from a file or from options; undefined when neither was given.
  *
  * @throws ZscaleError `ZSCALE_ERR_OPTIONS` for half a pair, a file that cannot be read or holds no pair, or what is no key.

@@ -1,10 +1,13 @@
 /**
- * Whether others than this machine can reach an endpoint. What cannot be decided counts as reachable.
+ * Whether others than this machine can reach an endpoint, and what a service without keys may be bound to. What cannot be decided
+ * counts as reachable.
  */
 
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { ZscaleError } from './errors.ts';
+import type { Logger } from './logger.ts';
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -44,6 +47,33 @@ export async function isBeyondLoopback(
   const ofInterface = facts.addressesOf(host);
   const addresses = ofInterface.length > 0 ? ofInterface : await facts.lookup(host);
   return addresses.length === 0 || !addresses.every(isLoopback);
+}
+
+/**
+ * For a service without CURVE: warns of front ends that other machines can reach.
+ *
+ * @throws (rejects) ZscaleError `ZSCALE_ERR_INSECURE` for a back end that they can reach: whoever connects there is given requests
+ */
+export async function checkExposure(
+  { bind, backend }: { readonly bind: readonly string[]; readonly backend: readonly string[] },
+  logger: Logger,
+): Promise<void> {
+  for (const endpoint of backend) {
+    if (await isBeyondLoopback(endpoint)) {
+      throw new ZscaleError(
+        'ZSCALE_ERR_INSECURE',
+        `the back end ${endpoint} can be reached from other machines, and whoever connects there is given requests. ` +
+          'Give the service keys (curve; zscale keygen makes them), or say that the network is trusted: insecure: true, --insecure.',
+      );
+    }
+  }
+  const open: string[] = [];
+  for (const endpoint of bind) if (await isBeyondLoopback(endpoint)) open.push(endpoint);
+  if (open.length === 0) return;
+  logger.warn(
+    { endpoints: open },
+    'clients on other machines are neither encrypted nor known: give the service keys (curve), or say that this is meant (insecure)',
+  );
 }
 
 function isLoopback(address: string): boolean {

@@ -19,11 +19,12 @@ import { isSource } from './discovery/records.ts';
 import { ZscaleError } from './errors.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { DEFAULTS, MAX_WORKERS } from './options.ts';
+import { DEFAULTS } from './options.ts';
 import { type ServerEvents, type Service, tellFailure } from './server.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
 import { handleSignals } from './supervisor/signals.ts';
+import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
 import type { BackendReport } from './supervisor/worker-process.ts';
 import { type Moment, moment } from './waiting.ts';
@@ -107,6 +108,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #service: MachineService;
   readonly #logger: Logger;
   readonly #supervisor: Supervisor;
+  readonly #steering: Steering;
   readonly #presence: Presence;
   readonly #discovery: Discovery;
   readonly #backends = new Map<string, Backend>();
@@ -114,7 +116,6 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #joined: Moment;
   #state: MachineState;
   #releaseSignals: () => void;
-  #workerCountReason: string;
   #earlierEndpoints: readonly (readonly string[])[];
   #patience: NodeJS.Timeout | undefined;
   #failure: ZscaleError | undefined;
@@ -138,6 +139,12 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#steering = new Steering({
+      supervisor: this.#supervisor,
+      reason: service.workerCountReason,
+      isServing: () => this.#state === 'serving',
+      logger: this.#logger,
+    });
     this.#presence = new Presence({
       machine: this.id,
       keys,
@@ -147,7 +154,6 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#joined = moment();
     this.#state = 'starting';
     this.#releaseSignals = () => {};
-    this.#workerCountReason = service.workerCountReason;
     this.#earlierEndpoints = [];
     this.#patience = undefined;
     this.#failure = undefined;
@@ -170,7 +176,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   }
 
   get workerCountReason(): string {
-    return this.#workerCountReason;
+    return this.#steering.reason;
   }
 
   /**
@@ -185,8 +191,8 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       this.#releaseSignals = handleSignals({
         close: (signal) => this.#end(signal),
         kill: () => this.#kill(),
-        reload: (signal) => this.#changeAt(signal, 'reload failed', () => this.reload()),
-        grow: (by, signal) => this.#growAt(by, signal),
+        reload: (signal) => this.#steering.reloadAt(signal),
+        grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
     try {
@@ -204,27 +210,17 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     }
     this.#enter('serving');
     this.#logger.info(
-      { machine: this.id, workers: this.workers.length, reason: this.#workerCountReason },
+      { machine: this.id, workers: this.workers.length, reason: this.#steering.reason },
       'joined: workers take requests',
     );
   }
 
-  async resize(count: number): Promise<void> {
-    if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
-      throw new ZscaleError(
-        'ZSCALE_ERR_OPTIONS',
-        `resize() takes a whole number of workers from 1 to ${MAX_WORKERS}; got ${count}`,
-      );
-    }
-    await this.#supervisor.resize(count);
-    this.#workerCountReason = `${count} ${count === 1 ? 'worker' : 'workers'}: set by resize()`;
-    this.#logger.info({ workers: count }, 'resized');
+  resize(count: number): Promise<void> {
+    return this.#steering.resize(count);
   }
 
-  async reload(): Promise<void> {
-    this.#logger.info({ workers: this.workers.length }, 'reloading');
-    await this.#supervisor.reload();
-    this.#logger.info({ workers: this.workers.length }, 'reloaded');
+  reload(): Promise<void> {
+    return this.#steering.reload();
   }
 
   close(): Promise<void> {
@@ -258,23 +254,6 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     if (wasServing) this.#logger.info('left');
     if (this.#failure !== undefined) tellFailure(this, this.#failure);
     this.emit('closed');
-  }
-
-  #growAt(by: number, signal: string): void {
-    const count = this.workers.length + by;
-    if (count < 1 || count > MAX_WORKERS) return;
-    this.#changeAt(signal, 'resize failed', () => this.resize(count));
-  }
-
-  #changeAt(signal: string, failed: string, change: () => Promise<void>): void {
-    if (this.#state !== 'serving') {
-      this.#logger.warn({ signal, state: this.#state }, 'the workers stay as they are');
-      return;
-    }
-    change().catch((error) => {
-      if (error instanceof ZscaleError && error.code === 'ZSCALE_ERR_CLOSED') return;
-      this.#logger.error({ err: error, workers: this.workers.length }, failed);
-    });
   }
 
   /** Ends at once: for people who pressed Ctrl-C twice. */

@@ -16,13 +16,12 @@ import { existsSync } from 'node:fs';
 import {
   backendFolderOf,
   chooseBackendEndpoint,
-  doorEndpoint,
   makeBackendFolder,
   removeBackendFolder,
 } from './backend-folder.ts';
-import { type CurveOptions, readAllowedKeys, readOwnKeys } from './curve-keys.ts';
+import { readServiceKeys } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
-import { isBeyondLoopback } from './exposure.ts';
+import { checkExposure } from './exposure.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
 import type { WorkerStart } from './messages/process-message.ts';
@@ -33,9 +32,10 @@ import {
   type ResolvedPool,
   type ResolvedScaleOptions,
 } from './options.ts';
+import { ProgramFront } from './program-front.ts';
 import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
-import { type CurveDoors, WorkerQueue } from './queue/worker-queue.ts';
+import { WorkerQueue } from './queue/worker-queue.ts';
 import type { Look } from './supervisor/autoscale.ts';
 import { Autoscaler } from './supervisor/autoscaler.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
@@ -44,6 +44,7 @@ import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { type Recyclable, Recycler } from './supervisor/recycler.ts';
 import { recycles } from './supervisor/recycling.ts';
 import { handleSignals } from './supervisor/signals.ts';
+import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
 import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
 import type { WorkerChild } from './supervisor/worker-process.ts';
@@ -193,26 +194,18 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #pools: readonly PoolPlan[];
   readonly #queue: WorkerQueue;
   readonly #supervisor: Supervisor;
+  readonly #steering: Steering;
+  readonly #front: ProgramFront;
   readonly #recycler: Recycler | undefined;
   readonly #autoscaler: Autoscaler | undefined;
   #recycled: number;
   readonly #output: WorkerOutput | undefined;
-  /** The endpoint by which each worker process comes in, by its generation. */
-  readonly #doors: Map<number, string>;
-  /** When the front end is there; rejects when it cannot be. */
-  readonly #fronted: Promise<void>;
-  /** Makes the front end at the address that the service turns out to have. Undefined when it has one. */
-  #front: ((endpoints: readonly string[]) => void) | undefined;
-  /** The address that the program asked for. */
-  #askedFor: string | undefined;
-  #codecName: CodecName;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
   /** When no worker is left that could answer what is open. */
   readonly #hopeless: Moment;
   #state: ServerState;
   #releaseSignals: () => void;
-  #workerCountReason: string;
   #earlierEndpoints: readonly (readonly string[])[];
   #failure: ZscaleError | undefined;
   #closed: Promise<void> | undefined;
@@ -227,13 +220,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name });
     this.#privateEndpoint = chooseBackendEndpoint();
     this.#pools = planPools(options.pools);
-    const isProgram = 'words' in service.launch;
-    this.#codecName = isProgram && service.choosesCodec ? 'raw' : options.codec;
+    const isCommand = 'words' in service.launch;
+    const codec = isCommand && service.choosesCodec ? 'raw' : options.codec;
     this.#queue = new WorkerQueue({
       bind: service.bindsLater ? [] : options.bind,
       backend: [this.#privateEndpoint, ...options.backend],
       ownEndpoint: this.#privateEndpoint,
-      codec: createCodec(this.#codecName),
+      codec: createCodec(codec),
       maxQueue: options.maxQueue,
       maxQueueBytes: options.maxQueueBytes,
       maxQueueWait: options.maxQueueWait,
@@ -245,7 +238,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       key: options.key,
       retries: options.retries,
       heartbeatTimeout: options.heartbeatTimeout,
-      curve: options.curve === undefined ? undefined : doorsOf(options.curve),
+      curve: options.curve && readServiceKeys(options.curve),
       logger: this.#logger.child({ component: 'queue' }),
       onWorkerCame: (generation) => this.#supervisor.workerCame(generation),
     });
@@ -258,19 +251,31 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#steering = new Steering({
+      supervisor: this.#supervisor,
+      reason: service.workerCountReason,
+      isServing: () => this.#state === 'serving',
+      logger: this.#logger,
+    });
+    this.#front = new ProgramFront({
+      queue: this.#queue,
+      privateEndpoint: this.#privateEndpoint,
+      isCommand,
+      isHandler: !isCommand && service.module === undefined,
+      bindsLater: service.bindsLater,
+      bind: options.bind,
+      codec,
+      choosesCodec: service.choosesCodec,
+      logger: this.#logger,
+    });
     this.#recycler = recycles(options) ? this.#createRecycler() : undefined;
     this.#autoscaler = options.autoscale && this.#createAutoscaler(options.autoscale);
     this.#recycled = 0;
     this.#output = outputOf(options);
-    this.#doors = new Map();
-    this.#front = undefined;
-    this.#fronted = service.bindsLater ? this.#frontLater() : Promise.resolve();
-    this.#askedFor = undefined;
     this.#bound = moment();
     this.#hopeless = moment();
     this.#state = 'starting';
     this.#releaseSignals = () => {};
-    this.#workerCountReason = service.workerCountReason;
     this.#earlierEndpoints = [];
     this.#failure = undefined;
     this.#closed = undefined;
@@ -285,7 +290,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   get codec(): CodecName {
-    return this.#codecName;
+    return this.#front.codec;
   }
 
   get workers(): readonly WorkerInfo[] {
@@ -293,7 +298,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   get workerCountReason(): string {
-    return this.#workerCountReason;
+    return this.#steering.reason;
   }
 
   stats(): ServerStats {
@@ -315,13 +320,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       this.#releaseSignals = handleSignals({
         close: (signal) => this.#end(signal),
         kill: () => this.#kill(),
-        reload: (signal) => this.#reloadAt(signal),
-        grow: (by, signal) => this.#growAt(by, signal),
+        reload: (signal) => this.#steering.reloadAt(signal),
+        grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
     try {
       await this.#bind();
-      const told = this.#fronted.then(() => onBound(this.endpoints));
+      const told = this.#front.ready.then(() => onBound(this.endpoints));
       told.catch(() => {}); // it is awaited below; before that, something else may fail
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
       const others = this.#pools.flatMap(({ workerIds }) => [...workerIds]);
@@ -335,29 +340,17 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#recycler?.start();
     this.#autoscaler?.start();
     this.#logger.info(
-      { endpoints: this.endpoints, workers: this.workers.length, reason: this.#workerCountReason },
+      { endpoints: this.endpoints, workers: this.workers.length, reason: this.#steering.reason },
       'serving',
     );
   }
 
-  async resize(count: number): Promise<void> {
-    if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
-      throw new ZscaleError(
-        'ZSCALE_ERR_OPTIONS',
-        `resize() takes a whole number of workers from 1 to ${MAX_WORKERS}; got ${count}`,
-      );
-    }
-    await this.#supervisor.resize(count);
-    this.#workerCountReason = `${count} ${count === 1 ? 'worker' : 'workers'}: set by resize()`;
-    this.#logger.info({ workers: count }, 'resized');
+  resize(count: number): Promise<void> {
+    return this.#steering.resize(count);
   }
 
-  async reload(): Promise<void> {
-    const startedAt = performance.now();
-    this.#logger.info({ workers: this.workers.length }, 'reloading');
-    await this.#supervisor.reload();
-    const ms = Math.round(performance.now() - startedAt);
-    this.#logger.info({ workers: this.workers.length, ms }, 'reloaded');
+  reload(): Promise<void> {
+    return this.#steering.reload();
   }
 
   close(): Promise<void> {
@@ -370,34 +363,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   async #bind(): Promise<void> {
     try {
-      await this.#lookOutside();
+      const { curve, insecure } = this.#options;
+      if (curve === undefined && !insecure) await checkExposure(this.#options, this.#logger);
       makeBackendFolder(this.#privateEndpoint);
       await this.#queue.start();
     } finally {
       this.#bound.resolve();
     }
-  }
-
-  /** Says what other machines could reach without CURVE, and refuses where they would be given requests. */
-  async #lookOutside(): Promise<void> {
-    const { bind, backend, curve, insecure } = this.#options;
-    if (curve !== undefined || insecure) return;
-    for (const endpoint of backend) {
-      if (await isBeyondLoopback(endpoint)) {
-        throw new ZscaleError(
-          'ZSCALE_ERR_INSECURE',
-          `the back end ${endpoint} can be reached from other machines, and whoever connects there is given requests. ` +
-            'Give the service keys (curve; zscale keygen makes them), or say that the network is trusted: insecure: true, --insecure.',
-        );
-      }
-    }
-    const open: string[] = [];
-    for (const endpoint of bind) if (await isBeyondLoopback(endpoint)) open.push(endpoint);
-    if (open.length === 0) return;
-    this.#logger.warn(
-      { endpoints: open },
-      'clients on other machines are neither encrypted nor known: give the service keys (curve), or say that this is meant (insecure)',
-    );
   }
 
   /** The one way to the end; `reason` is for the log. */
@@ -439,30 +411,6 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger.warn({ gracefulTimeout }, 'requests are still open after gracefulTimeout');
   }
 
-  /** Nobody waits for what a signal asked for, so the log must tell how it went. */
-  #reloadAt(signal: string): void {
-    if (this.#state !== 'serving') {
-      this.#logger.warn({ signal, state: this.#state }, 'not reloading: the server is not serving');
-      return;
-    }
-    this.reload().catch((error) => this.#tellFailedChange(error, 'reload failed'));
-  }
-
-  #growAt(by: number, signal: string): void {
-    const count = this.#resizable.length + by;
-    if (this.#state !== 'serving' || count < 1 || count > MAX_WORKERS) {
-      const facts = { signal, state: this.#state, workers: this.workers.length };
-      this.#logger.warn(facts, 'the number of workers stays as it is');
-      return;
-    }
-    this.resize(count).catch((error) => this.#tellFailedChange(error, 'resize failed'));
-  }
-
-  #tellFailedChange(error: unknown, text: string): void {
-    if (error instanceof ZscaleError && error.code === 'ZSCALE_ERR_CLOSED') return;
-    this.#logger.error({ err: error, workers: this.workers.length }, text);
-  }
-
   /**
    * Ends at once: for people who pressed Ctrl-C twice. The rest of closing follows if there is
    * time.
@@ -478,7 +426,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   #fork(id: number, generation: number): WorkerChild {
     const { launch } = this.#service;
     refuseMissingSocket(this.#privateEndpoint);
-    const door = this.#openDoor(id, generation);
+    const door = this.#front.openDoor(id, generation);
     const pipesOutput = this.#output !== undefined;
     const colours = pipesOutput ? colourVariables(process.stdout, launch.env) : {};
     const env = { ...launch.env, ...colours };
@@ -524,75 +472,6 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     };
   }
 
-  /** Each process has a way in of its own, so that what a dead one left cannot be taken for the next. */
-  #openDoor(id: number, generation: number): string | undefined {
-    const { launch, module } = this.#service;
-    if (!('words' in launch) && module === undefined) return undefined; // a handler for certain
-    const door = doorEndpoint(this.#privateEndpoint, id, generation);
-    this.#queue.openDoor({ id, generation }, door);
-    this.#doors.set(generation, door);
-    return door;
-  }
-
-  /** Resolves when the front end is where the first worker turned out to want it. */
-  #frontLater(): Promise<void> {
-    const fronted = new Promise<readonly string[]>((resolve) => {
-      this.#front = resolve;
-    }).then((endpoints) => this.#bindFrontEnd(endpoints));
-    fronted.catch(() => {}); // start() awaits it
-    return fronted;
-  }
-
-  async #bindFrontEnd(endpoints: readonly string[]): Promise<void> {
-    try {
-      await this.#queue.bindFrontEnd(endpoints);
-    } catch (error) {
-      if (this.#askedFor === undefined) throw error;
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'EADDRINUSE';
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ZscaleError(
-        code,
-        `the program binds ${this.#askedFor}, and clients cannot connect there. ${reason} ` +
-          'To leave the program as it is, say where clients connect: --bind (option bind).',
-        { cause: error },
-      );
-    }
-  }
-
-  /** A worker is ready; one that bound nothing hosts a handler, whose address is the option's. */
-  #workerReady(generation: number): void {
-    const { launch } = this.#service;
-    if ('words' in launch || this.#askedFor !== undefined) return;
-    const door = this.#doors.get(generation);
-    if (door !== undefined) this.#queue.closeDoor(door);
-    this.#front?.(this.#options.bind);
-    this.#front = undefined;
-  }
-
-  /** A program asked for an address. The first one decides. */
-  #workerBound(id: number, endpoint: string): void {
-    const isFirst = this.#askedFor === undefined;
-    this.#askedFor ??= endpoint;
-    if (isFirst && this.#service.choosesCodec) {
-      this.#codecName = 'raw';
-      this.#queue.useCodec(createCodec('raw'));
-    }
-    if (this.#front !== undefined) {
-      this.#front([endpoint]);
-      this.#front = undefined;
-    } else if (this.#service.bindsLater && endpoint !== this.#askedFor) {
-      this.#logger.warn(
-        { worker: id, endpoint, frontEnd: this.#askedFor },
-        'a worker asked for another address than the first one did; it gets the same requests',
-      );
-    }
-  }
-
-  /** The workers whose number changes: those of no pool. */
-  get #resizable(): readonly WorkerInfo[] {
-    return this.workers.filter(({ id }) => id < MAX_WORKERS);
-  }
-
   #createRecycler(): Recycler {
     return new Recycler({
       limits: this.#options,
@@ -621,8 +500,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       look: () => this.#look(),
       resize: async (workers, reason) => {
         this.emit('scaling', { workers, reason });
-        await this.#supervisor.resize(workers);
-        this.#workerCountReason = `${workers} ${workers === 1 ? 'worker' : 'workers'}: ${reason}`;
+        await this.#steering.resizeFor(workers, reason);
       },
       logger: this.#logger.child({ component: 'supervisor' }),
     });
@@ -630,7 +508,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   #look(): Look {
     const { longestWait, workers: peers } = this.#queue.stats();
-    const utilizations = this.#resizable.map(({ generation, utilization }) => {
+    const utilizations = this.#steering.workers.map(({ generation, utilization }) => {
       const peer = peers.find((other) => other.generation === generation);
       return utilization ?? ((peer?.inFlight ?? 0) > 0 ? 1 : 0);
     });
@@ -642,10 +520,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       drainWorker: (generation) => this.#queue.drainWorker(generation),
       workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
       workerReady: (id, pid, ms, generation) => {
-        this.#workerReady(generation);
+        this.#front.workerReady(generation);
         this.emit('worker-ready', { id, pid, ms });
       },
-      workerBound: (id, endpoint) => this.#workerBound(id, endpoint),
+      workerBound: (id, endpoint) => this.#front.workerBound(id, endpoint),
       heldBy: (generation) => this.#queue.heldBy(generation),
       workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
         const { why, uptime, held } = report;
@@ -656,7 +534,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
           oldestHeld: held.oldest,
           requests: held.names,
         };
-        this.#doors.delete(generation);
+        this.#front.workerExited(generation);
         this.#queue.workerExited(generation);
         if (pid === undefined) return;
         const stack = hang?.stack;
@@ -700,23 +578,6 @@ export function tellFailure(
   failure: ZscaleError,
 ): void {
   if (!service.emit('failed', failure)) process.exitCode ??= EXIT_CRASH_LOOP;
-}
-
-/** @throws ZscaleError `ZSCALE_ERR_OPTIONS` for keys that cannot be read. */
-function doorsOf(curve: CurveOptions): CurveDoors {
-  const keys = readOwnKeys(curve);
-  if (keys === undefined) {
-    throw new ZscaleError(
-      'ZSCALE_ERR_OPTIONS',
-      'curve needs the keys of the service: keyFile, or publicKey and secretKey. Make a pair with zscale keygen.',
-    );
-  }
-  const { allow, allowWorkers = [] } = curve;
-  return {
-    ...keys,
-    clients: allow === undefined ? undefined : readAllowedKeys(allow),
-    workers: readAllowedKeys(allowWorkers),
-  };
 }
 
 /** Without it a worker would try to connect until it is killed, and nobody would know why. */
