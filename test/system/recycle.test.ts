@@ -74,6 +74,21 @@ describe('a worker', () => {
     expect(await client.request({})).toBe(pidsOf(server)[0]);
   });
 
+  it('stays when a fresh one has more memory than it may, too', PATIENCE, async () => {
+    const { server, client, lines } = await serve({ workers: 1, maxMemory: 1024 * 1024 });
+    const told = await until(
+      () =>
+        lines.find(({ level, text }) => level === 'error' && /right after its start/.test(text)),
+      undefined,
+      { deadline: 30_000 },
+    );
+    expect(told.text).toMatch(
+      /^a worker is not replaced: it has \d+ MiB of memory, more than 1 \(maxMemory\) right after its start; maxMemory must be above/,
+    );
+    expect(server.stats().recycled).toBe(1);
+    expect(await client.request({})).toBe(pidsOf(server)[0]);
+  });
+
   it('is replaced when it is old', PATIENCE, async () => {
     const { server } = await serve({ maxLifetime: 1500 });
     await gone(pidsOf(server));

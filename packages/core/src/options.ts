@@ -155,7 +155,8 @@ export interface ScaleOptions {
   restartMaxDelay?: number | undefined;
   /**
    * Resident memory of a worker beyond which it is replaced, in bytes, from 1. As with the two below, its successor is ready before it
-   * goes, and one is replaced at a time. Default `Infinity`.
+   * goes, and one is replaced at a time. A worker that has more right after its start is replaced twice a minute at most, and the log
+   * says so. Default `Infinity`.
    */
   maxMemory?: number | undefined;
   /** Requests after which a worker is replaced, from 1; up to a tenth fewer, so that not all go together. Default `Infinity`. */

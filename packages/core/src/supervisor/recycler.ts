@@ -1,7 +1,7 @@
 /**
  * Looks at the workers now and then, and has those replaced whose time has come (`recycling.ts`): one at a time, whatever the
  * reasons are, each when its successor is ready. When a successor does not become ready, the worker stays and is looked at again
- * later.
+ * later. So it does when a worker needs more memory from its start on than it may have, where replacing it could not help.
  */
 
 import type { Logger } from '../logger.ts';
@@ -9,7 +9,7 @@ import { memoryOf } from './memory-of.ts';
 import { type RecyclingLimits, whyRecycle } from './recycling.ts';
 
 const INTERVAL_MS = 1000;
-/** After a successor that did not become ready nobody is replaced for so long. */
+/** After a successor that did not become ready, or was no better, nobody is replaced for so long. */
 const PAUSE_MS = 30_000;
 
 /** A worker that serves. */
@@ -43,6 +43,8 @@ export class Recycler {
   /** Each process's own number, by generation. */
   #jitters: Map<number, number>;
   #timer: NodeJS.Timeout | undefined;
+  /** The id of the worker that was replaced at the last look. */
+  #renewed: number | undefined;
   #pausedUntil: number;
   #isStopped: boolean;
 
@@ -50,6 +52,7 @@ export class Recycler {
     this.#options = options;
     this.#jitters = new Map();
     this.#timer = undefined;
+    this.#renewed = undefined;
     this.#pausedUntil = 0;
     this.#isStopped = false;
   }
@@ -72,23 +75,37 @@ export class Recycler {
 
   async #recycleOne(): Promise<void> {
     const { limits, recycling, renew, logger } = this.#options;
+    const fresh = this.#renewed;
+    this.#renewed = undefined;
     for (const worker of this.#known()) {
       const { id, generation, pid, age, requests } = worker;
       const memory = limits.maxMemory < Infinity ? await memoryOf(pid) : undefined;
       const jitter = this.#jitters.get(generation) ?? 0;
       const reason = whyRecycle({ memory, requests, age, jitter }, limits);
       if (reason === undefined || this.#isStopped) continue;
+      if (id === fresh && memory !== undefined && memory > limits.maxMemory) {
+        const advice = 'maxMemory must be above what a worker needs';
+        this.#pause(`a worker is not replaced: ${reason} right after its start; ${advice}`, {
+          worker: id,
+        });
+        return;
+      }
       logger.info({ worker: id, workerPid: pid, reason }, 'replacing a worker');
       recycling(worker, reason);
       try {
         await renew(generation);
+        this.#renewed = id;
       } catch (error) {
         if (this.#isStopped) return;
-        this.#pausedUntil = performance.now() + PAUSE_MS;
-        logger.error({ worker: id, err: error, pause: PAUSE_MS }, 'the worker was not replaced');
+        this.#pause('the worker was not replaced', { worker: id, err: error });
       }
       return;
     }
+  }
+
+  #pause(text: string, facts: object): void {
+    this.#pausedUntil = performance.now() + PAUSE_MS;
+    this.#options.logger.error({ ...facts, pause: PAUSE_MS }, text);
   }
 
   /** The workers there are, each with its number. */
