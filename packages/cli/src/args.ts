@@ -139,7 +139,7 @@ interface RunFlags
 }
 
 function addRun(program: Command, sink: Sink): void {
-  program
+  const run = program
     .command('run', { isDefault: true })
     .summary('run a server on every core (the default)')
     .description(
@@ -160,35 +160,9 @@ function addRun(program: Command, sink: Sink): void {
     )
     .addOption(
       repeatable('--backend <endpoint>', 'for further REP workers, in any language', parseEndpoint),
-    )
-    .optionsGroup('Workers:')
-    .addOption(flag('-w, --workers <n|auto>', 'how many processes (default: auto)', parseWorkers))
-    .addOption(
-      flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
-    )
-    .addOption(threadsFlag())
-    .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
-    .addOption(
-      flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
-        gatherAssignment,
-      ),
-    )
-    .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
-    .addOption(hangTimeoutFlag())
-    .addOption(
-      flag(
-        '--graceful-timeout <time>',
-        'for open requests at the end (default: 30s)',
-        (name, text) => parseDuration(name, text, { least: 0 }),
-      ),
-    )
-    .addOption(
-      flag(
-        '--max-restarts <n/time>',
-        'crashes before giving up (default: 5/60s)',
-        parseRestartLimit,
-      ),
-    )
+    );
+  addWorkerFlags(run);
+  run
     .addOption(flag('--autoscale <min-max>', 'change how many by load', parseRange))
     .optionsGroup('Replacing workers, successor first:')
     .addOption(flag('--max-memory <size>', 'when one has more memory (default: off)', parseSize))
@@ -238,21 +212,9 @@ function addRun(program: Command, sink: Sink): void {
       repeatable('--curve-allow-workers <file>', 'public keys of further machines', givenText),
     )
     .addOption(flag('--insecure', 'others may reach this machine without keys'))
-    .addOption(heartbeatFlag())
-    .optionsGroup('Logs:')
-    .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
-    .addOption(
-      flag('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`, (name, text) =>
-        parseChoice(name, text, LOG_LEVELS),
-      ),
-    )
-    .addOption(
-      flag(
-        '--log-format <format>',
-        'json or pretty (default: pretty on a terminal)',
-        (name, text) => parseChoice(name, text, LOG_FORMATS),
-      ),
-    )
+    .addOption(heartbeatFlag());
+  addLogFlags(run);
+  run
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'show this help')
     .addHelpText(
@@ -318,7 +280,7 @@ interface JoinFlags extends Omit<JoinOptions, 'connect' | 'maxRestarts' | 'expor
 }
 
 function addJoin(program: Command, sink: Sink): void {
-  program
+  const join = program
     .command('join')
     .summary('work on this machine for a service on another')
     .description(
@@ -337,54 +299,18 @@ function addJoin(program: Command, sink: Sink): void {
     .addOption(flag('--curve-key <file>', "this machine's keys, or the service's own pair"))
     .addOption(
       flag('--curve-server-key <key>', "the service's public key (default: that of --curve-key)"),
-    )
-    .optionsGroup('Workers:')
-    .addOption(flag('-w, --workers <n|auto>', 'how many processes (default: auto)', parseWorkers))
-    .addOption(
-      flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
-    )
-    .addOption(threadsFlag())
-    .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
-    .addOption(
-      flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
-        gatherAssignment,
-      ),
-    )
-    .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
-    .addOption(hangTimeoutFlag())
-    .addOption(
-      flag(
-        '--graceful-timeout <time>',
-        'for open requests at the end (default: 30s)',
-        (name, text) => parseDuration(name, text, { least: 0 }),
-      ),
-    )
-    .addOption(
-      flag(
-        '--max-restarts <n/time>',
-        'crashes before giving up (default: 5/60s)',
-        parseRestartLimit,
-      ),
-    )
+    );
+  addWorkerFlags(join);
+  join
     .addOption(heartbeatFlag())
     .optionsGroup('Requests, as the service has it:')
     .addOption(codecFlag())
     .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))
-    .addOption(flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize))
-    .optionsGroup('Logs:')
-    .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
     .addOption(
-      flag('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`, (name, text) =>
-        parseChoice(name, text, LOG_LEVELS),
-      ),
-    )
-    .addOption(
-      flag(
-        '--log-format <format>',
-        'json or pretty (default: pretty on a terminal)',
-        (name, text) => parseChoice(name, text, LOG_FORMATS),
-      ),
-    )
+      flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize),
+    );
+  addLogFlags(join);
+  join
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'show this help')
     .addHelpText(
@@ -625,6 +551,58 @@ Exit codes:
         json,
       });
     });
+}
+
+/** The workers of `run` and `join`. */
+function addWorkerFlags(command: Command): void {
+  command
+    .optionsGroup('Workers:')
+    .addOption(flag('-w, --workers <n|auto>', 'how many processes (default: auto)', parseWorkers))
+    .addOption(
+      flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
+    )
+    .addOption(threadsFlag())
+    .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
+    .addOption(
+      flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
+        gatherAssignment,
+      ),
+    )
+    .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
+    .addOption(hangTimeoutFlag())
+    .addOption(
+      flag(
+        '--graceful-timeout <time>',
+        'for open requests at the end (default: 30s)',
+        (name, text) => parseDuration(name, text, { least: 0 }),
+      ),
+    )
+    .addOption(
+      flag(
+        '--max-restarts <n/time>',
+        'crashes before giving up (default: 5/60s)',
+        parseRestartLimit,
+      ),
+    );
+}
+
+/** What `run` and `join` say. */
+function addLogFlags(command: Command): void {
+  command
+    .optionsGroup('Logs:')
+    .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
+    .addOption(
+      flag('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`, (name, text) =>
+        parseChoice(name, text, LOG_LEVELS),
+      ),
+    )
+    .addOption(
+      flag(
+        '--log-format <format>',
+        'json or pretty (default: pretty on a terminal)',
+        (name, text) => parseChoice(name, text, LOG_FORMATS),
+      ),
+    );
 }
 
 /** One flag; `parse` gets its long name, for the error message, and the text that was given. */
