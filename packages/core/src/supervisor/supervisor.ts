@@ -270,7 +270,7 @@ export class Supervisor {
     });
   }
 
-  /** The queue saw the worker with this id come in. */
+  /** The queue saw this process come in. */
   workerCame(generation: number): void {
     for (const worker of this.#processes) if (worker.generation === generation) worker.came();
   }

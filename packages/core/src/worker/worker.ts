@@ -101,7 +101,7 @@ export class Worker {
     if (this.#state !== 'connecting') return;
     this.#state = 'serving';
     this.#startHangClock();
-    void report({ type: 'ready' });
+    setImmediate(report, { type: 'ready' }); // when what tells the queue has left: it must not come second
     if (this.#reportsLoad) this.#reportLoad();
   }
 
