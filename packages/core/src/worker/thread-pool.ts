@@ -47,7 +47,7 @@ export type ThreadReply =
   | { readonly type: 'error'; readonly error: ErrorReply };
 
 /** Threads run what was built, also when this file is imported from the sources. */
-const PROGRAM = new URL('../../dist/worker/thread.js', import.meta.url).href;
+const PROGRAM = new URL('../../dist/worker/thread-entry.cjs', import.meta.url).href;
 
 /** How long a request may go on after it was cancelled or its time was up, in ms, before its thread is ended. */
 const GRACE_MS = 1000;
