@@ -73,7 +73,7 @@ function contender(name: string, begin: (cast: Cast) => Promise<Scene>): Contend
 async function beginService(cast: Cast, workers: number): Promise<Scene> {
   const part = { workers, handler: 'blocking-handler' };
   const service = await cast.startReady('service', part, ZSCALE);
-  const [pid = 0, ...receiver] = familyOf([service.role.pid]);
+  const [, pid = 0, ...receiver] = familyOf([service.role.pid]);
   return { ...(await startClient(cast, service.endpoints[0], workers)), middle: [pid], receiver };
 }
 

@@ -78,7 +78,7 @@ function contendersOf(load: Load): readonly Contender[] {
 
 async function beginService(cast: Cast, load: Load): Promise<Plan> {
   const service = await cast.startReady('service', { workers: WORKERS });
-  const [pid = 0, ...workers] = familyOf([service.role.pid]);
+  const [, pid = 0, ...workers] = familyOf([service.role.pid]);
   const client = await startClient(cast, service.endpoints[0], load);
   return plan(client, [pid], workers);
 }

@@ -116,7 +116,7 @@ const HOUSES: Readonly<Record<string, House>> = {
     packages: ['@zscale/transport'],
   },
   cli: {
-    ground: ['failure.ts', 'invocation.ts', 'output.ts', 'flag-values.ts'],
+    ground: ['failure.ts', 'invocation.ts', 'output.ts', 'flag-values.ts', 'collector.ts'],
     top: ['main.ts', 'args.ts'],
     rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
     packages: ['@zscale/core', '@zscale/transport'],

@@ -11,6 +11,7 @@
  */
 import { constants } from 'node:os';
 import { type Device, device as startDevice } from '@zscale/transport';
+import { collectLater } from '../collector.ts';
 import { EXIT_CODES } from '../failure.ts';
 import type { DeviceInvocation } from '../invocation.ts';
 import { describeDevice, describeTraffic, type Output } from '../output.ts';
@@ -32,6 +33,7 @@ type EndSignal = (typeof END_SIGNALS)[number];
  */
 export async function device(invocation: DeviceInvocation, output: Output): Promise<number> {
   const { kind, options, json } = invocation;
+  collectLater();
   const running = await startDevice(kind, options);
   const stopping = stopped(running, output); // before anybody can know that it runs
   const name = kind.toLowerCase();

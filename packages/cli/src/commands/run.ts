@@ -8,6 +8,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createLogger, type Server, scale, type ZscaleError } from '@zscale/core';
+import { collectLater } from '../collector.ts';
 import { EXIT_CODES } from '../failure.ts';
 import type { RunInvocation } from '../invocation.ts';
 import { describeServer, type Output } from '../output.ts';
@@ -20,6 +21,7 @@ import { describeServer, type Output } from '../output.ts';
  */
 export async function run(invocation: RunInvocation, output: Output): Promise<number> {
   const { entry, exec, options, logLevel, logFormat } = invocation;
+  collectLater();
   const logger = createLogger({ level: logLevel, format: logFormat });
   // What handlers log by their context is written by the workers, in the same way.
   const env = {
