@@ -96,4 +96,17 @@ describe('the restart policy', () => {
     expect(outside.action).toBe('restart');
     expect(outside.history.crashes).toEqual([1, 2, 3, 50_000, 60_000]);
   });
+
+  it('leaves the history as it was where a request is to blame, and starts again soon', () => {
+    const history: RestartHistory = { crashes: [1, 2, 3, 4, 5], attempt: 5 };
+    const crash = { at: 6, served: 10, isOfRequest: true };
+    expect(decideRestart(history, crash, policy, noJitter)).toEqual({
+      action: 'restart',
+      delay: 100,
+      history,
+    });
+    expect(decideRestart(history, { ...crash, isOfRequest: false }, policy, noJitter).action).toBe(
+      'give-up',
+    );
+  });
 });

@@ -9,6 +9,8 @@
  * - A worker that served for `restartWindow` before it crashed starts again from `restartDelay`.
  * - More than `maxRestarts` crashes within `restartWindow` are a crash loop. The time a worker took to
  *   fail at starting does not count: one that hangs until `startTimeout` each time is a loop too.
+ * - A worker that was lost with what another one had been lost with is not to blame, the request is, and that ends by
+ *   itself (`retries`): it starts again from `restartDelay`, and its history stays as it was.
  */
 
 /** A wait is spread over 75 % to 125 % of its value. */
@@ -42,6 +44,8 @@ export interface Crash {
   readonly served: number;
   /** For how long it had been starting when it failed to become ready. Default 0. */
   readonly startup?: number;
+  /** It held a request that another worker had been lost with. Default false. */
+  readonly isOfRequest?: boolean;
 }
 
 /** What to do about a crash, and the history to keep. */
@@ -62,7 +66,8 @@ export function decideRestart(
   policy: RestartPolicy,
   random: () => number,
 ): RestartDecision {
-  const { startup = 0 } = crash;
+  const { startup = 0, isOfRequest = false } = crash;
+  if (isOfRequest) return { action: 'restart', delay: policy.restartDelay, history };
   const recent = history.crashes
     .map((at) => at + startup)
     .filter((at) => crash.at - at < policy.restartWindow);

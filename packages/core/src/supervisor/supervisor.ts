@@ -551,12 +551,8 @@ export class Supervisor {
     const reason = served === 0 ? { reason: error?.message } : {};
     const facts = { ...factsOf(worker, exit, report), ...reason };
     const startup = served === 0 ? worker.age : 0;
-    // It had what another worker was lost with: the request is to blame, and ends by itself (`retries`).
-    if (report.held.again > 0) {
-      this.#restartLater(seat, facts, policy.restartDelay);
-      return;
-    }
-    const crash = { at: performance.now(), served, startup };
+    const isOfRequest = report.held.again > 0;
+    const crash = { at: performance.now(), served, startup, isOfRequest };
     const decision = decideRestart(seat.history, crash, policy, random);
     seat.history = decision.history;
     if (decision.action === 'give-up') {
