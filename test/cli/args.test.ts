@@ -463,7 +463,7 @@ describe('help', () => {
       expect(resolveScaleOptions(joining), `${flag} ${value}`).toEqual(DEFAULTS);
       named += 1;
     }
-    expect(named).toBe(12);
+    expect(named).toBe(15);
   });
 
   it('for a command that is not there is refused', () => {

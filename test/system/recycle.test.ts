@@ -3,8 +3,16 @@
  * of workers that follows the load.
  */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { connect, type ScaleOptions, type Server, scale } from '@zscale/core';
+import path from 'node:path';
+import {
+  connect,
+  type JoinOptions,
+  join,
+  type Machine,
+  type ScaleOptions,
+  type Server,
+  scale,
+} from '@zscale/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { closing } from '../support/closing.ts';
 import { freshFolder, gone } from '../support/programs.ts';
@@ -13,10 +21,11 @@ import { recordingLogger } from '../support/worker-queue.ts';
 
 /** Looks are a second apart, and processes take their time to start. */
 const PATIENCE = { timeout: 40_000 };
+const MIB = 1024 * 1024;
 
 let module: string;
 beforeEach(() => {
-  module = join(freshFolder(), 'handler.mjs');
+  module = path.join(freshFolder(), 'handler.mjs');
   vi.stubEnv('TMPDIR', freshFolder());
   return () => vi.unstubAllEnvs();
 });
@@ -134,5 +143,68 @@ describe('autoscale', () => {
     await asking;
     expect(told).toEqual([2]);
     expect(server.workerCountReason).toMatch(/^2 workers: requests waited for \d+ ms$/);
+  });
+});
+
+describe('on a machine that joined, a worker', () => {
+  /** A service with one worker of its own, and a machine beside it. */
+  async function joined(options: Partial<JoinOptions>) {
+    const { server, client } = await serve({ workers: 1, backend: 'tcp://127.0.0.1:*' });
+    const { logger } = recordingLogger();
+    const [backend = ''] = server.backendEndpoints;
+    const machine = closing(
+      await join(module, { connect: backend, workers: 2, logger, ...options }),
+    );
+    const reasons: string[] = [];
+    machine.on('worker-recycling', ({ reason }) => reasons.push(reason));
+    await until(
+      () => server.stats().workers.length === 1 + machine.workers.length,
+      'workers of both',
+    );
+    return { client, machine, reasons };
+  }
+
+  const pids = (machine: Machine) => machine.workers.map(({ pid }) => pid ?? 0);
+
+  it('is replaced after its requests, and no request fails', PATIENCE, async () => {
+    const { client, machine, reasons } = await joined({ maxRequests: 50 });
+    const old = pids(machine);
+    while (pids(machine).some((pid) => old.includes(pid))) {
+      await Promise.all(Array.from({ length: 12 }, () => client.request({ blockMs: 1 })));
+    }
+    await gone(old);
+    expect(reasons[0]).toMatch(/^it was given \d+ requests \(maxRequests 50\)$/);
+  });
+
+  it('is replaced when it has more memory than it may', PATIENCE, async () => {
+    const { client, machine, reasons } = await joined({ workers: 1, maxMemory: 250 * MIB });
+    const old = pids(machine);
+    const asked = { keep: 300 * MIB, blockMs: 500 };
+    const answered = await Promise.all([client.request(asked), client.request(asked)]);
+    expect(answered).toContain(old[0]);
+    await gone(old);
+    expect(reasons[0]).toMatch(/^it has \d+ MiB of memory, more than 250 \(maxMemory\)$/);
+  });
+
+  it('gets another one beside it while all are busy', PATIENCE, async () => {
+    const { client, machine } = await joined({ workers: 1, autoscale: { min: 1, max: 2 } });
+    const told: string[] = [];
+    machine.on('scaling', ({ workers, reason }) => told.push(`${workers}: ${reason}`));
+    let isDone = false;
+    const asking = Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (!isDone) await client.request({ blockMs: 100 });
+      }),
+    );
+    await until(
+      () => machine.workers.filter(({ state }) => state === 'ready').length === 2,
+      undefined,
+      { deadline: 30_000 },
+    );
+    isDone = true;
+    await asking;
+    expect(told).toEqual([
+      expect.stringMatching(/^2: the workers were busy for \d+ % of the time$/),
+    ]);
   });
 });

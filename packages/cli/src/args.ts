@@ -163,11 +163,6 @@ function addRun(program: Command, sink: Sink): void {
     );
   addWorkerFlags(run);
   run
-    .addOption(flag('--autoscale <min-max>', 'change how many by load', parseRange))
-    .optionsGroup('Replacing workers, successor first:')
-    .addOption(flag('--max-memory <size>', 'when one has more memory (default: off)', parseSize))
-    .addOption(flag('--max-requests <n>', 'after so many requests (default: off)', parseLimit))
-    .addOption(flag('--max-lifetime <time>', 'when it is so old (default: off)', parseDuration))
     .optionsGroup('Requests:')
     .addOption(codecFlag())
     .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))
@@ -302,6 +297,7 @@ function addJoin(program: Command, sink: Sink): void {
     );
   addWorkerFlags(join);
   join
+    .optionsGroup('Back ends:')
     .addOption(heartbeatFlag())
     .optionsGroup('Requests, as the service has it:')
     .addOption(codecFlag())
@@ -583,7 +579,12 @@ function addWorkerFlags(command: Command): void {
         'crashes before giving up (default: 5/60s)',
         parseRestartLimit,
       ),
-    );
+    )
+    .addOption(flag('--autoscale <min-max>', 'change how many by load', parseRange))
+    .optionsGroup('Replacing workers, successor first:')
+    .addOption(flag('--max-memory <size>', 'when one has more memory (default: off)', parseSize))
+    .addOption(flag('--max-requests <n>', 'after so many requests (default: off)', parseLimit))
+    .addOption(flag('--max-lifetime <time>', 'when it is so old (default: off)', parseDuration));
 }
 
 /** What `run` and `join` say. */

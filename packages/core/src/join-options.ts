@@ -25,6 +25,10 @@ type SharedName =
   | 'restartWindow'
   | 'restartDelay'
   | 'restartMaxDelay'
+  | 'maxMemory'
+  | 'maxRequests'
+  | 'maxLifetime'
+  | 'autoscale'
   | 'name'
   | 'logger'
   | 'signals'
@@ -48,6 +52,10 @@ const SHARED: readonly SharedName[] = [
   'restartWindow',
   'restartDelay',
   'restartMaxDelay',
+  'maxMemory',
+  'maxRequests',
+  'maxLifetime',
+  'autoscale',
   'name',
   'logger',
   'signals',

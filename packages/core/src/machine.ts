@@ -26,6 +26,7 @@ import { Presence } from './supervisor/presence.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { needsReports, Upkeep } from './supervisor/upkeep.ts';
 import type { BackendReport } from './supervisor/worker-process.ts';
 import { type Moment, moment } from './waiting.ts';
 
@@ -109,6 +110,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #logger: Logger;
   readonly #supervisor: Supervisor;
   readonly #steering: Steering;
+  readonly #upkeep: Upkeep;
   readonly #presence: Presence;
   readonly #discovery: Discovery;
   readonly #backends = new Map<string, Backend>();
@@ -145,6 +147,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       isServing: () => this.#state === 'serving',
       logger: this.#logger,
     });
+    this.#upkeep = this.#createUpkeep();
     this.#presence = new Presence({
       machine: this.id,
       keys,
@@ -209,6 +212,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       throw error;
     }
     this.#enter('serving');
+    this.#upkeep.start();
     this.#logger.info(
       { machine: this.id, workers: this.workers.length, reason: this.#steering.reason },
       'joined: workers take requests',
@@ -241,6 +245,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
     clearTimeout(this.#patience);
+    this.#upkeep.stop();
     this.#discovery.close();
     this.#joined.resolve();
     if (wasServing) this.#logger.info({ reason }, 'leaving: answering what is open');
@@ -281,10 +286,35 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       module,
       exportName,
       maxMessageSize,
-      reportsLoad: false,
+      reportsLoad: needsReports({
+        limits: this.#options.shared,
+        autoscale: this.#options.shared.autoscale,
+      }),
       hangTimeout,
       machine: this.id,
       earlierEndpoints: this.#earlierEndpoints,
+    });
+  }
+
+  /** What requests wait at the queues is known there; a worker that computes is silent, and taken for busy. */
+  #createUpkeep(): Upkeep {
+    const { shared } = this.#options;
+    return new Upkeep({
+      limits: shared,
+      autoscale: shared.autoscale,
+      supervisor: this.#supervisor,
+      steering: this.#steering,
+      facts: () => {
+        const begun = new Map(this.workers.map((worker) => [worker.generation, worker.begun]));
+        return {
+          wait: 0,
+          requestsOf: (generation) => begun.get(generation) ?? 0,
+          holds: () => true,
+        };
+      },
+      recycling: ({ id, pid }, reason) => this.emit('worker-recycling', { id, pid, reason }),
+      scaling: (workers, reason) => this.emit('scaling', { workers, reason }),
+      logger: this.#logger.child({ component: 'supervisor' }),
     });
   }
 

@@ -36,16 +36,13 @@ import { ProgramFront } from './program-front.ts';
 import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
-import type { Look } from './supervisor/autoscale.ts';
-import { Autoscaler } from './supervisor/autoscaler.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
-import { type Recyclable, Recycler } from './supervisor/recycler.ts';
-import { recycles } from './supervisor/recycling.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { Upkeep } from './supervisor/upkeep.ts';
 import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
 import type { WorkerChild } from './supervisor/worker-process.ts';
 import { doneWithin, type Moment, moment } from './waiting.ts';
@@ -196,9 +193,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #supervisor: Supervisor;
   readonly #steering: Steering;
   readonly #front: ProgramFront;
-  readonly #recycler: Recycler | undefined;
-  readonly #autoscaler: Autoscaler | undefined;
-  #recycled: number;
+  readonly #upkeep: Upkeep;
   readonly #output: WorkerOutput | undefined;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
@@ -268,9 +263,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       choosesCodec: service.choosesCodec,
       logger: this.#logger,
     });
-    this.#recycler = recycles(options) ? this.#createRecycler() : undefined;
-    this.#autoscaler = options.autoscale && this.#createAutoscaler(options.autoscale);
-    this.#recycled = 0;
+    this.#upkeep = this.#createUpkeep();
     this.#output = outputOf(options);
     this.#bound = moment();
     this.#hopeless = moment();
@@ -304,7 +297,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   stats(): ServerStats {
     const restarts = this.workers.reduce((sum, worker) => sum + worker.restarts, 0);
     const { hangs } = this.#supervisor;
-    return { ...this.#queue.stats(), restarts, recycled: this.#recycled, hangs };
+    return { ...this.#queue.stats(), restarts, recycled: this.#upkeep.recycled, hangs };
   }
 
   /**
@@ -337,8 +330,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       throw error;
     }
     this.#enter('serving');
-    this.#recycler?.start();
-    this.#autoscaler?.start();
+    this.#upkeep.start();
     this.#logger.info(
       { endpoints: this.endpoints, workers: this.workers.length, reason: this.#steering.reason },
       'serving',
@@ -383,8 +375,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     const deadline = performance.now() + gracefulTimeout;
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
-    this.#recycler?.stop();
-    this.#autoscaler?.stop();
+    this.#upkeep.stop();
     try {
       await this.#bound.promise;
       if (wasServing) await this.#drain(reason);
@@ -466,53 +457,31 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       module,
       exportName,
       maxMessageSize,
-      reportsLoad: this.#autoscaler !== undefined,
+      reportsLoad: this.#options.autoscale !== undefined,
       hangTimeout,
       earlierEndpoints: this.#earlierEndpoints,
     };
   }
 
-  #createRecycler(): Recycler {
-    return new Recycler({
+  #createUpkeep(): Upkeep {
+    return new Upkeep({
       limits: this.#options,
-      workers: () => this.#recyclable(),
-      renew: async (generation) => {
-        await this.#supervisor.renew(generation);
-        this.#recycled += 1;
+      autoscale: this.#options.autoscale,
+      supervisor: this.#supervisor,
+      steering: this.#steering,
+      facts: () => {
+        const { longestWait, workers } = this.#queue.stats();
+        const peers = new Map(workers.map((peer) => [peer.generation, peer]));
+        return {
+          wait: longestWait,
+          requestsOf: (generation) => peers.get(generation)?.requests ?? 0,
+          holds: (generation) => (peers.get(generation)?.inFlight ?? 0) > 0,
+        };
       },
       recycling: ({ id, pid }, reason) => this.emit('worker-recycling', { id, pid, reason }),
+      scaling: (workers, reason) => this.emit('scaling', { workers, reason }),
       logger: this.#logger.child({ component: 'supervisor' }),
     });
-  }
-
-  #recyclable(): readonly Recyclable[] {
-    const { workers: peers } = this.#queue.stats();
-    return this.workers.flatMap(({ id, generation, pid, state, age }) => {
-      if (state !== 'ready' || pid === undefined) return [];
-      const peer = peers.find((other) => other.generation === generation);
-      return [{ id, generation, pid, age, requests: peer?.requests ?? 0 }];
-    });
-  }
-
-  #createAutoscaler(limits: { readonly min: number; readonly max: number }): Autoscaler {
-    return new Autoscaler({
-      limits,
-      look: () => this.#look(),
-      resize: async (workers, reason) => {
-        this.emit('scaling', { workers, reason });
-        await this.#steering.resizeFor(workers, reason);
-      },
-      logger: this.#logger.child({ component: 'supervisor' }),
-    });
-  }
-
-  #look(): Look {
-    const { longestWait, workers: peers } = this.#queue.stats();
-    const utilizations = this.#steering.workers.map(({ generation, utilization }) => {
-      const peer = peers.find((other) => other.generation === generation);
-      return utilization ?? ((peer?.inFlight ?? 0) > 0 ? 1 : 0);
-    });
-    return { at: performance.now(), wait: longestWait, utilizations };
   }
 
   #supervisorSink(): SupervisorSink {

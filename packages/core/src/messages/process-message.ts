@@ -78,8 +78,8 @@ export type FromWorker =
   | { readonly type: 'leaving' }
   /** Everything it held is answered; it takes nothing more. */
   | { readonly type: 'drained' }
-  /** For which part of the time its event loop was busy since it said so last, 0 to 1. */
-  | { readonly type: 'load'; readonly utilization: number }
+  /** For which part of the time its event loop was busy since it said so last, 0 to 1, and how many requests it has begun so far. */
+  | { readonly type: 'load'; readonly utilization: number; readonly begun: number }
   /** It is a program that bound a REP socket there, which is connected to its door instead. */
   | { readonly type: 'bound'; readonly endpoint: string }
   /** Of a joined machine: how it stands with one of the `backends` it was told. */
@@ -156,11 +156,14 @@ export function parseFromWorker(value: unknown): FromWorker {
     case 'drained':
       return { type: fields.type };
     case 'load': {
-      const { utilization } = fields;
+      const { utilization, begun } = fields;
       if (typeof utilization !== 'number' || !(utilization >= 0 && utilization <= 1)) {
         refuse('utilization of load', 'a number from 0 to 1', utilization);
       }
-      return { type: 'load', utilization };
+      if (!Number.isSafeInteger(begun) || Number(begun) < 0) {
+        refuse('begun of load', 'a whole number from 0', begun);
+      }
+      return { type: 'load', utilization, begun: Number(begun) };
     }
     case 'bound': {
       const { endpoint } = fields;

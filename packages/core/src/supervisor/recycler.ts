@@ -108,10 +108,10 @@ export class Recycler {
     this.#options.logger.error({ ...facts, pause: PAUSE_MS }, text);
   }
 
-  /** The workers there are, each with its number. */
+  /** The workers there are, the oldest process first, each with its number. Another order might never come to some of them. */
   #known(): readonly Recyclable[] {
     const { workers, random = Math.random } = this.#options;
-    const present = workers();
+    const present = [...workers()].sort((one, other) => one.generation - other.generation);
     this.#jitters = new Map(
       present.map(({ generation }) => [generation, this.#jitters.get(generation) ?? random()]),
     );

@@ -118,6 +118,11 @@ export interface WorkerInfo {
   readonly generation: number;
   /** For which part of the last second its event loop was busy, 0 to 1, with `autoscale`; else undefined. */
   readonly utilization: number | undefined;
+  /**
+   * Requests that this process had begun a second ago, with `autoscale`, and with `maxRequests` on a machine that joined; else
+   * undefined.
+   */
+  readonly begun: number | undefined;
 }
 
 /** A worker id, and the process that has it now. */
@@ -197,8 +202,8 @@ export class Supervisor {
   /** Every worker there is, by id. Empty after `stop()`. */
   get workers(): readonly WorkerInfo[] {
     return [...this.#seats.values()].map(({ id, worker, restarts }) => {
-      const { pid, state, startedAt, age, generation, utilization } = worker;
-      return { id, pid, state, restarts, startedAt, age, generation, utilization };
+      const { pid, state, startedAt, age, generation, utilization, begun } = worker;
+      return { id, pid, state, restarts, startedAt, age, generation, utilization, begun };
     });
   }
 

@@ -143,6 +143,7 @@ export class WorkerProcess {
   #utilization: number;
   /** When it said how busy it is, on the clock of `performance.now()`; 0 before it did. */
   #utilizationAt: number;
+  #begun: number | undefined;
   /** Runs while the watchdog looks where the event loop stands still. */
   #captureTimer: NodeJS.Timeout | undefined;
   #hang: Hang | undefined;
@@ -168,6 +169,7 @@ export class WorkerProcess {
     this.#noiseWasLogged = false;
     this.#utilization = 0;
     this.#utilizationAt = 0;
+    this.#begun = undefined;
     this.#captureTimer = undefined;
     this.#hang = undefined;
     this.#child = this.#start(options.fork);
@@ -203,6 +205,11 @@ export class WorkerProcess {
   get utilization(): number | undefined {
     const silence = performance.now() - this.#utilizationAt;
     return silence < LOAD_SILENCE_MS ? this.#utilization : undefined;
+  }
+
+  /** How many requests it had begun when it last said so; undefined where it does not. */
+  get begun(): number | undefined {
+    return this.#begun;
   }
 
   /** Resolves when the process is gone; never rejects. */
@@ -325,6 +332,7 @@ export class WorkerProcess {
       case 'load':
         this.#utilization = message.utilization;
         this.#utilizationAt = performance.now();
+        this.#begun = message.begun;
         return;
       case 'backend':
         if (this.#readyAt !== undefined) this.#sink.workerBackend?.(this, message);

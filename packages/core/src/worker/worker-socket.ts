@@ -67,6 +67,8 @@ export class WorkerSocket extends Socket {
   readonly #drainWaiters: Array<() => void> = [];
   /** What to do when nothing is left of an endpoint. */
   readonly #leaving = new Map<string, () => void>();
+  /** Requests that the handler was given. */
+  #begun = 0;
   /** Requests whose promise is not settled. */
   #waiting = 0;
   /** Busy time of the event loop at the last measurement, in ms since it started. */
@@ -100,6 +102,11 @@ export class WorkerSocket extends Socket {
     );
     this.#options = options;
     this.#appetite = new Appetite(options.concurrency);
+  }
+
+  /** Requests that the handler was given so far. */
+  get begun(): number {
+    return this.#begun;
   }
 
   /** Requests that the handler is waiting on. */
@@ -243,6 +250,7 @@ export class WorkerSocket extends Socket {
       }
     }
     this.#rotate();
+    this.#begun += requests;
     if (requests > 0) this.#measure(requests);
     this.#tellCredit();
     this.#settle();

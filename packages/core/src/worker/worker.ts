@@ -111,7 +111,8 @@ export class Worker {
       const now = performance.eventLoopUtilization();
       const { utilization } = performance.eventLoopUtilization(now, last);
       last = now;
-      void report({ type: 'load', utilization: Math.min(Math.max(utilization, 0), 1) });
+      const busy = Math.min(Math.max(utilization, 0), 1);
+      void report({ type: 'load', utilization: busy, begun: this.#socket.begun });
     }, LOAD_INTERVAL_MS).unref();
   }
 
