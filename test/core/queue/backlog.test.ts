@@ -103,7 +103,24 @@ describe('a full backlog', () => {
       greedy.closed(place);
       expect(backlog.push(next, line)).toBeUndefined();
     }
-    expect([greedy.waiting, modest.waiting, backlog.length]).toEqual([5, 5, 10]);
+    expect([greedy.waitingIn(0), modest.waitingIn(0), backlog.length]).toEqual([5, 5, 10]);
+  });
+
+  it('looks at what waits here, whoever has more elsewhere', () => {
+    const [backlog, line] = [
+      new Backlog({ maxQueue: 10, maxQueueBytes: Infinity }),
+      new Line<QueuedRequest>(),
+    ];
+    const elsewhere = new Backlog({ maxQueue: 100, maxQueueBytes: Infinity });
+    const busy = clientPeer();
+    backlog.push(queuedRequest({}, busy), line);
+    for (let i = 0; i < 50; i++) {
+      elsewhere.push(queuedRequest({ pool: 1 }, busy), new Line<QueuedRequest>());
+    }
+    const greedy = flood(backlog, line);
+    const place = backlog.placeFor(queuedRequest());
+    expect(place).toBeDefined();
+    expect(place).toBe(greedy.newestWaiting(0));
   });
 
   it('gives the client with the most nobody else’s place', () => {

@@ -191,6 +191,18 @@ describe('a request that nobody waits for', () => {
   });
 });
 
+describe('a request that nobody waits for when it comes', () => {
+  it('is not begun', async () => {
+    const pool = await poolOf(1);
+    const before = await threadsOf(pool, 1);
+    const context = new RequestContext(requestHost(), undefined, performance.now(), undefined);
+    context.cancel();
+    const answered = pool.handle(codec.encode({ act: 'exit', code: 1 }), context);
+    expect(await failureOf(answered)).toMatchObject({ code: 'ZSCALE_ERR_CANCELLED' });
+    expect(await threadsOf(pool, 1)).toEqual(before);
+  });
+});
+
 describe('a thread that ends', () => {
   it.each([
     ['exits', { act: 'exit', code: 3 }],

@@ -4,8 +4,8 @@
  * The bytes of requests that a worker has, and that are kept in case it is lost (`retries`), count as well: what the queue
  * holds of requests stays below `maxQueueBytes`. One that would exceed it is given out all the same, but not kept.
  *
- * When `maxQueue` requests wait, a further one takes the place of the newest of the client that has the most waiting (in all
- * pools), unless that is its own client. So who floods the queue fills only what nobody else wants, and many clients share it evenly.
+ * When `maxQueue` requests wait, a further one takes the place of the newest of the client that has the most waiting here,
+ * unless that is its own client. So who floods the queue fills only what nobody else wants, and many clients share it evenly.
  */
 
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
@@ -65,12 +65,13 @@ export class Backlog {
 
   /** The waiting request whose place `request` may have, where all are taken; undefined when it may have none. */
   placeFor(request: QueuedRequest): QueuedRequest | undefined {
-    const { client } = request;
+    const { client, pool } = request;
     if (this.#length < this.#limits.maxQueue) return undefined;
-    this.#compare(client);
+    this.#compare(client, pool);
     const greediest = this.#greediest;
-    if (greediest === undefined || greediest.waiting <= client.waiting + 1) return undefined;
-    return greediest.newestWaiting(request.pool);
+    if (greediest === undefined) return undefined;
+    if (greediest.waitingIn(pool) <= client.waitingIn(pool) + 1) return undefined;
+    return greediest.newestWaiting(pool);
   }
 
   /** Puts a request that was lost with its worker in front of a line, beyond any limit: it was let in before. */
@@ -82,7 +83,7 @@ export class Backlog {
   /** Takes out one that waits. */
   remove(request: QueuedRequest): void {
     request.line?.remove(request);
-    request.client.waiting -= 1;
+    request.client.waits(request.pool, -1);
     this.#length -= 1;
     this.#bytes -= request.memory;
     if (request.isHurried) this.#hurried -= 1;
@@ -101,16 +102,15 @@ export class Backlog {
   }
 
   #count(request: QueuedRequest): void {
-    request.client.waiting += 1;
+    request.client.waits(request.pool, 1);
     this.#length += 1;
     this.#bytes += request.memory;
     if (request.isHurried) this.#hurried += 1;
-    this.#compare(request.client);
+    this.#compare(request.client, request.pool);
   }
 
-  #compare(client: Client): void {
-    if (this.#greediest === undefined || client.waiting > this.#greediest.waiting) {
-      this.#greediest = client;
-    }
+  #compare(client: Client, pool: number): void {
+    const most = this.#greediest?.waitingIn(pool) ?? -1;
+    if (client.waitingIn(pool) > most) this.#greediest = client;
   }
 }

@@ -26,13 +26,15 @@ export class ClientPeer<R extends Asked<R>> {
   readonly speaksZscale: boolean;
   /** The largest reply it takes, in bytes. */
   readonly maxMessageSize: number;
-  /** How many of its requests wait for a worker. The backlog counts them. */
-  waiting = 0;
   /** Where its requests go when they are pinned to a worker and say no key; see rendezvous.ts. Undefined until asked for. */
   pin: number | undefined = undefined;
   /** Its open requests in the order they came; the requests themselves are the links. */
   #oldest: R | undefined = undefined;
   #newest: R | undefined = undefined;
+  /** How many of its requests wait for a worker, by the number of their pool. */
+  readonly #waiting: number[] = [];
+  /** Its open requests by their id, oldest first; from the first time on that it takes one back, which most clients never do. */
+  #byId: Map<string, R[]> | undefined = undefined;
   /** The sizes of answers that may still be in the pipe. */
   readonly #unsent = new Fifo<number>();
   #unsentBytes = 0;
@@ -61,6 +63,7 @@ export class ClientPeer<R extends Asked<R>> {
     if (newest === undefined) this.#oldest = request;
     else newest.newer = request;
     this.#newest = request;
+    if (this.#byId !== undefined) enter(this.#byId, request);
   }
 
   /** A request of it has come to its end. */
@@ -72,16 +75,32 @@ export class ClientPeer<R extends Asked<R>> {
     else newer.older = older;
     request.older = undefined;
     request.newer = undefined;
+    if (this.#byId !== undefined) strike(this.#byId, request);
   }
 
-  /** The open request with this id in front, the oldest where there are several. Looks through what this client has open. */
+  /** The open request with this id in front, the oldest where there are several. */
   find(id: Buffer): R | undefined {
-    if (id.length > ID_MAX_BYTES) return undefined; // and a longer one may be no Buffer but in pieces
+    if (id.length > ID_MAX_BYTES) return undefined;
+    this.#byId ??= this.#enterAll();
+    return this.#byId.get(id.toString('latin1'))?.[0];
+  }
+
+  #enterAll(): Map<string, R[]> {
+    const byId = new Map<string, R[]>();
     for (let request = this.#oldest; request !== undefined; request = request.newer) {
-      const own = request.envelope[0];
-      if (own?.length === id.length && own.equals(id)) return request;
+      enter(byId, request);
     }
-    return undefined;
+    return byId;
+  }
+
+  /** How many of its requests wait for a worker of a pool. */
+  waitingIn(pool: number): number {
+    return this.#waiting[pool] ?? 0;
+  }
+
+  /** One more of them waits, or one fewer. The backlogs count. @param by 1 or -1 */
+  waits(pool: number, by: number): void {
+    this.#waiting[pool] = this.waitingIn(pool) + by;
   }
 
   /** The one of its requests waiting in a pool that came last. */
@@ -110,4 +129,25 @@ export class ClientPeer<R extends Asked<R>> {
     while (this.#unsent.length > this.pipe.unsent) this.#unsentBytes -= this.#unsent.shift() ?? 0;
     return this.#unsentBytes - before;
   }
+}
+
+/** The id of a request; undefined for one that nobody can take back: a long one may be no Buffer but in pieces. */
+function idOf<R extends Asked<R>>({ envelope: [id] }: R): string | undefined {
+  return id === undefined || id.length > ID_MAX_BYTES ? undefined : id.toString('latin1');
+}
+
+function enter<R extends Asked<R>>(byId: Map<string, R[]>, request: R): void {
+  const id = idOf(request);
+  if (id === undefined) return;
+  const same = byId.get(id);
+  if (same === undefined) byId.set(id, [request]);
+  else same.push(request);
+}
+
+function strike<R extends Asked<R>>(byId: Map<string, R[]>, request: R): void {
+  const id = idOf(request) ?? '';
+  const same = byId.get(id);
+  const place = same?.indexOf(request) ?? -1;
+  if (place >= 0) same?.splice(place, 1);
+  if (same?.length === 0) byId.delete(id);
 }

@@ -136,7 +136,12 @@ export class ThreadPool implements RequestHandler {
         state: 'waiting',
         timer: undefined,
       };
-      context.signal.addEventListener('abort', () => this.#cancel(job), { once: true });
+      const { signal } = context;
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      signal.addEventListener('abort', () => this.#cancel(job), { once: true });
       this.#waiting.push(job);
       this.#runNext();
     });
