@@ -36,6 +36,8 @@ export class BindCapture implements BindHook {
   /** The socket that is the server, and what it asked for. */
   #socket: HookedSocket | undefined;
   #endpoint: string | undefined;
+  /** The connection to the door, before it is made. */
+  #connecting: NodeJS.Immediate | undefined;
   #seesZeromq: boolean;
 
   /** Takes over from now on, until {@link end}. */
@@ -43,6 +45,7 @@ export class BindCapture implements BindHook {
     this.#options = options;
     this.#socket = undefined;
     this.#endpoint = undefined;
+    this.#connecting = undefined;
     this.#seesZeromq = false;
     setBindHook(this);
     this.#dlopen = process.dlopen;
@@ -96,14 +99,19 @@ export class BindCapture implements BindHook {
     this.#socket = socket;
     this.#endpoint = endpoint;
     this.#options.onBound(endpoint);
-    socket.connect(this.#options.door);
+    // In the next turn: with its connection it is ready, and what it asks for in this one may be refused.
+    this.#connecting = setImmediate(() => {
+      this.#connecting = undefined;
+      if (!socket.closed) socket.connect(this.#options.door);
+    });
     return true;
   }
 
   unbind(socket: HookedSocket, endpoint: string): boolean {
     if (socket !== this.#socket || endpoint !== this.#endpoint) return false;
     this.#socket = undefined;
-    socket.disconnect(this.#options.door);
+    if (this.#connecting === undefined) socket.disconnect(this.#options.door);
+    else this.#stay();
     return true;
   }
 
@@ -112,7 +120,14 @@ export class BindCapture implements BindHook {
     return this.#endpoint?.replace('tcp://*:', 'tcp://0.0.0.0:');
   }
 
+  /** Makes no connection that is not made yet. */
+  #stay(): void {
+    clearImmediate(this.#connecting);
+    this.#connecting = undefined;
+  }
+
   #refuse(text: string): never {
+    this.#stay();
     const error = new ZscaleError('ZSCALE_ERR_LOAD', text);
     this.#options.onRefused(error);
     throw error;
