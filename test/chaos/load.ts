@@ -44,6 +44,8 @@ export interface LoadOptions {
   /** Requests each client keeps in flight. */
   readonly inFlight: number;
   readonly random: () => number;
+  /** Called when a client is told that a request was lost with its worker. */
+  readonly onLost: () => void;
 }
 
 interface Asked {
@@ -120,6 +122,7 @@ export class Load {
     }
     this.#slowest = Math.max(this.#slowest, now - asked.at);
     const code = errorCode(reply);
+    if (code === 'ZSCALE_ERR_WORKER_LOST') this.#options.onLost();
     if (code !== undefined) this.#failed[code] = (this.#failed[code] ?? 0) + 1;
     else if (Buffer.from(reply).reverse().equals(asked.body)) this.#replied += 1;
     else this.#wrong += 1;

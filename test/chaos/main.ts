@@ -8,6 +8,7 @@
 
 import { parseArgs } from 'node:util';
 import { scale } from '@zscale/core';
+import { Deaths, type Waits } from './deaths.ts';
 import { Load, type Tally } from './load.ts';
 import { ALL_DEEDS, type Deed, Mischief } from './mischief.ts';
 
@@ -62,11 +63,18 @@ const server = await scale(new URL('./handler.mjs', import.meta.url), {
   restartDelay: 20,
   restartMaxDelay: 200,
 });
-const load = new Load(server.endpoints[0] ?? '', { clients, inFlight, random });
+const deaths = new Deaths(server);
+const load = new Load(server.endpoints[0] ?? '', {
+  clients,
+  inFlight,
+  random,
+  onLost: () => deaths.clientTold(),
+});
 const mischief = new Mischief(server, {
   deeds: deeds as readonly Deed[], // each is one: checked above
   every: numberOf('every', values.every),
   random,
+  onKill: () => deaths.killed(),
 });
 let killed = 0;
 let lost = 0;
@@ -100,6 +108,8 @@ if (values.json) {
       done: mischief.done,
       crashes: killed,
       restarts: stats.restarts,
+      lostTold: deaths.told,
+      replaced: deaths.replaced,
       complaints,
     }),
   );
@@ -117,6 +127,8 @@ if (values.json) {
   console.log(`duplicated   ${tally.duplicated}`);
   console.log(`unanswered   ${tally.unanswered}`);
   console.log(`longest stall ${tally.longestStall} ms; slowest request ${tally.slowest} ms`);
+  console.log(`lost, told   ${textOf(deaths.told)} after the kill`);
+  console.log(`replaced     ${textOf(deaths.replaced)} after the end`);
   for (const complaint of complaints) console.log(`NOT RIGHT: ${complaint}`);
 }
 process.exitCode = complaints.length === 0 ? 0 : 1;
@@ -133,6 +145,10 @@ function complaintsOf(result: Tally): string[] {
   for (const [code, count] of others) found.push(`${count} requests failed with ${code}`);
   if (lost > held) found.push(`${lost} requests were lost, though dead workers held ${held}`);
   return found;
+}
+
+function textOf({ count, median, longest }: Waits): string {
+  return count === 0 ? 'never' : `${count} times, median ${median} ms, longest ${longest} ms`;
 }
 
 /** Numbers from 0 to 1, the same for the same seed (a linear congruential generator, Knuth's MMIX). */

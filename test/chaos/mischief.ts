@@ -22,6 +22,8 @@ export interface MischiefOptions {
   readonly deeds: readonly Deed[];
   /** From one deed to the next, on the average; exactly, when there is only one kind of deed. */
   readonly every: number;
+  /** Called when a worker is killed. */
+  readonly onKill: () => void;
   readonly random: () => number;
 }
 
@@ -76,7 +78,7 @@ export class Mischief {
     if (deed === 'reload') this.#change('reload', this.#server.reload());
     else if (deed === 'resize') this.#change('resize', this.#server.resize(this.#anyCount()));
     else if (worker?.pid === undefined) this.#done[deed] -= 1;
-    else if (deed === 'kill') signal(worker.pid, 'SIGKILL');
+    else if (deed === 'kill') this.#kill(worker.pid);
     else this.#stopFor(worker.pid);
   }
 
@@ -100,6 +102,10 @@ export class Mischief {
     });
     this.#changes.add(told);
     void told.finally(() => this.#changes.delete(told));
+  }
+
+  #kill(pid: number): void {
+    if (signal(pid, 'SIGKILL')) this.#options.onKill();
   }
 
   #stopFor(pid: number): void {

@@ -24,6 +24,7 @@ it('answers every request once while workers are killed and stopped', PATIENCE, 
   expect(told).toMatchObject({ wrong: 0, duplicated: 0, unanswered: 0, complaints: [] });
   expect(told.crashes).toBeGreaterThan(0);
   expect(told.replied).toBeGreaterThan(0);
+  expect(told.replaced).toMatchObject({ count: expect.any(Number) });
 });
 
 it('fails no request while it is reloaded and resized', PATIENCE, async () => {
