@@ -11,7 +11,10 @@ import { until, within } from './until.ts';
 /** The top of the repository, where examples are started from. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
-const BIN = fileURLToPath(new URL('../../packages/cli/bin/zscale.js', import.meta.url));
+/** The zscale command, a program for Node. */
+export const BIN: string = fileURLToPath(
+  new URL('../../packages/cli/bin/zscale.js', import.meta.url),
+);
 
 /** A fixture by its name below test/fixtures, as an absolute path. */
 export function fixture(name: string): string {

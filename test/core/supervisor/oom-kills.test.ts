@@ -31,9 +31,20 @@ describe('readOomKills()', () => {
     expect(readOomKills(root)).toBe(7);
   });
 
+  it.each(['4:memory:/app', '4:hugetlb,memory:/app', '4:memory,hugetlb:/app'])(
+    'reads the counter of cgroup v1, where that has the memory (%s)',
+    (line) => {
+      write('proc/self/cgroup', `9:name=systemd:/\n${line}\n1:cpu:/other\n0::/\n`);
+      write('sys/fs/cgroup/memory/app/memory.oom_control', 'oom_kill_disable 0\noom_kill 5\n');
+      write('sys/fs/cgroup/memory/memory.oom_control', 'oom_kill_disable 0\noom_kill 9\n');
+      expect(readOomKills(root)).toBe(5);
+    },
+  );
+
   it('knows nothing where nothing is counted', () => {
     expect(readOomKills(root)).toBeUndefined();
     write('proc/self/cgroup', '4:memory:/app\n');
+    write('sys/fs/cgroup/memory/app/memory.oom_control', 'oom_kill_disable 0\nunder_oom 0\n');
     write('sys/fs/cgroup/memory.events', 'low 0\n');
     expect(readOomKills(root)).toBeUndefined();
   });

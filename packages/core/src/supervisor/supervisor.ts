@@ -540,7 +540,7 @@ export class Supervisor {
 
   #reportOf({ age, generation }: WorkerProcess, exit: WorkerExit): DeathReport {
     const before = this.#oomKills;
-    if (exit.signal === 'SIGKILL') this.#oomKills = readOomKills();
+    this.#oomKills = readOomKills(); // Whatever the end looks like: a shell tells of a signal by its code.
     const outOfMemory = (this.#oomKills ?? 0) > (before ?? 0);
     return {
       why: exit.expected ? undefined : explainDeath({ ...exit, outOfMemory }),
