@@ -124,25 +124,46 @@ describe('autoscale', () => {
     expect(server.workerCountReason).toBe('2 workers to start with, 2 to 3 by load');
   });
 
-  it('adds workers while requests wait', PATIENCE, async () => {
+  /** For one worker fewer there must be thirty looks in a row, a second apart. */
+  const QUIET = { deadline: 80_000 };
+
+  it('adds a worker while requests wait, and takes it away when none come', {
+    timeout: 120_000,
+  }, async () => {
     const { server, client } = await serve({ workers: 1, autoscale: { min: 1, max: 2 } });
-    const told: number[] = [];
-    server.on('scaling', ({ workers }) => told.push(workers));
+    const told: unknown[] = [];
+    server.on('scaling', ({ workers, reason }) => told.push(['scaling', workers, reason]));
+    server.on('worker-ready', ({ id }) => told.push(['ready', id]));
+    server.on('worker-exited', ({ id, expected, held }) =>
+      told.push(['exited', id, expected, held]),
+    );
+    const [first] = pidsOf(server);
     let isDone = false;
     const asking = Promise.all(
       Array.from({ length: 8 }, async () => {
         while (!isDone) await client.request({ blockMs: 100 });
       }),
     );
-    await until(
-      () => server.workers.filter(({ state }) => state === 'ready').length === 2,
-      undefined,
-      { deadline: 30_000 },
-    );
+    await until(() => told.length === 2, 'a second worker', { deadline: 30_000 });
+    expect(told).toEqual([
+      ['scaling', 2, expect.stringMatching(/^requests waited for \d+ ms$/)],
+      ['ready', 1],
+    ]);
+    expect(server.workerCountReason).toMatch(/^2 workers: requests waited for \d+ ms$/);
+    expect(server.workers.map(({ state }) => state)).toEqual(['ready', 'ready']);
     isDone = true;
     await asking;
-    expect(told).toEqual([2]);
-    expect(server.workerCountReason).toMatch(/^2 workers: requests waited for \d+ ms$/);
+
+    await until(() => told.length === 4, 'the second worker to go', QUIET);
+    expect(told.slice(2)).toEqual([
+      ['scaling', 1, expect.stringMatching(/^nothing waited, and the workers were busy for \d+ %/)],
+      ['exited', 1, true, 0],
+    ]);
+    await until(() => server.workers.length === 1);
+    expect(server.workerCountReason).toMatch(/^1 worker: nothing waited/);
+    expect(await client.request({})).toBe(first);
+    const { requests, replies, errors } = server.stats();
+    expect({ replies, errors }).toEqual({ replies: requests, errors: {} });
   });
 });
 
