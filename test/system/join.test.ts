@@ -3,6 +3,9 @@
  * front end or what is between them, each request is answered. Here both are on one machine; test/system/hosts.test.ts puts them
  * on two.
  */
+import { writeFileSync } from 'node:fs';
+import { connect as dial } from 'node:net';
+import path from 'node:path';
 import {
   connect,
   type JoinOptions,
@@ -14,9 +17,9 @@ import {
 } from '@zscale/core';
 import { device, Reply, Request } from '@zscale/transport';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { fixture, isAlive, Program, startZscale } from '../support/cli.ts';
+import { fixture, isAlive, Program, startZscale, zscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
-import { freshTcp } from '../support/endpoints.ts';
+import { freshTcp, netAddress } from '../support/endpoints.ts';
 import { freshFolder, gone, logOf, serving, startProgram } from '../support/programs.ts';
 import { Relay } from '../support/relay.ts';
 import { isPyzmqRequired, python } from '../support/their-peer.ts';
@@ -197,6 +200,40 @@ describe('a machine that joined', () => {
     await until(() => logOf(program).some(({ msg }) => msg.startsWith('waiting')));
     program.signal('SIGINT');
     expect(await program.end()).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+});
+
+describe('a machine that cannot join', () => {
+  it.each(['tcp://front', 'tcp://*:5556', 'tcp://front:99999'])(
+    'says before it starts a worker that %s is no endpoint',
+    async (endpoint) => {
+      const { logger, lines } = recordingLogger();
+      await expect(join(ACTS, { connect: endpoint, logger })).rejects.toMatchObject({
+        code: 'EINVAL',
+        message: expect.stringContaining(endpoint),
+      });
+      expect(lines).toEqual([]);
+    },
+  );
+
+  it('dials nobody to find that out', async () => {
+    const relay = await Relay.to(await freshTcp());
+    const connecting = join(ACTS, { connect: [relay.endpoint, 'tcp://front'], logger: quiet });
+    await expect(connecting).rejects.toMatchObject({ code: 'EINVAL' });
+    const later = dial(netAddress(relay.endpoint)).on('error', () => {});
+    await until(() => relay.connections > 0); // ... and those before would have been accepted before
+    later.destroy();
+    expect(relay.connections).toBe(1);
+  });
+
+  it('because its workers crash says so, and ends with the number of that', async () => {
+    const file = path.join(freshFolder(), 'crashes.mjs');
+    writeFileSync(file, 'setTimeout(() => process.exit(7)); export default () => 1;');
+    const args = ['join', await freshTcp(), file, '--workers', '1', '--max-restarts', '0'];
+    expect(await zscale(args)).toMatchObject({
+      exitCode: 5,
+      stderr: expect.stringMatching(/^zscale: worker 0 crashed more than 0 times/m),
+    });
   });
 });
 

@@ -187,7 +187,8 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
    * nothing is left.
    *
    * @throws TransportError for an endpoint that cannot be; WorkerBootError when a worker does not become ready; ZscaleError
-   * `ZSCALE_ERR_CLOSED` when it is closed meanwhile.
+   * `ZSCALE_ERR_CRASH_LOOP` when one crashes too often before a back end is reached, `ZSCALE_ERR_CLOSED` when it is closed
+   * meanwhile.
    */
   async start(): Promise<void> {
     if (this.#options.shared.signals) {
@@ -199,13 +200,17 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       });
     }
     try {
+      for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
       this.#discovery.start();
       await this.#supervisor.start(this.#service.workerCount);
       this.#patience = setTimeout(() => this.#tellWaiting(), PATIENCE_MS);
       await this.#joined.promise;
       if (this.#state !== 'starting') {
-        throw new ZscaleError('ZSCALE_ERR_CLOSED', 'the machine was closed before it had joined');
+        throw (
+          this.#failure ??
+          new ZscaleError('ZSCALE_ERR_CLOSED', 'the machine was closed before it had joined')
+        );
       }
     } catch (error) {
       await this.close();
@@ -257,7 +262,8 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#releaseSignals();
     this.#enter('closed');
     if (wasServing) this.#logger.info('left');
-    if (this.#failure !== undefined) tellFailure(this, this.#failure);
+    // Before it had joined, whoever called start() is told.
+    if (this.#failure !== undefined && wasServing) tellFailure(this, this.#failure);
     this.emit('closed');
   }
 

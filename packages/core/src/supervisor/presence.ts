@@ -54,6 +54,17 @@ export class Presence extends Socket {
     this.#onLost = onLost;
   }
 
+  /**
+   * Has the transport say what is wrong with an endpoint, before a worker would crash of it. Nothing is dialled in the turn in which
+   * it begins, so nobody notices.
+   *
+   * @throws TransportError as `connect()` of a socket.
+   */
+  check(endpoint: string): void {
+    this.connect(endpoint);
+    this.disconnect(endpoint);
+  }
+
   /** Is present at a queue from now on. Idempotent. */
   show(endpoint: string): void {
     if (this.#endpoints.has(endpoint)) return;
