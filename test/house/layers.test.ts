@@ -67,6 +67,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'errors.ts',
       'options.ts',
       'logger.ts',
+      'log-lines.ts',
       'typescript.ts',
       'worker-count.ts',
       'backend-folder.ts',

@@ -14,6 +14,9 @@ import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import { Output } from './output.ts';
 
+/** The commands that stay until they are told to stop. */
+const SERVING: ReadonlySet<Invocation['command']> = new Set(['run', 'join', 'device']);
+
 /**
  * Carries out a command line and resolves with its exit code; never rejects.
  *
@@ -25,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const invocation = parseArguments(argv, version());
     stack = showsStacks(invocation);
+    if (SERVING.has(invocation.command)) output.outliveLosses();
     return await carryOut(invocation, output);
   } catch (error) {
     const failure = describeFailure(error, { stack });

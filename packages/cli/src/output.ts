@@ -19,6 +19,7 @@ export class Output {
   readonly isTerminal: boolean;
   readonly #stdout: OutputStream;
   readonly #stderr: OutputStream;
+  #outlivesLosses = false;
 
   constructor(stdout: OutputStream, stderr: OutputStream) {
     this.isTerminal = stdout.isTTY === true;
@@ -31,8 +32,21 @@ export class Output {
    * reading, not the server.
    */
   static ofProcess(): Output {
-    for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe);
-    return new Output(process.stdout, process.stderr);
+    const output = new Output(process.stdout, process.stderr);
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE' && !output.#outlivesLosses) throw error;
+      });
+    }
+    return output;
+  }
+
+  /**
+   * From here on what cannot be written, as on a full disk, is lost and ends nothing: for a command whose work is to serve, and
+   * not what it prints.
+   */
+  outliveLosses(): void {
+    this.#outlivesLosses = true;
   }
 
   /** Data, as it is, on stdout. */
@@ -49,10 +63,6 @@ export class Output {
   complain(text: string): void {
     this.#stderr.write(`${text}\n`);
   }
-}
-
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
 }
 
 /** What there is to tell about a server that is ready. */

@@ -7,14 +7,13 @@
  */
 
 import { createRequire } from 'node:module';
+import { Writable } from 'node:stream';
 import { ZscaleError } from './errors.ts';
+import { LogLines } from './log-lines.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const FORMATS: readonly string[] = ['json', 'pretty', 'auto'];
-
-/** Standard error. Standard output belongs to the program's data. */
-const STDERR = 2;
 
 /** How much is told; `'silent'` tells nothing. */
 export type LogLevel = (typeof LEVELS)[number];
@@ -49,8 +48,8 @@ export interface LoggerOptions {
 }
 
 /**
- * Makes a logger that writes to standard error, each line before the call returns, so that a line
- * written just before the process ends is not lost.
+ * Makes a logger that writes to standard error, each line before the call returns. A line that cannot be written, as on a full
+ * disk, is lost; the log says how many were when it can be written again.
  *
  * @throws ZscaleError `ZSCALE_ERR_OPTIONS` when the level, given or in the environment, is none of
  * pino's, or the format none of those.
@@ -77,17 +76,31 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const load = createRequire(import.meta.url);
   const { pino }: typeof import('pino') = load('pino');
   const settings = { level, base: { pid: process.pid } };
-  if (!pretty) return pino(settings, pino.destination({ dest: STDERR, sync: true }));
+  const lines = new LogLines((lost) => {
+    logger.warn({ lines: lost }, 'the log could not be written for a while; lines are missing');
+  });
+  const logger = pino(settings, pretty ? prettyInto(lines) : lines);
+  return logger;
+}
+
+/** Makes readable lines of what is written, and writes them to `target`. */
+function prettyInto(target: LogLines): Writable {
+  const load = createRequire(import.meta.url);
   const prettyStream: typeof import('pino-pretty') = load('pino-pretty');
-  const stream = prettyStream({
+  return prettyStream({
     colorize: process.stderr.isTTY === true && process.env.NO_COLOR === undefined,
-    destination: STDERR,
+    destination: new Writable({
+      decodeStrings: false,
+      write: (line, _encoding, done) => {
+        target.write(String(line));
+        done();
+      },
+    }),
     ignore: 'pid,hostname',
     singleLine: true,
     sync: true,
     translateTime: 'SYS:HH:MM:ss.l',
   });
-  return pino(settings, stream);
 }
 
 function isLevel(level: string): level is LogLevel {

@@ -65,11 +65,13 @@ class Target {
     stream.on('drain', this.#resume);
     // Nobody reads it any more: what workers print is read and thrown away, so that they go on.
     stream.on('close', this.#resume);
+    // Nor can it be written to, as when the disk is full: that does not end the service either.
+    stream.on('error', this.#resume);
   }
 
   /** Takes its listeners away from the stream, which is not its own. */
   release(): void {
-    this.#stream.off('drain', this.#resume).off('close', this.#resume);
+    for (const event of ['drain', 'close', 'error']) this.#stream.off(event, this.#resume);
   }
 
   /** Writes; when that is more than whoever reads can take now, `source` waits. */
