@@ -200,14 +200,19 @@ describe('an address that cannot be had', () => {
 });
 
 describe('the folder of the private socket', () => {
-  it('that cannot be made is an error that says where, and what to do', async () => {
-    const missing = join(folder, 'missing');
-    vi.stubEnv('TMPDIR', missing);
-    const { code, message } = await failureOfModule('handlers/default.mjs');
-    expect(code).toBe('ENOENT');
-    expect(message).toContain(`no folder can be made in ${missing}`);
-    expect(message).toContain('Set TMPDIR');
-  });
+  it.each([
+    ['a folder that is not there', () => join(folder, 'missing'), 'ENOENT'],
+    ['a file', () => fixture('handlers/default.mjs'), 'ENOTDIR'],
+  ])(
+    'that cannot be made in %s is an error that says where, and what to do',
+    async (_, parent, expected) => {
+      vi.stubEnv('TMPDIR', parent());
+      const { code, message } = await failureOfModule('handlers/default.mjs');
+      expect(code).toBe(expected);
+      expect(message).toContain(`no folder can be made in ${parent()}`);
+      expect(message).toContain('Set TMPDIR');
+    },
+  );
 
   it('is in /tmp when the path of TMPDIR is too long for a socket', async () => {
     vi.stubEnv('TMPDIR', join(folder, 'x'.repeat(100)));

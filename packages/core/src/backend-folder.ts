@@ -75,5 +75,11 @@ export function backendFolderOf(endpoint: string): string | undefined {
  */
 export function removeBackendFolder(endpoint: string): void {
   const folder = backendFolderOf(endpoint);
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  if (folder === undefined) return;
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    // Its parent is no folder, so there is nothing to remove; `force` forgives only what does not exist.
+    if (Reflect.get(Object(error), 'code') !== 'ENOTDIR') throw error;
+  }
 }
