@@ -486,6 +486,28 @@ describe('the end of a thread', () => {
     await thread.ended();
   });
 
+  it('waits for a listener whose thread gets to it only now and then', async () => {
+    const busy = setInterval(() => {
+      const over = performance.now() + 50;
+      while (performance.now() < over);
+    }, 0);
+    try {
+      const { router, thread } = await called(
+        {},
+        (endpoint) => `
+        const dealer = new zscale.Dealer();
+        dealer.connect('${endpoint}');
+        await dealer.send('hello');
+        await dealer.send('and goodbye');
+      `,
+      );
+      expect(String((await router.receive())[1])).toBe('and goodbye');
+      await thread.ended();
+    } finally {
+      clearInterval(busy);
+    }
+  });
+
   it('that closes a socket waits until everything is sent, as linger says', async () => {
     const { router, thread } = await called(
       { receiveHighWaterMark: 3 },

@@ -6,7 +6,8 @@
  *
  * While it waits for somebody to bind the name it is the link under its own pipe, as a stream's dialer is. Messages that wait do
  * not hold the process for long, since whoever could still bind the name is in the same one: just until other threads have had
- * time to say that they have it.
+ * time to say that they have it. A listener that was asked is there, and will answer or be known to be gone: for that they wait as
+ * for a stream to take them.
  */
 
 import type { ResolvedSocketOptions } from '../../options.ts';
@@ -16,6 +17,9 @@ import type { Dialer, PipeHost } from '../transport.ts';
 import { InprocPipe } from './inproc-pipe.ts';
 import type { ThreadLink } from './inproc-thread-link.ts';
 import type { ThreadDialer } from './inproc-threads.ts';
+
+/** The longest delay of a Node timer, in ms. */
+const TIMER_MAX_MS = 0x7fff_ffff;
 
 /** Where dialers wait. */
 export interface WaitingRoom {
@@ -46,6 +50,7 @@ export class InprocDialer implements Dialer, PipeLink, ThreadDialer {
   /** When lingering is over, on the clock of `performance`; Infinity for never. */
   #deadline: number = Number.POSITIVE_INFINITY;
   #linger: NodeJS.Timeout | undefined = undefined;
+  /** Holds the thread while messages wait. */
   #search: NodeJS.Timeout | undefined = undefined;
   #done = false;
 
@@ -100,9 +105,10 @@ export class InprocDialer implements Dialer, PipeLink, ThreadDialer {
 
   /** For the tick above: somebody may still say that the name is bound. */
   hold(): void {
-    if (this.#joined || this.#done) return;
+    if (this.#joined || this.#done || this.pipe.unsent === 0) return;
     clearTimeout(this.#search);
-    this.#search = setTimeout(noop, this.#room.searchTime);
+    const isAsked = this.#dialled !== undefined;
+    this.#search = setTimeout(noop, isAsked ? TIMER_MAX_MS : this.#room.searchTime);
   }
 
   // From the names.
@@ -128,6 +134,7 @@ export class InprocDialer implements Dialer, PipeLink, ThreadDialer {
 
   dialled(link: ThreadLink): void {
     this.#dialled = link;
+    this.hold();
   }
 
   answered(link: ThreadLink, peer: PeerInfo): void {
@@ -144,8 +151,12 @@ export class InprocDialer implements Dialer, PipeLink, ThreadDialer {
   linkEnded(_link: PipeLink): void {
     if (this.#done) return;
     this.#dialled = undefined;
-    if (this.#joined) this.#finish();
-    else this.#room.dialerWaits(this);
+    if (this.#joined) {
+      this.#finish();
+      return;
+    }
+    this.hold();
+    this.#room.dialerWaits(this);
   }
 
   #remainingLinger(): number {

@@ -5,7 +5,7 @@
  */
 
 import { closeSync, existsSync, openSync, readdirSync, readlinkSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
+import { isMainThread, type Worker } from 'node:worker_threads';
 
 /** The task of an unknown system: it counts as alive. */
 const UNKNOWN_TASK = 0;
@@ -65,11 +65,30 @@ function targetOf(file: string): string {
   }
 }
 
+/** What this thread knows of others without asking them. */
+export interface ThreadWatch {
+  /** Whether there are other threads: whoever made this one, or Workers made since. Whether they use inproc is not known. */
+  readonly hasOthers: boolean;
+}
+
 /** Calls `onExit` when this thread ends, and `onChildExit` with the thread id of every Worker made from now on that ended. */
-export function watchThreads(onExit: () => void, onChildExit: (threadId: number) => void): void {
+export function watchThreads(
+  onExit: () => void,
+  onChildExit: (threadId: number) => void,
+): ThreadWatch {
+  let children = 0;
   process.once('exit', onExit);
   process.on('worker', (worker: Worker) => {
     const { threadId } = worker; // it is -1 once the thread is gone
-    worker.once('exit', () => onChildExit(threadId));
+    children += 1;
+    worker.once('exit', () => {
+      children -= 1;
+      onChildExit(threadId);
+    });
   });
+  return {
+    get hasOthers() {
+      return !isMainThread || children > 0;
+    },
+  };
 }

@@ -21,7 +21,13 @@ import type { LinkOwner } from './inproc-link.ts';
 import type { InprocPipe } from './inproc-pipe.ts';
 import { LINK_MEMORY_BYTES, ThreadLink } from './inproc-thread-link.ts';
 import { fromThreadPeer, ThreadPair, type ThreadPeer, toThreadPeer } from './inproc-thread-pair.ts';
-import { isTaskAlive, markedTasks, ownTask, watchThreads } from './inproc-thread-watch.ts';
+import {
+  isTaskAlive,
+  markedTasks,
+  ownTask,
+  type ThreadWatch,
+  watchThreads,
+} from './inproc-thread-watch.ts';
 
 /** Every thread of a process, and every copy of this package that speaks this version, meets here. */
 const CHANNEL_NAME = 'zscale.inproc.1';
@@ -122,6 +128,7 @@ export class InprocThreads {
   readonly #self: Member;
   readonly #channel: BroadcastChannel;
   readonly #openedAt: number = performance.now();
+  readonly #others: ThreadWatch;
   readonly #members = new Map<string, Member>();
   readonly #claims = new Map<string, InprocClaim>();
   readonly #traces = new Map<string, Trace>();
@@ -138,7 +145,7 @@ export class InprocThreads {
     // What Node passes is a MessageEvent.
     this.#channel.onmessage = (event) => this.#receive((event as { data: ThreadMessage }).data);
     this.#channel.unref();
-    watchThreads(
+    this.#others = watchThreads(
       () => this.#exit(),
       (id) => this.#childExited(id),
     );
@@ -185,7 +192,7 @@ export class InprocThreads {
 
   /** How long it may take until somebody says that it has a name, counted from when the event loop gets its turn, ms. */
   get searchTime(): number {
-    return this.#members.size > 0 ? SEARCH_MS : ROLL_CALL_MS;
+    return this.#members.size > 0 || this.#others.hasOthers ? SEARCH_MS : ROLL_CALL_MS;
   }
 
   /** A socket of this thread is bound now: those who wait elsewhere may come. */
