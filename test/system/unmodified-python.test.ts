@@ -156,9 +156,16 @@ while True:
 `;
     const { file, endpoint } = await write('server.py', text);
     await serve([file, '--workers', '1', ...WITH_PYTHON]);
+    // What comes between an answer and the close of its socket is lost with that, as it would be without zscale.
+    const askAgain = async (text: string): Promise<string> => {
+      for (;;) {
+        const reply = await ask(endpoint, text);
+        if (!reply.startsWith('-ZSCALE_ERR_WORKER_LOST ')) return reply;
+      }
+    };
     expect(await ask(endpoint, 'a')).toBe('a');
-    expect(await ask(endpoint, 'b')).toBe('again b');
-    expect(await ask(endpoint, 'c')).toBe('thrice c');
+    expect(await askAgain('b')).toBe('again b');
+    expect(await askAgain('c')).toBe('thrice c');
   });
 
   it('keeps the sitecustomize, the PYTHONPATH and the arguments that it had', async () => {

@@ -38,12 +38,26 @@ loading.catch(() => {}); // told to whoever asks first, which is the pool
 /** The request that is being answered. */
 let current: { readonly number: number; readonly context: RequestContext } | undefined;
 
+/** Cancellations of requests that this thread may be about to get: they come by another way. Those of other threads are among them. */
+const early = new Set<number>();
+const MAX_EARLY = 64;
+
 const cancellations = new BroadcastChannel(channel);
 cancellations.unref();
 cancellations.onmessage = (event: unknown): void => {
   const number: unknown = Reflect.get(Object(event), 'data');
-  if (current?.number === number) current?.context.cancel();
+  if (typeof number !== 'number') return;
+  if (current?.number === number) current.context.cancel();
+  else remember(number);
 };
+
+function remember(number: number): void {
+  early.add(number);
+  for (const oldest of early) {
+    if (early.size <= MAX_EARLY) return;
+    early.delete(oldest);
+  }
+}
 
 /** Does what the pool asks; called again when it is done. */
 export default async function answer(task: ThreadTask): Promise<unknown> {
@@ -58,6 +72,7 @@ export default async function answer(task: ThreadTask): Promise<unknown> {
     }
     const context = new RequestContext(host, undefined, performance.now(), task.control);
     current = { number: task.number, context };
+    if (early.delete(task.number)) context.cancel();
     try {
       const body = await handler.handle(task.body.map(asBuffer), context);
       // Bytes that the handler returned as they are may be bytes that it keeps.
