@@ -22,7 +22,7 @@ import { Stage } from './stage.ts';
 const PAGE = new URL('../README.md', import.meta.url);
 const CHART_NAME = 'chart.svg';
 const CHART = new URL(`../${CHART_NAME}`, import.meta.url);
-const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNAL_EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 try {
   const request = readArguments(process.argv.slice(2), ROWS);
@@ -36,7 +36,7 @@ try {
 
 async function benchmark(settings: Settings): Promise<void> {
   const stage = new Stage();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       stage.kill();
       process.exit(SIGNAL_EXIT_CODES[signal]);
