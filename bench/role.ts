@@ -11,6 +11,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { familyOf } from './cpu.ts';
 
 /** How long a role may take until it is ready. */
 const READY_TIMEOUT_MS = 20_000;
@@ -96,9 +97,10 @@ export class Role {
     clearTimeout(timer);
   }
 
-  /** Ends it by force, at once. */
+  /** Ends it by force, at once, with all that it has started. */
   kill(): void {
-    this.#child.kill('SIGKILL');
+    if (this.#end !== undefined || this.pid === 0) return;
+    for (const pid of familyOf([this.pid])) endProcess(pid);
   }
 
   async #hear(verb: string, timeoutMs: number): Promise<readonly string[]> {
@@ -138,5 +140,13 @@ export class Role {
   #ended(reason: string): void {
     this.#end ??= reason;
     this.#tell();
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
   }
 }
