@@ -5,6 +5,7 @@ import { DEVICES } from './rows/devices.ts';
 import { DISPATCH } from './rows/dispatch.ts';
 import { FAN } from './rows/fan.ts';
 import { CONNECTS, MANY_CLIENTS } from './rows/many-clients.ts';
+import { MULTICASTS } from './rows/multicast.ts';
 import { PIPELINED } from './rows/pipelined.ts';
 import { PUB_SUB } from './rows/pub-sub.ts';
 import { CURVE, PUSH_PULL } from './rows/push-pull.ts';
@@ -21,6 +22,7 @@ export const ROWS: readonly Row[] = [
   FAN,
   CURVE,
   ...PUB_SUB,
+  ...MULTICASTS,
   ...DEVICES,
   ...QUEUES,
   ...DISPATCH,

@@ -1,8 +1,8 @@
 /**
  * `pnpm bench [row...]`: ours and the peers in the same run. See arguments.ts for what it takes, catalogue.ts for the rows.
  *
- * How long it takes, in full: 42 rows with 171 contenders. Warming up one takes 0.4 to 2.4 s, mostly 0.7; its 5 rounds of 0.3 s, with
- * what is between them, 1.6: 167 x 2.3 s; those of `dispatch` need 32 and 8 times as long, 120 s in all. Starting and ending the processes of a row takes 1 s, RabbitMQ 8 s once: about 550 s. With
+ * How long it takes, in full: 45 rows with 183 contenders. Warming up one takes 0.4 to 2.4 s, mostly 0.7; its 5 rounds of 0.3 s, with
+ * what is between them, 1.6: 179 x 2.3 s; those of `dispatch` need 32 and 8 times as long, 120 s in all. Starting and ending the processes of a row takes 1 s, RabbitMQ 8 s once: about 580 s. With
  * `--quick`, 10 rows with 46 contenders and 3 rounds of 0.08 s: 46 x 0.8 s + 10 x 1 s, about 47 s. No wait is without a limit (role.ts).
  */
 

@@ -1,7 +1,7 @@
-/** Which library a role uses, and sockets of it as its arguments say: `library`, `bind` or `connect`, `hwm` and CURVE keys. */
+/** Which library a role uses, and sockets of it as its arguments say: `library`, `bind` or `connect`, `hwm`, CURVE keys, and what multicast needs. */
 
 import type * as Zeromq from 'zeromq';
-import { findGiven, given } from './line.ts';
+import { findGiven, given, givenNumber } from './line.ts';
 
 /** What roles use of either library. */
 export type Library = typeof Zeromq;
@@ -15,6 +15,9 @@ export interface ChosenOptions {
   readonly curveServerKey?: string;
   readonly curvePublicKey?: string;
   readonly curveSecretKey?: string;
+  readonly rate?: number;
+  readonly recoveryInterval?: number;
+  readonly multicastMaxTransportDataUnit?: number;
 }
 
 /** Something that can be bound or connected. */
@@ -40,20 +43,34 @@ export function curveOptions(): ChosenOptions {
   return { linger: 0, curveServerKey, curvePublicKey: given('publickey'), curveSecretKey };
 }
 
+/** Options of multicast, as far as the arguments give them. */
+function multicastOptions(): Partial<ChosenOptions> {
+  const rate = findGiven('rate');
+  if (rate === undefined) return {};
+  return {
+    rate: Number(rate),
+    recoveryInterval: givenNumber('recovery'),
+    multicastMaxTransportDataUnit: givenNumber('packet'),
+  };
+}
+
 /** Options of a socket that only sends. */
 export function sendOptions(): Omit<ChosenOptions, 'receiveHighWaterMark'> {
   const mark = findGiven('hwm');
-  return mark === undefined
-    ? curveOptions()
-    : { ...curveOptions(), sendHighWaterMark: Number(mark) };
+  const options = { ...curveOptions(), ...multicastOptions() };
+  return mark === undefined ? options : { ...options, sendHighWaterMark: Number(mark) };
 }
 
 /** Options of a socket that only receives. */
 export function receiveOptions(): Omit<ChosenOptions, 'sendHighWaterMark'> {
   const mark = findGiven('hwm');
-  return mark === undefined
-    ? curveOptions()
-    : { ...curveOptions(), receiveHighWaterMark: Number(mark) };
+  const buffer = findGiven('buffer');
+  const options = {
+    ...curveOptions(),
+    ...multicastOptions(),
+    ...(buffer !== undefined && { receiveBufferSize: Number(buffer) }),
+  };
+  return mark === undefined ? options : { ...options, receiveHighWaterMark: Number(mark) };
 }
 
 /** Options of a socket that does both. */

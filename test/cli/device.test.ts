@@ -146,3 +146,28 @@ zscale device forwarder
     );
   });
 });
+
+describe('zscale device with multicast', () => {
+  it('takes epgm endpoints, and a rate and recovery interval for its sockets', () => {
+    const group = 'epgm://eth0;239.192.1.1:5555';
+    const { options } = device(
+      'forwarder',
+      ...['--frontend', `connect:${group}`, '--backend', 'tcp://*:1'],
+      ...['--rate', '100000', '--recovery-interval', '2s'],
+    );
+    const multicast = { rate: 100_000, recoveryInterval: 2000 };
+    expect(options).toEqual({
+      frontend: [`connect:${group}`],
+      backend: ['tcp://*:1'],
+      frontendOptions: multicast,
+      backendOptions: multicast,
+      captureOptions: multicast,
+    });
+    expect(device('forwarder', ...ENDS, '--rate', '5').options.backendOptions).toEqual({ rate: 5 });
+  });
+
+  it('refuses a rate that is none, and to keep everything for ever', () => {
+    expect(refusal('forwarder', ...ENDS, '--rate', '0')).toContain('a whole number from 1');
+    expect(refusal('forwarder', ...ENDS, '--recovery-interval', 'off')).toContain('such as 10s');
+  });
+});

@@ -2,6 +2,8 @@
  * Fresh addresses for tests: nothing has used them before, and files they leave are removed after
  * the last test of the file.
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -49,4 +51,14 @@ export function netAddress(endpoint: string): { host: string; port: number } | {
   if (scheme === 'ipc') return { path: address };
   const colon = address.lastIndexOf(':');
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
+}
+
+/** A multicast group on this machine with a UDP port that nobody has. */
+export async function freshGroup(): Promise<string> {
+  const probe = createSocket('udp4');
+  probe.bind(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  return `epgm://127.0.0.1;239.192.1.1:${port}`;
 }

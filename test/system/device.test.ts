@@ -5,7 +5,7 @@ import { Reply as TheirReply, Request as TheirRequest } from 'zeromq';
 import { boundTo } from '../support/bound.ts';
 import { type Program, startZscale, zscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
-import { freshIpc, freshTcp, TCP_WILDCARD } from '../support/endpoints.ts';
+import { freshGroup, freshIpc, freshTcp, TCP_WILDCARD } from '../support/endpoints.ts';
 import { texts } from '../support/hex.ts';
 import { until } from '../support/until.ts';
 
@@ -237,5 +237,64 @@ describe('zscale device, unable to start', () => {
     expect(end).toMatchObject({ exitCode, signal: null, stdout: '' });
     expect(end.stderr).toContain(words);
     expect(end.stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('forwarder brings what is published by tcp to a multicast group, whose members need not subscribe there', async () => {
+    const group = await freshGroup();
+    const { program, frontend, backend } = await start(
+      'forwarder',
+      ...['--backend', group, '--rate', '100000'],
+    );
+    expect(backend).toEqual([group]);
+    const subscribers = [0, 1].map(() => {
+      const subscriber = connected(new Subscriber({ rate: 100_000 }), group);
+      subscriber.subscribe('goal');
+      return subscriber;
+    });
+    const publisher = connected(new Publisher(), frontend[0]);
+    await until(async () => {
+      await publisher.send(['goal', 'sync']);
+      return subscribers.every((each) => each.readable);
+    });
+    await publisher.send('other');
+    await publisher.send(['goal', Buffer.alloc(10_000, 'g'), 'end']);
+    for (const subscriber of subscribers) {
+      let frames = await subscriber.receive();
+      while (frames.length !== 3) {
+        expect(texts(frames)).toEqual(['goal', 'sync']);
+        frames = await subscriber.receive();
+      }
+      expect(frames[1]).toHaveLength(10_000);
+    }
+    program.signal('SIGTERM');
+    expect(await program.end()).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('forwarder brings what a multicast group says to subscribers by tcp, by topic', async () => {
+    const group = await freshGroup();
+    const { backend } = await start('forwarder', '--frontend', group, '--rate', '100000');
+    const subscriber = connected(new Subscriber(), backend[0]);
+    subscriber.subscribe('goal');
+    const publisher = connected(new Publisher({ rate: 100_000 }), group);
+    await until(async () => {
+      await publisher.send('other');
+      await publisher.send(['goal', '1']);
+      return subscriber.readable;
+    });
+    for (let i = 0; i < 5 && subscriber.readable; i++) {
+      expect(texts(await subscriber.receive())).toEqual(['goal', '1']);
+    }
+  });
+
+  it('forwarder says at once that pgm is not there, and that a queue has no multicast', async () => {
+    const group = await freshGroup();
+    const ends = (kind: string, backend: string) =>
+      zscale(['device', kind, '--frontend', TCP_WILDCARD, '--backend', backend]);
+    const raw = await ends('forwarder', group.slice(1));
+    expect(raw).toMatchObject({ exitCode: 2 });
+    expect(raw.stderr).toContain('Use epgm://');
+    const queue = await ends('queue', group);
+    expect(queue.exitCode).not.toBe(0);
+    expect(queue.stderr).toContain('Multicast is for Publisher');
   });
 });

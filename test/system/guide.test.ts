@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Program, ROOT } from '../support/cli.ts';
-import { freshTcp } from '../support/endpoints.ts';
+import { freshGroup, freshTcp } from '../support/endpoints.ts';
 import { until } from '../support/until.ts';
 
 /** The heading above, the code, and the name of the file without `.ts`. */
@@ -57,6 +57,11 @@ async function toFreePorts(texts: { source: string; script: string }): Promise<t
     source = source.replaceAll(endpoint, free);
     script = script.replaceAll(endpoint, free);
   }
+  for (const group of new Set(source.match(/epgm:\/\/127\.0\.0\.1;[\d.]+:\d+/g))) {
+    const free = await freshGroup();
+    source = source.replaceAll(group, free);
+    script = script.replaceAll(group, free);
+  }
   return { source, script };
 }
 
@@ -81,6 +86,7 @@ async function compile(folder: string, blocks: readonly Block[]): Promise<string
 describe.each([
   ['docs/guide/sockets.md', 10],
   ['docs/guide/handlers.md', 5],
+  ['docs/guide/multicast.md', 1],
 ])('%s', (page, least) => {
   const blocks = blocksOf(page);
   const programs = blocks.filter(({ isModule }) => !isModule);

@@ -445,6 +445,8 @@ interface DeviceFlags {
   capture?: readonly string[];
   hwm?: number;
   gracefulTimeout?: number;
+  rate?: number;
+  recoveryInterval?: number;
   json?: boolean;
 }
 
@@ -503,6 +505,13 @@ function addDevice(program: Command, sink: Sink): void {
         (name, text) => parseDuration(name, text, { least: 0 }),
       ),
     )
+    .optionsGroup('Multicast (epgm endpoints of a forwarder):')
+    .addOption(flag('--rate <n>', 'kbit/s to send at most (default: 100)', parseCount))
+    .addOption(
+      flag('--recovery-interval <time>', 'to ask for what was lost (default: 10s)', (name, text) =>
+        parseDuration(name, text),
+      ),
+    )
     .optionsGroup('Output:')
     .addOption(flag('--json', 'one JSON object per line, for programs'))
     .optionsGroup('Help:')
@@ -518,12 +527,14 @@ Examples:
   zscale device queue --frontend tcp://*:5559 --backend connect:tcp://host:5560
   zscale device forwarder --frontend connect:tcp://feed:70 --backend tcp://*:71
   zscale device streamer --frontend ipc:///run/in.sock --backend tcp://*:5558
+  zscale device forwarder --frontend tcp://*:70 --backend epgm://239.192.1.1:71
 
 Exit codes:
   0 stopped   1 error   2 wrong usage   128+n signal n`,
     )
     .action((text: string, flags: DeviceFlags) => {
       const { frontend, backend, capture, hwm, gracefulTimeout, json = false } = flags;
+      const multicast = multicastOf(flags);
       const kind = DEVICE_KINDS.get(parseChoice('device', text, [...DEVICE_KINDS.keys()]));
       if (kind === undefined || frontend === undefined || backend === undefined) {
         const missing = frontend === undefined ? '--frontend' : '--backend';
@@ -543,10 +554,32 @@ Exit codes:
           ...(gracefulTimeout !== undefined && {
             gracefulTimeout: gracefulTimeout === Number.POSITIVE_INFINITY ? -1 : gracefulTimeout,
           }),
+          ...(multicast !== undefined && {
+            frontendOptions: multicast,
+            backendOptions: multicast,
+            captureOptions: multicast,
+          }),
         },
         json,
       });
     });
+}
+
+/** Options of multicast sockets, where any was given. */
+function multicastOf({
+  rate,
+  recoveryInterval,
+}: DeviceFlags): { rate?: number; recoveryInterval?: number } | undefined {
+  if (rate === undefined && recoveryInterval === undefined) return undefined;
+  if (recoveryInterval === Number.POSITIVE_INFINITY) {
+    throw new UsageError(
+      '--recovery-interval takes a time such as 10s; off would keep everything.',
+    );
+  }
+  return {
+    ...(rate !== undefined && { rate }),
+    ...(recoveryInterval !== undefined && { recoveryInterval }),
+  };
 }
 
 /** The workers of `run` and `join`. */

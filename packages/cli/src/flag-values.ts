@@ -170,11 +170,13 @@ export function parseNamedEndpoint(flag: string, text: string): string {
   return /^(dns|srv):(?!\/\/)/.test(text) ? text : parseEndpoint(flag, text);
 }
 
-/** An endpoint of a device, which is bound, or connected with `connect:` in front. */
+/** An endpoint of a device, which is bound, or connected with `connect:` in front; it may be multicast, where to bind is to connect. */
 export function parseDeviceEndpoint(flag: string, text: string): string {
   const isConnected = text.startsWith(CONNECT);
-  const endpoint = parseEndpoint(flag, isConnected ? text.slice(CONNECT.length) : text);
-  return isConnected ? CONNECT + endpoint : endpoint;
+  const endpoint = isConnected ? text.slice(CONNECT.length) : text;
+  // What else may be wrong, and that pgm:// is not there, is for the transport to say.
+  if (!/^e?pgm:\/\/./.test(endpoint)) parseEndpoint(flag, endpoint);
+  return text;
 }
 
 /** `KEY=value`; the value may be empty and may hold further equals signs. */

@@ -5,9 +5,10 @@ export const version: string = '4.3.5';
 
 /** Transports, mechanisms and socket types there are. What is false or absent fails with EPROTONOSUPPORT or EINVAL. */
 export const capability: Readonly<
-  Partial<Record<'ipc' | 'pgm' | 'tipc' | 'norm' | 'curve' | 'gssapi' | 'draft', boolean>>
+  Partial<Record<'ipc' | 'epgm' | 'pgm' | 'tipc' | 'norm' | 'curve' | 'gssapi' | 'draft', boolean>>
 > = Object.freeze({
   ipc: true,
+  epgm: true,
   pgm: false,
   tipc: false,
   norm: false,

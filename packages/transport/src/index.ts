@@ -71,5 +71,6 @@ export { Stream, type StreamConnectOptions } from './sockets/stream.ts';
 export { Subscriber } from './sockets/subscriber.ts';
 export { XPublisher } from './sockets/xpublisher.ts';
 export { XSubscriber } from './sockets/xsubscriber.ts';
+export type { MulticastStats } from './transports/epgm/stats.ts';
 export type { PipeHost } from './transports/transport.ts';
 export { decodeZ85, encodeZ85 } from './z85.ts';

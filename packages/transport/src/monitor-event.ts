@@ -47,6 +47,11 @@ export type MonitorEvent =
   | EndpointEvent<'close'>
   /** An ipc listener's file could not be removed (`ZMQ_EVENT_CLOSE_FAILED`). */
   | ErrorEvent<'close:error', Error>
+  /**
+   * Multicast was lost for good: `packets` that never came, with whatever was in them, and `messages` that were dropped because a part
+   * was missing or the program did not read. At most ten times a second; counts are those since the last. Not in libzmq.
+   */
+  | (EndpointEvent<'multicast:loss'> & { readonly packets: number; readonly messages: number })
   /** Never told here; libzmq may have events that zeromq.js does not know. */
   | { readonly type: 'unknown' }
   /** The socket is closed: the last event (`ZMQ_EVENT_MONITOR_STOPPED`). */

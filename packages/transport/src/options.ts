@@ -115,11 +115,14 @@ export interface CommonOptions {
   gssapiServicePrincipalNameType?: 'hostBased' | 'userName' | 'krb5Principal';
   /** Without effect: there are no I/O threads. Default 0. `ZMQ_AFFINITY`. */
   affinity?: number;
-  /** Largest rate of multicast, in kbit/s. Default 100. `ZMQ_RATE`. */
+  /**
+   * Largest rate at which a multicast endpoint sends, in kbit/s, repairs included. With `recoveryInterval` it also says how much is
+   * kept for repairs, on both sides: set it alike on publishers and subscribers. Default 100. `ZMQ_RATE`.
+   */
   rate?: number;
-  /** How long multicast data can be asked for again, in ms. Default 10000. `ZMQ_RECOVERY_IVL`. */
+  /** How long multicast data can be asked for again, in ms: publishers keep what `rate` brings in that time, and so do subscribers behind what is missing. Default 10000. `ZMQ_RECOVERY_IVL`. */
   recoveryInterval?: number;
-  /** Largest multicast packet, in bytes. Default 1500. `ZMQ_MULTICAST_MAXTPDU`. */
+  /** Largest multicast packet, in bytes with its IP header; 100 to 65535 where an endpoint is multicast. libzmq's receivers take none that is larger than theirs. Default 1500. `ZMQ_MULTICAST_MAXTPDU`. */
   multicastMaxTransportDataUnit?: number;
   /** Without effect: there is no VMCI here. Default 0. `ZMQ_VMCI_BUFFER_SIZE`. */
   vmciBufferSize?: number;
@@ -141,10 +144,12 @@ export interface WritableOptions {
   sendHighWaterMark?: number;
   /** How long `send()` waits for room before it fails with EAGAIN, in ms; 0 never waits, -1 has no limit. Default -1. `ZMQ_SNDTIMEO`. */
   sendTimeout?: number;
-  /** Without effect: Node cannot set the system's send buffer of a stream. -1 or bytes. Default -1. `ZMQ_SNDBUF`. */
+  /** The system's send buffer of multicast endpoints, in bytes; -1 as the system has it. Without effect on others: Node cannot set that of a stream. Default -1. `ZMQ_SNDBUF`. */
   sendBufferSize?: number;
-  /** Time to live of multicast packets. Default 1. `ZMQ_MULTICAST_HOPS`. */
+  /** Time to live of multicast packets, 1 to 255: with 1 they stay in the local network. Default 1. `ZMQ_MULTICAST_HOPS`. */
   multicastHops?: number;
+  /** Whether multicast that is sent by a network interface is also heard on this machine. Default true. `ZMQ_MULTICAST_LOOP`, which libzmq's multicast takes no notice of. */
+  multicastLoop?: boolean;
 }
 
 /** Options of sockets that receive. */
@@ -153,7 +158,7 @@ export interface ReadableOptions {
   receiveHighWaterMark?: number;
   /** How long `receive()` waits for a message before it fails with EAGAIN, in ms; 0 never waits, -1 has no limit. Default -1. `ZMQ_RCVTIMEO`. */
   receiveTimeout?: number;
-  /** Without effect: Node cannot set the system's receive buffer of a stream. -1 or bytes. Default -1. `ZMQ_RCVBUF`. */
+  /** The system's receive buffer of multicast endpoints, in bytes; -1 as the system has it. Without effect on others: Node cannot set that of a stream. Default -1. `ZMQ_RCVBUF`. */
   receiveBufferSize?: number;
 }
 
@@ -291,7 +296,8 @@ const TABLE: Table = {
   sendHighWaterMark: { default: 1000, check: integer(0), immediate: true },
   sendTimeout: { default: -1, check: integer(-1), immediate: true },
   sendBufferSize: { default: -1, check: integer(-1) },
-  multicastHops: { default: 1, check: integer(1) },
+  multicastHops: { default: 1, check: integer(1, 255) },
+  multicastLoop: { default: true, check: boolean },
   receiveHighWaterMark: { default: 1000, check: integer(0), immediate: true },
   receiveTimeout: { default: -1, check: integer(-1), immediate: true },
   receiveBufferSize: { default: -1, check: integer(-1) },
@@ -321,6 +327,7 @@ export const WRITABLE_OPTION_NAMES: readonly (keyof WritableOptions)[] = [
   'sendTimeout',
   'sendBufferSize',
   'multicastHops',
+  'multicastLoop',
 ];
 
 /** Names of the options of sockets that receive. */

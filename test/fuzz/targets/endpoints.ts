@@ -29,6 +29,7 @@ import type { FuzzTarget } from '../target.ts';
 /** Of docs/reference/endpoints.md, and of `Transport`. */
 const CODES = new Set([
   'EINVAL',
+  'ENOCOMPATPROTO',
   'EPROTONOSUPPORT',
   'ENAMETOOLONG',
   'EADDRINUSE',

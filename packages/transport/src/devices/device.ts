@@ -47,6 +47,9 @@ const DEVICES: Readonly<Record<DeviceKind, DeviceRow>> = {
   },
 };
 
+/** What an XSUB sends to get everything. */
+const SUBSCRIBE_TO_ALL: Buffer = Buffer.of(1);
+
 /** In front of an endpoint that is connected instead of bound. */
 const CONNECT = 'connect:';
 
@@ -217,6 +220,7 @@ export async function device(kind: DeviceKind, options: DeviceOptions): Promise<
     // The front end last: from then on messages come.
     const capturePoints = capture === undefined ? [] : await attachAll(capture, captureEndpoints);
     const backendPoints = await attachAll(back, backendEndpoints);
+    if (back.multicast !== undefined) front.trySend([SUBSCRIBE_TO_ALL]); // a group has nobody who could
     const frontendPoints = await attachAll(front, frontendEndpoints);
     const endpoints = { frontend: frontendPoints, backend: backendPoints, capture: capturePoints };
     return new Device(kind, proxy, capture, endpoints, gracefulTimeout);

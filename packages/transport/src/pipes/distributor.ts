@@ -13,6 +13,8 @@ import type { SubscriptionTrie } from './subscription-trie.ts';
 export class Distributor {
   readonly #pipes: Pipe[] = [];
   readonly #places = new Map<Pipe, number>();
+  /** Those that get everything. They hold no subscription. */
+  #wantingAll: readonly Pipe[] = [];
   /** Its first `#count` pipes are selected. It is used again and again. */
   #selected: Pipe[] = [];
   #count = 0;
@@ -44,6 +46,7 @@ export class Distributor {
   attach(pipe: Pipe): void {
     this.#places.set(pipe, this.#pipes.length);
     this.#pipes.push(pipe);
+    if (pipe.wantsAll) this.#wantingAll = [...this.#wantingAll, pipe];
   }
 
   /** Takes a pipe out. The selection is empty afterwards. */
@@ -56,6 +59,7 @@ export class Distributor {
       this.#pipes[place] = last;
       this.#places.set(last, place);
     }
+    if (pipe.wantsAll) this.#wantingAll = this.#wantingAll.filter((other) => other !== pipe);
     this.#selected = []; // it may still know the pipe behind its count
     this.#count = 0;
   }
@@ -67,9 +71,14 @@ export class Distributor {
     this.#count = pipes.length;
   }
 
-  /** Selects those who hold a prefix of `topic`. Every holder must be attached. */
+  /** Selects those who hold a prefix of `topic`, and those who get everything. Every holder must be attached. */
   selectMatching(subscriptions: SubscriptionTrie<Pipe>, topic: Buffer): void {
     this.#count = subscriptions.match(topic, this.#selected);
+    const wanting = this.#wantingAll;
+    for (let i = 0; i < wanting.length; i++) {
+      this.#selected[this.#count] = wanting[i] as Pipe; // i < length
+      this.#count += 1;
+    }
   }
 
   /** Selects those who hold no prefix of `topic` (`ZMQ_INVERT_MATCHING`). */

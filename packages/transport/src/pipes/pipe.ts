@@ -65,6 +65,8 @@ export class Pipe {
   peer: PeerInfo | undefined = undefined;
   /** What was connected to, as it was given to connect(); undefined where the peer came to us. */
   endpoint: string | undefined = undefined;
+  /** Who is there cannot subscribe: a PUB sends it everything (multicast). Set before the pipe is attached. */
+  wantsAll = false;
 
   readonly #sink: PipeSink;
   #link: PipeLink | undefined = undefined;

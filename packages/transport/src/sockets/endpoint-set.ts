@@ -2,6 +2,7 @@
 
 import { fail } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
+import { type MulticastStats, sumOfStats } from '../transports/epgm/stats.ts';
 import { transportOf } from '../transports/registry.ts';
 import type { Dialer, Listener, PipeHost } from '../transports/transport.ts';
 
@@ -38,7 +39,12 @@ export class EndpointSet {
 
   /** @throws (rejects) TransportError as {@link Transport.bind}. */
   async bind(endpoint: string, options: ResolvedSocketOptions): Promise<void> {
-    const binding = transportOf(endpoint).bind(endpoint, this.#host, options);
+    const transport = transportOf(endpoint);
+    if (transport.bindsByConnecting === true) {
+      this.connect(endpoint, options, true);
+      return;
+    }
+    const binding = transport.bind(endpoint, this.#host, options);
     const settled = binding.then(
       () => undefined,
       () => undefined, // the caller of bind() is told
@@ -58,17 +64,24 @@ export class EndpointSet {
 
   /** @throws TransportError as {@link Transport.bindSync}. */
   bindSync(endpoint: string, options: ResolvedSocketOptions): void {
-    this.#add(transportOf(endpoint).bindSync(endpoint, this.#host, options));
+    const transport = transportOf(endpoint);
+    if (transport.bindsByConnecting === true) this.connect(endpoint, options, true);
+    else this.#add(transport.bindSync(endpoint, this.#host, options));
   }
 
   /** @throws (rejects) TransportError `ENOENT` when nothing is bound there. */
   async unbind(endpoint: string, linger: number): Promise<void> {
+    if (transportOf(endpoint).bindsByConnecting === true) {
+      await Promise.all(this.#disconnect(endpoint, linger));
+      return;
+    }
     await this.#unbind(this.#take(endpoint), linger);
   }
 
   /** As unbind; connections may end a little later. @throws TransportError `ENOENT`. */
   unbindSync(endpoint: string, linger: number): void {
-    void this.#unbind(this.#take(endpoint), linger); // never rejects
+    if (transportOf(endpoint).bindsByConnecting === true) this.#disconnect(endpoint, linger);
+    else void this.#unbind(this.#take(endpoint), linger); // never rejects
   }
 
   #unbind(listener: Listener, linger: number): Promise<void> {
@@ -110,17 +123,33 @@ export class EndpointSet {
 
   /** @throws TransportError `ENOENT` when nothing was connected with exactly this string. */
   disconnect(endpoint: string, linger: number): void {
+    this.#disconnect(endpoint, linger);
+  }
+
+  #disconnect(endpoint: string, linger: number): Promise<void>[] {
     const dialers = this.#dialers.get(endpoint);
     if (dialers === undefined) {
       transportOf(endpoint); // a malformed endpoint is told as such
-      fail(
+      return fail(
         'ENOENT',
         `Nothing is connected to ${endpoint}; connected are: ${[...this.#dialers.keys()].join(', ') || 'none'}.`,
         { endpoint },
       );
     }
     this.#dialers.delete(endpoint);
-    for (const dialer of dialers) void dialer.close(linger); // never rejects
+    return dialers.map((dialer) => dialer.close(linger)); // none ever rejects
+  }
+
+  /** What the multicast endpoints count together; undefined when there is none. */
+  get multicastStats(): MulticastStats | undefined {
+    const now: MulticastStats[] = [];
+    for (const dialers of this.#dialers.values()) {
+      for (const dialer of dialers) {
+        const stats = dialer.stats?.();
+        if (stats !== undefined) now.push(stats);
+      }
+    }
+    return now.length === 0 ? undefined : sumOfStats(now);
   }
 
   /** Takes everything down; resolves when lingering is over and every address is free. */

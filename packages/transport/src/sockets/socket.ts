@@ -34,6 +34,7 @@ import {
 } from '../options.ts';
 import type { Pipe } from '../pipes/pipe.ts';
 import { SOCKET_TYPE_NUMBERS, type SocketType } from '../socket-type.ts';
+import type { MulticastStats } from '../transports/epgm/stats.ts';
 import type { PipeHost } from '../transports/transport.ts';
 import { bindHook } from './bind-hook.ts';
 import { EndpointSet } from './endpoint-set.ts';
@@ -296,6 +297,11 @@ export abstract class Socket implements PipeHost {
     let messages = 0;
     for (const pipe of this.#pipes) messages += pipe.unsent;
     return { messages, callers: this.#senders.length };
+  }
+
+  /** What the multicast endpoints (`epgm://`) that are open now have counted, together; undefined when there is none. */
+  get multicast(): MulticastStats | undefined {
+    return this.#endpoints.multicastStats;
   }
 
   /**

@@ -171,7 +171,7 @@ export class Stream extends Socket {
 
 /** Transports of messages have no bytes to give; those that there are not are told as such further down. */
 function refuseOtherTransports(endpoint: string): void {
-  if (!/^(inproc|epgm|pgm|udp):\/\/./.test(endpoint)) return;
+  if (!/^(inproc|epgm|udp):\/\/./.test(endpoint)) return;
   fail('ENOCOMPATPROTO', `A STREAM socket has bytes to send: use tcp or ipc, not ${endpoint}.`, {
     endpoint,
   });

@@ -12,6 +12,7 @@ import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import type { Pipe, PipeSink } from '../pipes/pipe.ts';
 import type { SocketType } from '../socket-type.ts';
+import type { MulticastStats } from './epgm/stats.ts';
 
 /** A socket, as its transports see it. */
 export interface PipeHost extends PipeSink {
@@ -67,6 +68,8 @@ export interface Dialer {
   readonly isDone: boolean;
   /** Ends the connection and tries no more; see {@link Listener.close}. */
   close(linger: number): Promise<void>;
+  /** What it counts, where it is a multicast endpoint. */
+  stats?(): MulticastStats;
 }
 
 /**
@@ -74,6 +77,8 @@ export interface Dialer {
  * also when the socket's options change later.
  */
 export interface Transport {
+  /** To bind is to connect, and to unbind to disconnect, as with multicast: nobody is the one that listens. Default false. */
+  readonly bindsByConnecting?: true;
   /**
    * @throws (rejects) TransportError `EINVAL` for a malformed address; `EADDRINUSE`, `EADDRNOTAVAIL`, `ENODEV`, `EACCES`,
    *   `ENOENT`, `ENAMETOOLONG` from the system.
