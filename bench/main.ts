@@ -25,13 +25,18 @@ const CHART = new URL(`../${CHART_NAME}`, import.meta.url);
 const SIGNAL_EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 try {
-  const request = readArguments(process.argv.slice(2), ROWS);
-  if ('text' in request) console.log(request.text);
-  else await benchmark(request.settings);
+  if (process.argv[2] === 'http') await import('./http/main.ts');
+  else await rows();
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(`bench: ${error.message}`);
   process.exitCode = 2;
+}
+
+async function rows(): Promise<void> {
+  const request = readArguments(process.argv.slice(2), ROWS);
+  if ('text' in request) console.log(request.text);
+  else await benchmark(request.settings);
 }
 
 async function benchmark(settings: Settings): Promise<void> {

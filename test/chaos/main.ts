@@ -16,7 +16,8 @@ const WORKERS = 2;
 /** A request that is not answered after so much silence will never be, in ms. */
 const PATIENCE_MS = 10_000;
 
-const HELP = `pnpm chaos [--seconds 30] [--deeds ${ALL_DEEDS.join(',')}] [--every MS] [--retries N] [--seed N] [--json]
+const HELP = `pnpm chaos http [--seconds 30] [--against cluster] [--json]: see http.ts
+pnpm chaos [--seconds 30] [--deeds ${ALL_DEEDS.join(',')}] [--every MS] [--retries N] [--seed N] [--json]
 
   --seconds N   how long requests are sent
   --deeds LIST  what is done to the service
@@ -26,6 +27,11 @@ const HELP = `pnpm chaos [--seconds 30] [--deeds ${ALL_DEEDS.join(',')}] [--ever
   --inflight N  requests in flight of each client (16)
   --seed N      makes the same run again, as far as the machine does
   --json        one JSON object in place of text`;
+
+if (process.argv[2] === 'http') {
+  await import('./http.ts');
+  process.exit();
+}
 
 const { values } = parseArgs({
   options: {

@@ -23,7 +23,7 @@ export interface MischiefOptions {
   /** From one deed to the next, on the average; exactly, when there is only one kind of deed. */
   readonly every: number;
   /** Called when a worker is killed. */
-  readonly onKill: () => void;
+  readonly onKill?: () => void;
   readonly random: () => number;
 }
 
@@ -105,7 +105,7 @@ export class Mischief {
   }
 
   #kill(pid: number): void {
-    if (signal(pid, 'SIGKILL')) this.#options.onKill();
+    if (signal(pid, 'SIGKILL')) this.#options.onKill?.();
   }
 
   #stopFor(pid: number): void {

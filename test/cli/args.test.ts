@@ -265,8 +265,7 @@ describe('an endpoint', () => {
     ['localhost:5555', 'Did you mean tcp://localhost:5555?'],
     ['*:5555', 'Did you mean tcp://*:5555?'],
     ['/run/app.sock', 'Did you mean ipc:///run/app.sock?'],
-    ['http://127.0.0.1:80', 'The transport "http" is not supported; use tcp or ipc.'],
-    ['TCP://127.0.0.1:80', 'The transport "TCP" is not supported; use tcp or ipc.'],
+    ['TCP://127.0.0.1:80', 'The transport "TCP" is not supported; use tcp or ipc'],
     ['tcp:/x', 'an endpoint such as tcp://127.0.0.1:5555'],
     ['tcp://', 'an endpoint such as tcp://127.0.0.1:5555'],
     ['', 'an endpoint such as tcp://127.0.0.1:5555'],
@@ -279,6 +278,24 @@ describe('an endpoint', () => {
       expect(line).toContain(`got "${given}"`);
       expect(line).toContain(advice);
     }
+  });
+});
+
+describe('an endpoint of HTTP', () => {
+  it('is for clients alone', () => {
+    for (const endpoint of ['http://*:3000', 'https://[::1]:1', 'unix:/run/app.sock', 'fd:3']) {
+      expect(options('--bind', endpoint).bind).toEqual([endpoint]);
+      expect(refusal('a.ts', `--backend=${endpoint}`)).toContain(`got "${endpoint}"`);
+    }
+    expect(refusal('a.ts', '--backend=http://a:1')).toContain('use tcp or ipc.');
+  });
+
+  it('has a short form', () => {
+    expect(options('-p', '3000').bind).toEqual(['http://*:3000']);
+    expect(options('--bind', 'tcp://a:1', '--port', '0').bind).toEqual(['tcp://a:1', 'http://*:0']);
+    expect(refusal('a.ts', '-p', '65536')).toBe(
+      '--port takes a port from 0 to 65535; got "65536".',
+    );
   });
 });
 
@@ -447,7 +464,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(22);
+    expect(named).toHaveLength(29);
   });
 
   it('names the defaults that core has for machines that join, too', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   describeCall,
+  describeFetch,
   describeServer,
   formatReply,
   Output,
@@ -48,10 +49,24 @@ describe('the way to call a server', () => {
   });
 });
 
+describe('the way to ask a server of HTTP', () => {
+  it('is a command line of curl for this machine', () => {
+    expect(describeFetch('http://[::]:3000', '')).toBe('curl http://localhost:3000');
+    expect(describeFetch('https://0.0.0.0:3000', '')).toBe('curl -k https://localhost:3000');
+    expect(describeFetch('http://127.0.0.1:80', '{"a":1}')).toBe(
+      `curl -d '{"a":1}' http://127.0.0.1:80`,
+    );
+    expect(describeFetch('unix:/run/app.sock', '')).toBe(
+      'curl --unix-socket /run/app.sock http://localhost/',
+    );
+  });
+});
+
 it('the notice of a ready server has every endpoint, and the workers with their reason', () => {
   const notice = describeServer({
     entry: 'server.ts',
     codec: 'json',
+    speaksHttp: false,
     endpoints: ['tcp://127.0.0.1:5555', 'ipc:///run/app.sock'],
     backendEndpoints: ['tcp://0.0.0.0:5556'],
     workerCountReason: '3 workers: as asked for',

@@ -64,7 +64,40 @@ describe('options of scale()', () => {
       curve: undefined,
       insecure: false,
       heartbeatTimeout: 3000,
+      tlsCert: undefined,
+      tlsKey: undefined,
+      maxHeaderSize: 16_384,
+      maxBodySize: Number.POSITIVE_INFINITY,
+      headerTimeout: 30_000,
+      bodyTimeout: 60_000,
+      keepAliveTimeout: 75_000,
+      maxConnections: 10_000,
+      trustedProxies: undefined,
+      sticky: undefined,
+      accessLog: undefined,
+      admin: undefined,
+      drainDelay: 0,
     });
+  });
+
+  it('make a list of trusted proxies, and the balance that sticky needs', () => {
+    expect(resolveScaleOptions({ trustedProxies: 'loopback' }).trustedProxies).toEqual([
+      'loopback',
+    ]);
+    expect(resolveScaleOptions({ trustedProxies: '10.0.0.1,private' }).trustedProxies).toEqual([
+      '10.0.0.1',
+      'private',
+    ]);
+    expect(resolveScaleOptions({ sticky: 'address' }).balance).toBe('hash');
+    expect(refusalOf({ sticky: 'address', balance: 'least' })).toContain(
+      "'hash' where there is `sticky`",
+    );
+    expect(refusalOf({ tlsCert: 'a.pem' })).toContain(
+      'tlsKey must be given where there is tlsCert',
+    );
+    expect(refusalOf({ admin: 'tcp://127.0.0.1:1' })).toContain(
+      'admin must be an endpoint of HTTP',
+    );
   });
 
   it('make a list of the pools, in their order', () => {
@@ -255,7 +288,7 @@ describe('options of scale()', () => {
 
   it('list all names when an unknown one resembles none', () => {
     expect(refusalOf({ port: 5555 })).toMatch(
-      /^scale\(\) has no option "port"\. The options are workers, bind, .+, output, curve, insecure, heartbeatTimeout\.$/,
+      /^scale\(\) has no option "port"\. The options are workers, bind, .+, output, curve, insecure, heartbeatTimeout, .+, drainDelay(, \w+)*\.$/,
     );
   });
 
@@ -270,7 +303,7 @@ describe('options of scale()', () => {
     );
     expect(refusalOf({ bind: ['tcp://*:1', 5556] })).toBe(
       'bind must be an endpoint, or a list of at least one; got ["tcp://*:1", 5556]. ' +
-        'Write tcp://127.0.0.1:5555, tcp://*:5555 or ipc:///path/to/socket.',
+        'Write tcp://127.0.0.1:5555, ipc:///path/to/socket or http://*:3000.',
     );
   });
 
@@ -279,11 +312,16 @@ describe('options of scale()', () => {
   });
 
   it('are each documented with their default', () => {
-    const source = readFileSync(
-      new URL('../../packages/core/src/options.ts', import.meta.url),
-      'utf8',
-    );
-    const body = /export interface ScaleOptions \{\n([\s\S]*?)\n\}/.exec(source)?.[1] ?? '';
+    const bodyOf = (file: string, name: string): string => {
+      const source = readFileSync(
+        new URL(`../../packages/core/src/${file}`, import.meta.url),
+        'utf8',
+      );
+      return (
+        new RegExp(`export interface ${name} [^{]*\\{\n([\\s\\S]*?\n)\\}`).exec(source)?.[1] ?? ''
+      );
+    };
+    const body = bodyOf('options.ts', 'ScaleOptions') + bodyOf('http-options.ts', 'HttpOptions');
     for (const name of Object.keys(DEFAULTS)) {
       expect(body).toMatch(new RegExp(`Default[^*]*(?:\\n? *\\*[^/][^*]*)*\\*/\\n  ${name}\\?:`));
     }

@@ -71,6 +71,7 @@ describe('source', () => {
 describe('docs/reference', () => {
   it.each([
     ['options.md', 'packages/core/src/options.ts', 'ScaleOptions'],
+    ['options.md', 'packages/core/src/http-options.ts', 'HttpOptions'],
     ['sockets.md', 'packages/transport/src/options.ts', 'CommonOptions'],
     ['sockets.md', 'packages/transport/src/options.ts', 'WritableOptions'],
     ['sockets.md', 'packages/transport/src/options.ts', 'ReadableOptions'],

@@ -76,6 +76,8 @@ const HOUSES: Readonly<Record<string, House>> = {
       'curve-keys.ts',
       'exposure.ts',
       'join-options.ts',
+      'http-options.ts',
+      'option-checks.ts',
     ],
     top: [
       'index.ts',
@@ -85,6 +87,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'join.ts',
       'machine.ts',
       'program-front.ts',
+      'http-front.ts',
       'client.ts',
       'client-socket.ts',
     ],

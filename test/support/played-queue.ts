@@ -43,6 +43,11 @@ export class PlayedQueue {
     return this.#dealer.send([ticketOf(n), mark, text]);
   }
 
+  /** Sends anything about the `n`th request. */
+  say(n: number, control: Control, ...body: Array<string | Buffer>): Promise<void> {
+    return this.#dealer.send([ticketOf(n), encodeControl(control), ...body]);
+  }
+
   /** Says that nobody waits for the `n`th request. */
   cancel(n: number): Promise<void> {
     return this.#dealer.send([ticketOf(n), encodeControl({ cancel: true })]);
@@ -51,6 +56,11 @@ export class PlayedQueue {
   /** Says that nothing more comes. */
   drain(): Promise<void> {
     return this.#dealer.send([NO_TICKET, encodeControl({ drain: true })]);
+  }
+
+  /** Ends its connections. */
+  close(): void {
+    this.#dealer.close();
   }
 
   /** The next thing the worker says that is not about its credit. */

@@ -11,7 +11,15 @@ const run = promisify(execFile);
 
 /** What a run says of itself. */
 async function chaos(...options: string[]): Promise<Record<string, unknown>> {
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', MAIN, '--json', ...options], {
+  return told('--json', ...options);
+}
+
+async function chaosOfHttp(...options: string[]): Promise<Record<string, unknown>> {
+  return told('http', '--json', ...options);
+}
+
+async function told(...args: string[]): Promise<Record<string, unknown>> {
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', MAIN, ...args], {
     env: { ...process.env, ZSCALE_LOG_LEVEL: 'silent', VITEST: undefined },
   });
   return JSON.parse(stdout);
@@ -46,3 +54,15 @@ it('says what is wrong with its arguments', async () => {
     stderr: expect.stringContaining('there is no deed pray'),
   });
 });
+
+it(
+  'answers every GET of keep-alive clients while workers are killed and replaced',
+  PATIENCE,
+  async () => {
+    const told = await chaosOfHttp('--seconds', '6');
+    expect(told).toMatchObject({ failed: {}, failures: 0, wrong: 0, reconnects: 0 });
+    expect(told.kills).toBeGreaterThan(2);
+    expect(told.reloads).toBeGreaterThan(0);
+    expect(told.answered).toBeGreaterThan(0);
+  },
+);

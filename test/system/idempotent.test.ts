@@ -27,6 +27,7 @@ async function startWorker(queue: PlayedQueue) {
     module: DIES.href,
     exportName: undefined,
     maxMessageSize: Infinity,
+    functions: 'messages',
     earlierEndpoints: [],
   });
   onTestFinished(() => void worker.kill('SIGKILL'));

@@ -195,7 +195,7 @@ describe('a worker that gets a SIGTERM of its own', () => {
     expect(server.workers[0]).toMatchObject({ state: 'ready', restarts: 1 });
     expect(log).toContainEqual([
       'info',
-      'worker got SIGTERM, draining it',
+      'worker got SIGTERM or closed its server, draining it',
       expect.objectContaining({ worker: 0, workerPid: pid }),
     ]);
   });

@@ -8,6 +8,7 @@ import {
   BALANCES,
   CODEC_NAMES,
   type CodecName,
+  HTTP_FORMATS,
   type JoinOptions,
   type LogLevel,
   OUTPUTS,
@@ -19,6 +20,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from './failure.ts';
 import {
   parseAssignment,
+  parseBind,
   parseChoice,
   parseCount,
   parseDeviceEndpoint,
@@ -28,6 +30,7 @@ import {
   parseMark,
   parseNamedEndpoint,
   parsePool,
+  parsePort,
   parseRange,
   parseRestartLimit,
   parseRetries,
@@ -130,6 +133,7 @@ interface RunFlags
   pool?: Readonly<Record<string, PoolOptions>>;
   export?: string;
   exec?: string;
+  port?: string;
   curveKey?: string;
   curveAllow?: readonly string[];
   curveAllowWorkers?: readonly string[];
@@ -152,12 +156,9 @@ function addRun(program: Command, sink: Sink): void {
     .argument('[args...]', 'arguments of the program, after --')
     .optionsGroup('Where it listens:')
     .addOption(
-      repeatable(
-        '-b, --bind <endpoint>',
-        'for clients (default: tcp://127.0.0.1:5555)',
-        parseEndpoint,
-      ),
+      repeatable('-b, --bind <endpoint>', 'for clients (default: tcp://127.0.0.1:5555)', parseBind),
     )
+    .addOption(flag('-p, --port <n>', 'for HTTP on every interface: --bind http://*:n', parsePort))
     .addOption(
       repeatable('--backend <endpoint>', 'for further REP workers, in any language', parseEndpoint),
     );
@@ -188,6 +189,35 @@ function addRun(program: Command, sink: Sink): void {
     .addOption(
       flag('--retries <n>', 'times one whose worker is lost is redone (default: 0)', parseRetries),
     )
+    .optionsGroup('HTTP:')
+    .addOption(flag('--http', 'exported functions are listeners: (req, res)'))
+    .addOption(flag('--no-http', 'exported functions take values: (request, context)'))
+    .addOption(flag('--tls-cert <file>', 'of https://: the certificate and its chain', givenText))
+    .addOption(flag('--tls-key <file>', 'of https://: its key', givenText))
+    .addOption(flag('--max-header-size <size>', 'of one request (default: 16kb)', parseSize))
+    .addOption(flag('--max-body-size <size>', 'of one request (default: off)', parseSize))
+    .addOption(flag('--max-connections <n>', 'at once (default: 10000)', parseLimit))
+    .addOption(flag('--header-timeout <time>', 'for it to come (default: 30s)', parseDuration))
+    .addOption(flag('--body-timeout <time>', 'of silence within one (default: 60s)', parseDuration))
+    .addOption(
+      flag('--keep-alive-timeout <time>', 'for a next request (default: 75s)', parseDuration),
+    )
+    .addOption(
+      repeatable('--trusted-proxies <range>', 'who is believed X-Forwarded-For', givenText),
+    )
+    .addOption(
+      flag('--http-format <format>', 'for REP sockets: zhttp, msgpack or json', (name, text) =>
+        parseChoice(name, text, HTTP_FORMATS),
+      ),
+    )
+    .addOption(flag('--sticky <by>', 'cookie:, header:, query:NAME or address', givenText))
+    .addOption(flag('--access-log <file>', 'of requests: a file, or - for stdout', givenText))
+    .addOption(flag('--admin <endpoint>', 'where /healthz and /readyz are', givenText))
+    .addOption(
+      flag('--drain-delay <time>', 'from not ready to stopping (default: 0s)', (name, text) =>
+        parseDuration(name, text, { least: 0 }),
+      ),
+    )
     .optionsGroup('Programs:')
     .addOption(flag('--exec <command>', 'a command that connects a REP socket to $ZSCALE_BACKEND'))
     .addOption(
@@ -216,7 +246,7 @@ function addRun(program: Command, sink: Sink): void {
       'after',
       `
 Times are written 250ms, 5s, 2m, 1h; sizes 512kb, 16mb, 1gb; off means no limit.
---bind, --backend, --env and --pool may be repeated.
+--bind, --backend, --env, --pool and --trusted-proxies may be repeated.
 --log-level debug shows stacks.
 SIGHUP reloads, worker by worker; SIGTTIN and SIGTTOU: one more, one less.
 
@@ -224,6 +254,7 @@ Examples:
   zscale run server.ts
   zscale run server.ts --workers 8 --bind tcp://*:5555
   zscale run server.ts --bind tcp://*:5555 --bind ipc:///run/app.sock
+  zscale run app.ts --bind http://*:3000 --access-log -
   zscale run server.ts --codec json --backend tcp://*:5556
   zscale run server.ts --timeout 5s --max-queue 500 --max-queue-wait 1s
   zscale run server.py --workers 4 -- --its-own-flag
@@ -234,7 +265,16 @@ Exit codes:
   3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
     )
     .action((entry: string | undefined, args: string[], flags: RunFlags) => {
-      const { export: exportName, exec, maxRestarts, logLevel, logFormat, pool, ...rest } = flags;
+      const {
+        export: exportName,
+        exec,
+        maxRestarts,
+        logLevel,
+        logFormat,
+        pool,
+        port,
+        ...rest
+      } = flags;
       const { curveKey, curveAllow, curveAllowWorkers, ...same } = rest;
       refuseStrayArguments(entry, args, exec, sink.argv);
       if (curveKey === undefined && (curveAllow ?? curveAllowWorkers) !== undefined) {
@@ -250,6 +290,7 @@ Exit codes:
         options: {
           ...same,
           ...maxRestarts,
+          ...(port !== undefined && { bind: [same.bind ?? [], port].flat() }),
           ...(pool !== undefined && { pools: pool }),
           ...(exportName !== undefined && { exportName }),
           ...(args.length > 0 && { args }),

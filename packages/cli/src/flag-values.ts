@@ -27,6 +27,8 @@ const BYTES_PER_UNIT: ReadonlyMap<string, number> = new Map([
 /** Transports a front end can listen on and a client can call. */
 const TRANSPORTS: readonly string[] = ['tcp', 'ipc'];
 
+const HIGHEST_PORT = 65_535;
+
 /** The highest high-water mark of a socket: a C int in ZeroMQ. */
 const HIGHEST_MARK = 2_147_483_647;
 
@@ -159,10 +161,29 @@ export function parseEndpoint(flag: string, text: string): string {
     refuse(flag, expected, text, guessEndpoint(text));
   }
   if (!TRANSPORTS.includes(transport)) {
-    refuse(flag, expected, text, `The transport "${transport}" is not supported; use tcp or ipc.`);
+    refuse(
+      flag,
+      expected,
+      text,
+      `The transport "${transport}" is not supported; use tcp or ipc${flag === '--bind' ? ', http or https' : ''}.`,
+    );
   }
   if (address === '') refuse(flag, expected, text);
   return text;
+}
+
+/** An endpoint at which clients connect: of ZeroMQ, or of HTTP. What those of HTTP may be is for core to say. */
+export function parseBind(flag: string, text: string): string {
+  return /^(https?:\/\/|unix:|fd:)./.test(text) ? text : parseEndpoint(flag, text);
+}
+
+/** A port for HTTP, as the endpoint that it stands for. */
+export function parsePort(flag: string, text: string): string {
+  const port = wholeNumber(text, 0);
+  if (port === undefined || port > HIGHEST_PORT) {
+    refuse(flag, `a port from 0 to ${HIGHEST_PORT}`, text);
+  }
+  return `http://*:${port}`;
 }
 
 /** An endpoint, or a name that is followed in DNS: `dns:name:port`, `srv:name`. What names may be is for core to say. */

@@ -69,6 +69,8 @@ export class Output {
 export interface ReadyServer {
   readonly entry: string;
   readonly codec: CodecName;
+  /** It is a web application: there is no codec. */
+  readonly speaksHttp: boolean;
   readonly endpoints: readonly string[];
   readonly backendEndpoints: readonly string[];
   /** How many workers and why, in a few words. */
@@ -84,10 +86,10 @@ export function describeServer(server: ReadyServer): string {
       `${endpoint}  (for REP workers in any language)`,
     ]),
     ['running', server.workerCountReason],
-    ['codec', server.codec],
   ];
+  if (!server.speaksHttp) rows.push(['codec', server.codec]);
   const [endpoint] = server.endpoints;
-  if (endpoint !== undefined) rows.push(['try it', describeCall(endpoint, server.codec)]);
+  if (endpoint !== undefined) rows.push(['try it', describeTry(endpoint, server)]);
   rows.push(['stop it', 'Ctrl-C']);
 
   const lines = rows.map(([label, text]) => `  ${label.padEnd(10)}${text}`);
@@ -148,6 +150,23 @@ export function describeTraffic({ frontend, backend }: DeviceStats): string {
 function describeSide(side: DeviceStats['frontend']): string {
   const { receivedMessages, receivedBytes, sentMessages, sentBytes } = side;
   return `messages received ${receivedMessages} (${receivedBytes} bytes), sent ${sentMessages} (${sentBytes} bytes)`;
+}
+
+function describeTry(endpoint: string, { codec, speaksHttp }: ReadyServer): string {
+  if (!/^(https?:|unix:|fd:)/.test(endpoint)) return describeCall(endpoint, codec);
+  return describeFetch(endpoint, speaksHttp ? '' : codec === 'raw' ? 'hello' : '{"name":"you"}');
+}
+
+/** The command line that sends one request of HTTP, from this machine; a POST where there is something to send. */
+export function describeFetch(endpoint: string, body: string): string {
+  const [, path] = /unix:(.*)$/.exec(endpoint) ?? [];
+  const scheme = endpoint.startsWith('https:') ? 'https' : 'http';
+  const url =
+    path === undefined
+      ? endpoint.replace(/\/\/(0\.0\.0\.0|\[::\]):/, '//localhost:')
+      : `--unix-socket ${shellWord(path)} ${scheme}://localhost/`;
+  const data = body === '' ? '' : `-d ${shellWord(body)} `;
+  return `curl ${scheme === 'https' ? '-k ' : ''}${data}${path === undefined ? shellWord(url) : url}`;
 }
 
 /** The command line that sends one request to `endpoint`, from this machine, ready to be pasted. */

@@ -30,7 +30,9 @@ export {
   ZscaleError,
   type ZscaleErrorCode,
 } from './errors.ts';
+export type { GatewayStats } from './gateway/http-gateway.ts';
 export type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
+export { HTTP_FORMATS, type HttpFormat } from './http-options.ts';
 export { join } from './join.ts';
 export type { JoinOptions } from './join-options.ts';
 export {

@@ -25,10 +25,15 @@ const NOTHING_HAPPENED: ServerStats = {
   longestWait: 0,
   keptBytes: 0,
   inFlight: 0,
+  streams: 0,
+  streamParts: 0,
+  lateParts: 0,
+  streamFaults: 0,
   workers: [],
   restarts: 0,
   recycled: 0,
   hangs: 0,
+  http: undefined,
 };
 
 /** The stand-in, in a worker, for a server of the primary. */
@@ -36,6 +41,7 @@ export class InertServer extends EventEmitter<ServerEvents> implements Server {
   readonly endpoints: readonly string[];
   readonly backendEndpoints: readonly string[] = [];
   readonly codec = 'msgpack';
+  readonly speaksHttp = false;
   readonly workers: readonly WorkerInfo[] = [];
   readonly workerCountReason = 'its workers are other processes';
 

@@ -6,6 +6,7 @@
  * their supervisor speaks for them. What handlers write by `context.logger` is theirs.
  */
 
+import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { ZscaleError } from './errors.ts';
@@ -14,6 +15,8 @@ import { LogLines } from './log-lines.ts';
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const FORMATS: readonly string[] = ['json', 'pretty', 'auto'];
+
+const STDOUT = 1;
 
 /** How much is told; `'silent'` tells nothing. */
 export type LogLevel = (typeof LEVELS)[number];
@@ -101,6 +104,53 @@ function prettyInto(target: LogLines): Writable {
     sync: true,
     translateTime: 'SYS:HH:MM:ss.l',
   });
+}
+
+/** A file of lines of its own, beside the log. */
+export interface LineWriter {
+  /** Writes one line of JSON: the time, and the facts; soon, not at once. */
+  write(facts: object): void;
+  /** Opens the file again, where somebody has moved it away. */
+  reopen(): void;
+  /** Writes what is left and lets go of the file. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Opens a file for lines, which are added to its end.
+ *
+ * @param target a path, or `-` for standard output
+ * @throws ZscaleError `ZSCALE_ERR_OPTIONS` when it cannot be opened
+ */
+export function openLines(target: string): LineWriter {
+  const load = createRequire(import.meta.url);
+  const { pino }: typeof import('pino') = load('pino');
+  const isStdout = target === '-';
+  try {
+    // Opened here and not by pino, so that a file that cannot be had is told now.
+    if (!isStdout) closeSync(openSync(target, 'a'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ZscaleError('ZSCALE_ERR_OPTIONS', `the log file cannot be opened: ${reason}`, {
+      cause: error,
+    });
+  }
+  const destination = pino.destination({ dest: isStdout ? STDOUT : target, sync: false });
+  destination.on('error', () => {}); // a full disk or a closed pipe must not end the service
+  const lines = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  let isClosed = false;
+  return {
+    write: (facts) => lines.info(facts),
+    reopen: () => {
+      if (!isStdout) destination.reopen();
+    },
+    close: () => {
+      if (isClosed) return;
+      isClosed = true;
+      destination.flushSync();
+      if (!isStdout) destination.end();
+    },
+  };
 }
 
 function isLevel(level: string): level is LogLevel {

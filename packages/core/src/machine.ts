@@ -291,6 +291,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       timeout,
       module,
       exportName,
+      functions: 'messages',
       maxMessageSize,
       reportsLoad: needsReports({
         limits: this.#options.shared,

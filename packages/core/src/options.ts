@@ -7,7 +7,32 @@
  */
 import type { CurveOptions } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
+import {
+  HTTP_CHECKS,
+  HTTP_DEFAULTS,
+  type HttpOptions,
+  type ResolvedHttpOptions,
+  resolveHttpOptions,
+} from './http-options.ts';
 import type { Logger } from './logger.ts';
+import {
+  type Check,
+  count,
+  duration,
+  isInteger,
+  isListOf,
+  isPlainObject,
+  isString,
+} from './option-checks.ts';
+
+/**
+ * What a function is that is no known application: a message handler `(request, context)`; a listener `(req, res)`; or, where all clients
+ * come by HTTP, a listener if it takes two parameters or more.
+ */
+export type FunctionRule = 'messages' | 'listeners' | 'by-parameters';
+
+/** Every rule there is. */
+export const FUNCTION_RULES: readonly FunctionRule[] = ['messages', 'listeners', 'by-parameters'];
 
 /** How values become bytes: `messages/payload.ts` has one codec for each name. */
 export type CodecName = 'msgpack' | 'json' | 'raw';
@@ -41,7 +66,7 @@ export const BALANCES: readonly Balance[] = ['least', 'round-robin', 'hash'];
  * Options of `scale()`. All may be left out, and an explicit `undefined` means the default.
  * Durations are milliseconds, sizes bytes, and no limit is `Infinity`.
  */
-export interface ScaleOptions {
+export interface ScaleOptions extends HttpOptions {
   /**
    * Worker processes, 1 to 1024, or `'auto'`: as many as there are CPUs, within the CPU and memory
    * limits of the cgroup; the environment's `ZSCALE_WORKERS` or `WEB_CONCURRENCY` comes before
@@ -50,7 +75,9 @@ export interface ScaleOptions {
   workers?: number | 'auto' | undefined;
   /**
    * Where clients connect: one endpoint or several, `tcp://` or `ipc://`; `tcp://*:0` takes any
-   * free port. Default `'tcp://127.0.0.1:5555'`: this machine only.
+   * free port. For HTTP: `http://`, `https://`, `unix:/path`, `fd:3`; a message handler may have both. Default
+   * `'tcp://127.0.0.1:5555'`: this machine only; for a handler of HTTP `'http://127.0.0.1:3000'`, or every interface at the
+   * environment's `PORT`.
    */
   bind?: string | readonly string[] | undefined;
   /**
@@ -60,7 +87,10 @@ export interface ScaleOptions {
   backend?: string | readonly string[] | undefined;
   /** How values become bytes; clients must use the same. Default `'msgpack'`. */
   codec?: CodecName | undefined;
-  /** Requests that one worker may hold at once, 1 to 65535. Default 64, or `threads` + 2 where there are threads. */
+  /**
+   * Requests that one worker may hold at once, 1 to 65535; streamed replies that have begun do not count. Default 64, or
+   * `threads` + 2 where there are threads.
+   */
   concurrency?: number | undefined;
   /**
    * Threads in which each worker runs the handler, 0 to 256. A worker then stays awake while a handler computes, and ends the
@@ -221,7 +251,7 @@ export type OutputOption = 'raw' | 'prefix' | 'json';
 export const OUTPUTS: readonly OutputOption[] = ['raw', 'prefix', 'json'];
 
 /** The options with every default filled in and every list a list; frozen. */
-export interface ResolvedScaleOptions {
+export interface ResolvedScaleOptions extends ResolvedHttpOptions {
   readonly workers: number | 'auto';
   readonly bind: readonly string[];
   readonly backend: readonly string[];
@@ -304,6 +334,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   curve: undefined,
   insecure: false,
   heartbeatTimeout: 3000,
+  ...HTTP_DEFAULTS,
 });
 
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
@@ -314,16 +345,6 @@ const MAX_PATTERN_CHARACTERS = 256;
 const MAX_THREADS = 256;
 /** So many requests beside those in its threads wait in a worker, to be there when a thread is free. */
 const THREADS_STOCK = 2;
-/** The longest a timer of Node can wait; above that it fires at once. */
-const MAX_TIMER_MS = 2_147_483_647;
-
-interface Check {
-  /** Completes "must be ...". */
-  readonly expected: string;
-  readonly accepts: (value: unknown) => boolean;
-  /** A sentence for those who got it wrong, where there is something to say. */
-  readonly advice?: string;
-}
 
 const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   workers: {
@@ -333,8 +354,8 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   },
   bind: {
     expected: 'an endpoint, or a list of at least one',
-    accepts: (value) => isEndpoint(value) || (isListOf(isEndpoint, value) && value.length > 0),
-    advice: 'Write tcp://127.0.0.1:5555, tcp://*:5555 or ipc:///path/to/socket.',
+    accepts: (value) => isBind(value) || (isListOf(isBind, value) && value.length > 0),
+    advice: 'Write tcp://127.0.0.1:5555, ipc:///path/to/socket or http://*:3000.',
   },
   backend: {
     expected: 'an endpoint, or a list of them',
@@ -439,6 +460,7 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   },
   insecure: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
   heartbeatTimeout: duration(3),
+  ...HTTP_CHECKS,
 };
 
 /**
@@ -463,6 +485,17 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
   if (options.key !== undefined && options.balance !== 'hash') {
     refuse('balance', "'hash' where there is a function `key`", options.balance);
   }
+  if (options.sticky !== undefined && (options.balance ?? 'hash') !== 'hash') {
+    refuse('balance', "'hash' where there is `sticky`", options.balance);
+  }
+  for (const [one, other] of [
+    ['tlsCert', 'tlsKey'],
+    ['tlsKey', 'tlsCert'],
+  ] as const) {
+    if (options[one] !== undefined && options[other] === undefined) {
+      refuse(other, `given where there is ${one}`, undefined);
+    }
+  }
   const threads = options.threads ?? DEFAULTS.threads;
   const concurrency = threads > 0 ? threads + THREADS_STOCK : DEFAULTS.concurrency;
   return Object.freeze({
@@ -478,7 +511,7 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     timeout: options.timeout ?? DEFAULTS.timeout,
     maxMessageSize: options.maxMessageSize ?? DEFAULTS.maxMessageSize,
     maxUnsentBytes: options.maxUnsentBytes ?? DEFAULTS.maxUnsentBytes,
-    balance: options.balance ?? DEFAULTS.balance,
+    balance: options.balance ?? (options.sticky === undefined ? DEFAULTS.balance : 'hash'),
     pools: poolsOf(options.pools),
     key: options.key ?? DEFAULTS.key,
     retries: options.retries ?? DEFAULTS.retries,
@@ -505,6 +538,7 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     curve: options.curve ?? DEFAULTS.curve,
     insecure: options.insecure ?? DEFAULTS.insecure,
     heartbeatTimeout: options.heartbeatTimeout ?? DEFAULTS.heartbeatTimeout,
+    ...resolveHttpOptions(options),
   });
 }
 
@@ -521,26 +555,6 @@ function poolsOf(pools: Readonly<Record<string, PoolOptions>> = {}): readonly Re
   return Object.freeze(all);
 }
 
-function count(least: number): Check {
-  return {
-    expected: `a whole number from ${least}, or Infinity`,
-    accepts: (value) => value === Infinity || isInteger(value, least, Number.MAX_SAFE_INTEGER),
-  };
-}
-
-function duration(least: number): Check {
-  return {
-    expected: `milliseconds from ${least} to ${MAX_TIMER_MS}, or Infinity`,
-    accepts: (value) =>
-      typeof value === 'number' &&
-      (value === Infinity || (value >= least && value <= MAX_TIMER_MS)),
-  };
-}
-
-function isInteger(value: unknown, least: number, most: number): boolean {
-  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
-}
-
 function isAutoscale(value: unknown): boolean {
   if (!isPlainObject(value)) return false;
   const { min, max, ...others }: { min?: unknown; max?: unknown } = value;
@@ -548,13 +562,14 @@ function isAutoscale(value: unknown): boolean {
   return isRange && Object.keys(others).length === 0;
 }
 
-function isString(value: unknown): value is string {
-  return typeof value === 'string';
-}
-
 /** Only the look of an endpoint; the transport parses it and knows which schemes there are. */
 function isEndpoint(value: unknown): value is string {
   return isString(value) && value.includes('://');
+}
+
+/** Those of HTTP may be a Unix socket or a file descriptor, too. */
+function isBind(value: unknown): value is string {
+  return isEndpoint(value) || (isString(value) && /^(unix|fd):/.test(value));
 }
 
 function isCurveEntry([name, value]: [string, unknown]): boolean {
@@ -562,14 +577,6 @@ function isCurveEntry([name, value]: [string, unknown]): boolean {
   if (name === 'allow' || name === 'allowWorkers')
     return isString(value) || isListOf(isString, value);
   return ['keyFile', 'publicKey', 'secretKey'].includes(name) && isString(value);
-}
-
-function isListOf<T>(isItem: (item: unknown) => item is T, value: unknown): value is T[] {
-  return Array.isArray(value) && value.every(isItem);
-}
-
-function isPlainObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isPool([name, pool]: readonly [string, unknown]): boolean {

@@ -1,16 +1,19 @@
 /**
  * Where clients and workers meet a service that is a program, or may turn out to be one: each worker process has a door of its own
- * to come in by, and the front end comes when the first worker says where it wants to be.
+ * to come in by, and the front end comes when the first worker says what it is, and where it wants to be.
  *
  *     a module      a door, until it is known to export a handler; front end at `bind` then
- *     a program     its bind is connected to its door; front end at the address that it asked for, unless `bind` was given
+ *     a program     its bind is connected to its door, or its listener is the handler; front end at the address that it asked
+ *                   for, unless `bind` was given
  *     a command     connects to its door (`ZSCALE_BACKEND`); front end at `bind`
  *
- * Owns the doors' names and the decision; the sockets are the queue's.
+ * Endpoints of HTTP come as late as that, too, wherever they are from: what is behind them decides what is spoken there.
+ * Owns the doors' names and the decision; the sockets are the queue's and the gateway's.
  */
 
 import { doorEndpoint } from './backend-folder.ts';
 import { ZscaleError } from './errors.ts';
+import { isHttpEndpoint } from './gateway/http-endpoint.ts';
 import type { Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
 import type { CodecName } from './options.ts';
@@ -19,6 +22,12 @@ import type { WorkerQueue } from './queue/worker-queue.ts';
 /** What it is made from. */
 export interface ProgramFrontOptions {
   readonly queue: WorkerQueue;
+  /** Makes front ends of HTTP. Rejects with the system's code where it cannot. */
+  readonly bindHttp: (
+    endpoints: readonly string[],
+    speaksHttp: boolean,
+    codec: CodecName,
+  ) => Promise<void>;
   /** The endpoint of the service's own workers; doors are named beside it. */
   readonly privateEndpoint: string;
   /** Workers are programs of another language, for certain. */
@@ -27,13 +36,22 @@ export interface ProgramFrontOptions {
   readonly isHandler: boolean;
   /** Clients connect where the program asks for it, and not where `bind` says. */
   readonly bindsLater: boolean;
-  /** Where clients connect if it turns out to be a handler. */
+  /** Where clients connect if it turns out to be a handler of values. */
   readonly bind: readonly string[];
   readonly codec: CodecName;
   /** Errors are answered in raw bytes should it turn out to be a program. */
   readonly choosesCodec: boolean;
   readonly logger: Logger;
 }
+
+/** What the first worker made known. */
+interface Wish {
+  readonly endpoints: readonly string[];
+  readonly speaksHttp: boolean;
+}
+
+/** Where a handler of HTTP listens that says nothing of it: on this machine, or where its surroundings want it. */
+const HTTP_ENDPOINT = 'http://127.0.0.1:3000';
 
 /** The doors and the front end of one service. */
 export class ProgramFront {
@@ -42,10 +60,11 @@ export class ProgramFront {
   readonly #doors: Map<number, string>;
   readonly #ready: Promise<void>;
   /** Makes the front end at the address that the service turns out to have. Undefined when it has one. */
-  #front: ((endpoints: readonly string[]) => void) | undefined;
+  #front: ((wish: Wish) => void) | undefined;
   /** The address that the program asked for. */
   #askedFor: string | undefined;
   #codec: CodecName;
+  #speaksHttp: boolean;
 
   constructor(options: ProgramFrontOptions) {
     this.#options = options;
@@ -53,7 +72,10 @@ export class ProgramFront {
     this.#front = undefined;
     this.#askedFor = undefined;
     this.#codec = options.codec;
-    this.#ready = options.bindsLater ? this.#frontLater() : Promise.resolve();
+    this.#speaksHttp = false;
+    const { bind, bindsLater, isCommand } = options;
+    const isLater = bindsLater || !isCommand || bind.some(isHttpEndpoint);
+    this.#ready = isLater ? this.#frontLater() : Promise.resolve();
   }
 
   /** When the front end is there; rejects with the system's code when it cannot be. */
@@ -66,6 +88,11 @@ export class ProgramFront {
     return this.#codec;
   }
 
+  /** Whether the workers take requests of HTTP, as far as that is known. */
+  get speaksHttp(): boolean {
+    return this.#speaksHttp;
+  }
+
   /** Each process has a way in of its own, so that what a dead one left cannot be taken for the next. Undefined where it needs none. */
   openDoor(id: number, generation: number): string | undefined {
     if (this.#options.isHandler) return undefined;
@@ -76,26 +103,31 @@ export class ProgramFront {
   }
 
   /** A worker is ready; one that bound nothing hosts a handler, whose address is the option's. */
-  workerReady(generation: number): void {
-    if (this.#options.isCommand || this.#askedFor !== undefined) return;
+  workerReady(generation: number, speaksHttp: boolean): void {
+    const { bind, bindsLater, isCommand, queue } = this.#options;
+    if (isCommand && bindsLater) return; // it says where it wants to be, now or later
     const door = this.#doors.get(generation);
-    if (door !== undefined) this.#options.queue.closeDoor(door);
-    this.#front?.(this.#options.bind);
-    this.#front = undefined;
+    // One that listens for HTTP is hosted, too.
+    const isHandler = !isCommand && (this.#askedFor === undefined || speaksHttp);
+    if (isHandler && door !== undefined) queue.closeDoor(door);
+    this.#make({
+      endpoints: bindsLater && speaksHttp ? [defaultHttpEndpoint()] : bind,
+      speaksHttp,
+    });
   }
 
   /** A program asked for an address. The first one decides. */
   workerBound(id: number, endpoint: string): void {
     const { bindsLater, choosesCodec, logger, queue } = this.#options;
     const isFirst = this.#askedFor === undefined;
+    const speaksHttp = isHttpEndpoint(endpoint);
     this.#askedFor ??= endpoint;
-    if (isFirst && choosesCodec) {
+    if (isFirst && choosesCodec && !speaksHttp) {
       this.#codec = 'raw';
       queue.useCodec(createCodec('raw'));
     }
     if (this.#front !== undefined) {
-      this.#front([endpoint]);
-      this.#front = undefined;
+      this.#make({ endpoints: bindsLater ? [endpoint] : this.#options.bind, speaksHttp });
     } else if (bindsLater && endpoint !== this.#askedFor) {
       logger.warn(
         { worker: id, endpoint, frontEnd: this.#askedFor },
@@ -109,19 +141,29 @@ export class ProgramFront {
     this.#doors.delete(generation);
   }
 
+  #make(wish: Wish): void {
+    this.#front?.(wish);
+    this.#front = undefined;
+  }
+
   #frontLater(): Promise<void> {
-    const ready = new Promise<readonly string[]>((resolve) => {
+    const ready = new Promise<Wish>((resolve) => {
       this.#front = resolve;
-    }).then((endpoints) => this.#bind(endpoints));
+    }).then((wish) => this.#bind(wish));
     ready.catch(() => {}); // whoever starts the service awaits it
     return ready;
   }
 
-  async #bind(endpoints: readonly string[]): Promise<void> {
+  async #bind({ endpoints, speaksHttp }: Wish): Promise<void> {
+    const { bindHttp, bindsLater, queue } = this.#options;
+    const ofMessages = endpoints.filter((endpoint) => !isHttpEndpoint(endpoint));
+    if (speaksHttp && ofMessages.length > 0) refuseMessages(ofMessages);
+    this.#speaksHttp = speaksHttp;
     try {
-      await this.#options.queue.bindFrontEnd(endpoints);
+      if (bindsLater) await queue.bindFrontEnd(ofMessages);
+      await bindHttp(endpoints.filter(isHttpEndpoint), speaksHttp, this.#codec);
     } catch (error) {
-      if (this.#askedFor === undefined) throw error;
+      if (this.#askedFor === undefined || !bindsLater) throw error;
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'EADDRINUSE';
       const reason = error instanceof Error ? error.message : String(error);
       throw new ZscaleError(
@@ -132,4 +174,18 @@ export class ProgramFront {
       );
     }
   }
+}
+
+function defaultHttpEndpoint(): string {
+  const { PORT } = process.env;
+  return PORT !== undefined && /^\d{1,5}$/.test(PORT) ? `http://*:${PORT}` : HTTP_ENDPOINT;
+}
+
+/** Whoever sends values there would be taken for a client of HTTP whose words are believed. */
+function refuseMessages(endpoints: readonly string[]): never {
+  throw new ZscaleError(
+    'ZSCALE_ERR_OPTIONS',
+    `the service speaks HTTP, and ${endpoints.join(', ')} is for clients of ZeroMQ. ` +
+      'Say where it listens as http://host:port, https://host:port, unix:/path or fd:3: --bind (option bind).',
+  );
 }

@@ -17,6 +17,8 @@ import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { WorkerBootError, ZscaleError } from './errors.ts';
 import type { HandlerFunction } from './handlers/handler.ts';
+import { type HttpApplication, isHttpApplication, serverOf } from './handlers/http-application.ts';
+import { HttpHandler } from './handlers/http-handler.ts';
 import { InertServer } from './inert-server.ts';
 import type { WorkerStart } from './messages/process-message.ts';
 import { type ResolvedScaleOptions, resolveScaleOptions, type ScaleOptions } from './options.ts';
@@ -38,8 +40,8 @@ export interface Command {
   readonly exec: string;
 }
 
-/** What `scale()` runs: a handler, the module of one, a program, or a command. */
-type Runnable = HandlerFunction | URL | string | Command;
+/** What `scale()` runs: a handler, a web application, the module of one, a program, or a command. */
+type Runnable = HandlerFunction | HttpApplication | URL | string | Command;
 
 /**
  * Runs a handler in several worker processes behind one address.
@@ -52,6 +54,9 @@ type Runnable = HandlerFunction | URL | string | Command;
  * `zmq.REP` socket: clients then connect where it bound, and nothing of it is changed. A program in
  * any other language is given as `{ exec: 'command' }`.
  *
+ * A web application (Express, Fastify, Koa, Hono, Nest, a server of node:http, an object with `fetch`) is given as it is, or as the
+ * module that exports it or listens; clients then come by HTTP: `bind: 'http://*:3000'`.
+ *
  * Resolves when every worker is ready; when it rejects, nothing is left running.
  *
  * @throws ZscaleError `ZSCALE_ERR_OPTIONS` for a bad option or handler; `ZSCALE_ERR_NO_PROGRAM` for
@@ -61,7 +66,7 @@ type Runnable = HandlerFunction | URL | string | Command;
  * worker does not become ready.
  */
 export function scale<H extends HandlerFunction>(
-  handler: H | URL | string | Command,
+  handler: H | HttpApplication | URL | string | Command,
   options: ScaleOptions = {},
 ): Promise<Server> {
   const { worker } = processRole();
@@ -133,14 +138,17 @@ export async function callInWorker<T>(
   }
   if (number < start.service) return standIn(earlier);
   if (number === start.service) {
-    if (typeof handler !== 'function') {
+    if (typeof handler !== 'function' && !isHttpApplication(handler)) {
       throw new WorkerBootError(
         'ZSCALE_ERR_BOOT',
         `scale() call ${number} of this program was given a function in the primary and none ` +
           'here; a program must make its scale() calls in the same order each time it runs',
       );
     }
-    new Worker(start, handler, logger).start();
+    const server = await serverOf(handler, start.functions);
+    // What is no application is a function: see above.
+    const hosted = server === undefined ? (handler as HandlerFunction) : new HttpHandler(server);
+    new Worker(start, hosted, logger).start();
   }
   return NEVER;
 }
@@ -151,7 +159,7 @@ export function whatToRun(
   options: ResolvedScaleOptions,
   { number, hasAddress }: { readonly number: number; readonly hasAddress: boolean },
 ): Pick<Service, 'module' | 'launch' | 'subject' | 'bindsLater'> {
-  if (typeof handler === 'function') {
+  if (typeof handler === 'function' || isHttpApplication(handler)) {
     if (options.threads > 0) refuseThreads();
     const launch = launchProgram(process, options);
     const subject = `the program ${launch.file} once more; it must come to scale() call ${number}`;
@@ -174,7 +182,7 @@ export function whatToRun(
   return { module, launch, subject: `the module ${file}`, bindsLater: !hasAddress };
 }
 
-function isCommand(handler: URL | string | Command): handler is Command {
+function isCommand(handler: Runnable): handler is Command {
   const exec: unknown = typeof handler === 'object' ? Reflect.get(handler, 'exec') : undefined;
   return typeof exec === 'string' && exec.trim() !== '';
 }
@@ -189,7 +197,7 @@ function refuseThreads(): never {
 }
 
 /** The file URL of a module given by URL, by URL as text, or by path. */
-function moduleUrl(module: URL | string | Command): string {
+function moduleUrl(module: Runnable): string {
   if (module instanceof URL || (typeof module === 'string' && /^file:/.test(module))) {
     const { href, protocol } = new URL(module);
     if (protocol === 'file:') return href;
@@ -199,7 +207,7 @@ function moduleUrl(module: URL | string | Command): string {
   const got = module instanceof URL ? module.href : JSON.stringify(module);
   throw new ZscaleError(
     'ZSCALE_ERR_OPTIONS',
-    `the handler must be a function, a file URL or the path of a module, or { exec: 'command' }; got ${got}`,
+    `the handler must be a web application, a function, a file URL or the path of a module, or { exec: 'command' }; got ${got}`,
   );
 }
 

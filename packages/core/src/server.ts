@@ -22,12 +22,16 @@ import {
 import { readServiceKeys } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
 import { checkExposure } from './exposure.ts';
+import { isHttpEndpoint } from './gateway/http-endpoint.ts';
+import type { GatewayStats } from './gateway/http-gateway.ts';
+import { HttpFront } from './http-front.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
 import type { WorkerStart } from './messages/process-message.ts';
 import {
   type CodecName,
   DEFAULTS,
+  type FunctionRule,
   MAX_WORKERS,
   type ResolvedPool,
   type ResolvedScaleOptions,
@@ -49,6 +53,9 @@ import { doneWithin, type Moment, moment } from './waiting.ts';
 
 /** How long the last of what workers printed may take to be written, in ms. */
 const LAST_OUTPUT_MS = 1000;
+
+/** So long connections of HTTP that are open may bring requests when the service closes, in ms. */
+const LAST_REQUESTS_MS = 1000;
 
 /** What workers get to end in order, also when draining has used up the time for it. */
 const FAREWELL_MS = 1000;
@@ -116,6 +123,8 @@ export interface ServerStats extends QueueStats {
   readonly recycled: number;
   /** How many workers were killed because their event loop stood still (`hangTimeout`). */
   readonly hangs: number;
+  /** Of the gateway; undefined where no HTTP is spoken. */
+  readonly http: GatewayStats | undefined;
 }
 
 /** A running service. `await using` closes it at the end of the block. */
@@ -126,6 +135,8 @@ export interface Server extends AsyncDisposable {
   readonly backendEndpoints: readonly string[];
   /** How values become bytes; `'raw'` for a program, whose bytes are its own. */
   readonly codec: CodecName;
+  /** Whether the workers are a web application; else they take values. */
+  readonly speaksHttp: boolean;
   /** The worker processes, by id. */
   readonly workers: readonly WorkerInfo[];
   /** Why there are as many workers as there are, for people. */
@@ -188,12 +199,15 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #logger: Logger;
   /** The endpoint of our own workers; not one of `backendEndpoints`. */
   readonly #privateEndpoint: string;
+  /** Where the queue takes what the gateway of this process brings. */
+  readonly #gatewayEndpoint: string;
   readonly #pools: readonly PoolPlan[];
   readonly #queue: WorkerQueue;
   readonly #supervisor: Supervisor;
   readonly #steering: Steering;
   readonly #front: ProgramFront;
   readonly #upkeep: Upkeep;
+  readonly #http: HttpFront;
   readonly #output: WorkerOutput | undefined;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
@@ -214,13 +228,15 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger =
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name });
     this.#privateEndpoint = chooseBackendEndpoint();
+    this.#gatewayEndpoint = this.#privateEndpoint.replace(/^ipc/, 'inproc');
     this.#pools = planPools(options.pools);
     const isCommand = 'words' in service.launch;
     const codec = isCommand && service.choosesCodec ? 'raw' : options.codec;
     this.#queue = new WorkerQueue({
-      bind: service.bindsLater ? [] : options.bind,
+      bind: service.bindsLater ? [] : options.bind.filter((endpoint) => !isHttpEndpoint(endpoint)),
       backend: [this.#privateEndpoint, ...options.backend],
       ownEndpoint: this.#privateEndpoint,
+      gatewayEndpoint: this.#gatewayEndpoint,
       codec: createCodec(codec),
       maxQueue: options.maxQueue,
       maxQueueBytes: options.maxQueueBytes,
@@ -252,8 +268,16 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       isServing: () => this.#state === 'serving',
       logger: this.#logger,
     });
+    this.#http = new HttpFront({
+      options,
+      upstream: this.#gatewayEndpoint,
+      isReady: () => this.#isReady(),
+      logger: this.#logger.child({ component: 'gateway' }),
+    });
     this.#front = new ProgramFront({
       queue: this.#queue,
+      bindHttp: (endpoints, speaksHttp, codecName) =>
+        this.#http.bind(endpoints, speaksHttp, codecName),
       privateEndpoint: this.#privateEndpoint,
       isCommand,
       isHandler: !isCommand && service.module === undefined,
@@ -275,7 +299,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   get endpoints(): readonly string[] {
-    return this.#queue.endpoints;
+    return [...this.#queue.endpoints, ...this.#http.endpoints];
   }
 
   get backendEndpoints(): readonly string[] {
@@ -284,6 +308,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   get codec(): CodecName {
     return this.#front.codec;
+  }
+
+  get speaksHttp(): boolean {
+    return this.#front.speaksHttp;
   }
 
   get workers(): readonly WorkerInfo[] {
@@ -297,7 +325,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   stats(): ServerStats {
     const restarts = this.workers.reduce((sum, worker) => sum + worker.restarts, 0);
     const { hangs } = this.#supervisor;
-    return { ...this.#queue.stats(), restarts, recycled: this.#upkeep.recycled, hangs };
+    const http = this.#http.stats();
+    return { ...this.#queue.stats(), restarts, recycled: this.#upkeep.recycled, hangs, http };
   }
 
   /**
@@ -313,7 +342,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       this.#releaseSignals = handleSignals({
         close: (signal) => this.#end(signal),
         kill: () => this.#kill(),
-        reload: (signal) => this.#steering.reloadAt(signal),
+        reload: (signal) => {
+          this.#http.reload();
+          this.#steering.reloadAt(signal);
+        },
         grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
@@ -342,6 +374,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   reload(): Promise<void> {
+    this.#http.reload();
     return this.#steering.reload();
   }
 
@@ -358,6 +391,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       const { curve, insecure } = this.#options;
       if (curve === undefined && !insecure) await checkExposure(this.#options, this.#logger);
       makeBackendFolder(this.#privateEndpoint);
+      await this.#http.start();
       await this.#queue.start();
     } finally {
       this.#bound.resolve();
@@ -371,16 +405,22 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   async #shutDown(reason: string): Promise<void> {
-    const { gracefulTimeout } = this.#options;
-    const deadline = performance.now() + gracefulTimeout;
+    const { drainDelay, gracefulTimeout } = this.#options;
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
     this.#upkeep.stop();
+    if (wasServing && drainDelay > 0) {
+      this.#logger.info({ reason, drainDelay }, 'closing: balancers are given time to hear of it');
+      await doneWithin(this.#hopeless.promise, drainDelay);
+    }
+    const deadline = performance.now() + gracefulTimeout;
     try {
       await this.#bound.promise;
-      if (wasServing) await this.#drain(reason);
+      if (wasServing) await this.#drain(reason, deadline);
+      await this.#http.close();
       await this.#supervisor.stop(Math.max(deadline - performance.now(), FAREWELL_MS));
       await this.#queue.close();
+      await this.#http.end();
       await this.#output?.close(LAST_OUTPUT_MS);
     } finally {
       removeBackendFolder(this.#privateEndpoint);
@@ -392,13 +432,18 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.emit('closed');
   }
 
-  async #drain(reason: string): Promise<void> {
+  async #drain(reason: string, deadline: number): Promise<void> {
     const { gracefulTimeout } = this.#options;
     const { queued, inFlight } = this.#queue.stats();
     this.#logger.info({ reason, queued, inFlight }, 'closing: answering what is open');
     this.#supervisor.end();
-    const over = Promise.race([this.#queue.drain(), this.#hopeless.promise]);
-    if (await doneWithin(over, gracefulTimeout)) return;
+    // What has reached the gateway is still answered; after a moment only what the queue has.
+    const ofHttp = this.#http.drain();
+    const moment = Math.min(LAST_REQUESTS_MS, deadline - performance.now());
+    await doneWithin(Promise.race([ofHttp, this.#hopeless.promise]), moment);
+    const answered = Promise.all([this.#queue.drain(), ofHttp]);
+    const over = Promise.race([answered, this.#hopeless.promise]);
+    if (await doneWithin(over, deadline - performance.now())) return;
     this.#logger.warn({ gracefulTimeout }, 'requests are still open after gracefulTimeout');
   }
 
@@ -456,11 +501,17 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       timeout,
       module,
       exportName,
+      functions: functionRuleOf(this.#options),
       maxMessageSize,
       reportsLoad: this.#options.autoscale !== undefined,
       hangTimeout,
       earlierEndpoints: this.#earlierEndpoints,
     };
+  }
+
+  /** Whether requests are answered. */
+  #isReady(): boolean {
+    return this.#state === 'serving' && this.workers.some(({ state }) => state === 'ready');
   }
 
   #createUpkeep(): Upkeep {
@@ -488,8 +539,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     return {
       drainWorker: (generation) => this.#queue.drainWorker(generation),
       workerStarted: (id, pid) => this.emit('worker-started', { id, pid }),
-      workerReady: (id, pid, ms, generation) => {
-        this.#front.workerReady(generation);
+      workerReady: (id, pid, ms, generation, speaksHttp) => {
+        this.#front.workerReady(generation, speaksHttp);
         this.emit('worker-ready', { id, pid, ms });
       },
       workerBound: (id, endpoint) => this.#front.workerBound(id, endpoint),
@@ -558,4 +609,10 @@ function refuseMissingSocket(endpoint: string): void {
     `the socket ${path} between the queue and its workers is gone: somebody cleaned up. ` +
       'Start the service again, with TMPDIR in a folder that is left alone.',
   );
+}
+
+/** Where clients may come by ZeroMQ, a function of two parameters takes a value and its context. */
+function functionRuleOf({ bind, http }: ResolvedScaleOptions): FunctionRule {
+  if (http === undefined) return bind.every(isHttpEndpoint) ? 'by-parameters' : 'messages';
+  return http ? 'listeners' : 'messages';
 }

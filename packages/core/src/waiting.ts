@@ -35,3 +35,29 @@ export async function doneWithin(work: Promise<unknown>, ms: number): Promise<bo
     clearTimeout(timer);
   }
 }
+
+/** Those who wait for something to be so. Whoever changes what they look at calls {@link Waiters.look}. */
+export class Waiters {
+  readonly #waiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
+
+  /** Whether anybody waits. */
+  get isEmpty(): boolean {
+    return this.#waiters.length === 0;
+  }
+
+  /** Resolves once `done` gives true: at once, or when it does after a {@link look}. */
+  until(done: () => boolean): Promise<void> {
+    if (done()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ done, resolve }));
+  }
+
+  /** Something has changed. */
+  look(): void {
+    for (let i = this.#waiters.length - 1; i >= 0; i--) {
+      const waiter = this.#waiters[i];
+      if (waiter === undefined || !waiter.done()) continue;
+      this.#waiters.splice(i, 1);
+      waiter.resolve();
+    }
+  }
+}

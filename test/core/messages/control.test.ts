@@ -5,6 +5,7 @@ import {
   decodeControl,
   encodeControl,
 } from '../../../packages/core/src/messages/control.ts';
+import { createCodec } from '../../../packages/core/src/messages/payload.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
@@ -15,8 +16,31 @@ describe('a control frame', () => {
     [{ credit: 65_535 }, '81a6637265646974 cdffff'],
     [{ error: true }, '81a56572726f72 c3'],
     [{ drain: true }, '81a5647261696e c3'],
+    [{ part: true, more: true }, '82a470617274 c3 a46d6f7265 c3'],
+    [{ grant: 131_072 }, '81a56772616e74 ce00020000'],
   ])('that says %o is %s', (control, expected) => {
     expect(encodeControl(control)).toEqual(hex(expected));
+  });
+
+  it('is the MessagePack of what it says, whatever that is', () => {
+    const value = fc.oneof(
+      fc.boolean(),
+      fc.nat({ max: 0xffff_ffff }),
+      fc.double(),
+      fc.integer({ min: -5, max: 300 }),
+      fc.string({ maxLength: 40, unit: 'grapheme' }),
+      fc.nat({ max: 300 }).map((length) => 'x'.repeat(length)),
+      fc.constant('x'.repeat(66_000)),
+    );
+    const codec = createCodec('msgpack');
+    fc.assert(
+      fc.property(fc.dictionary(fc.string({ maxLength: 40 }), value, { maxKeys: 17 }), (words) => {
+        const said: object = { ...words };
+        const expected = codec.encode(said)[0] ?? Buffer.alloc(0);
+        expect(encodeControl(said).equals(expected)).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('arrives as it was sent, and is never an empty frame', () => {
@@ -34,6 +58,11 @@ describe('a control frame', () => {
         attempt: fc.integer({ min: 2, max: 1000 }),
         key: fc.string({ maxLength: 32 }),
         route: fc.string({ maxLength: 64 }),
+        streams: fc.boolean(),
+        more: fc.boolean(),
+        part: fc.boolean(),
+        interim: fc.boolean(),
+        grant: fc.integer({ min: 1, max: 2_147_483_647 }),
       },
       { requiredKeys: [] },
     );
@@ -58,8 +87,8 @@ describe('a control frame', () => {
     ['a credit beyond any concurrency', '81 a6637265646974 ce00010000'],
     ['a credit of 2^64 - 1', '81 a6637265646974 cfffffffffffffffff'],
     ['an error that is no boolean', '81 a56572726f72 01'],
-    ['a key of another version', '81 a46d6f7265 c3'],
-    ['a key of another version beside a known one', '82 a6637265646974 01 a46d6f7265 c3'],
+    ['a key of another version', '81 a46d6f7273 c3'],
+    ['a key of another version beside a known one', '82 a6637265646974 01 a46d6f7273 c3'],
     ['a key __proto__', '81 a95f5f70726f746f5f5f 80'],
     ['a text', `d9ff ${'61'.repeat(255)}`],
     ['an id with a space', '81 a26964 a3 61 20 62'],

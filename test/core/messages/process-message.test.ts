@@ -24,6 +24,7 @@ const START: WorkerStart = {
   threads: 0,
   timeout: 30_000,
   module: 'file:///app/server.ts',
+  functions: 'messages',
   exportName: 'handler',
   maxMessageSize: 67_108_864,
   reportsLoad: false,
@@ -35,6 +36,7 @@ const START: WorkerStart = {
 describe('a message from a worker', () => {
   it.each<FromWorker>([
     { type: 'ready' },
+    { type: 'ready', speaksHttp: true },
     { type: 'leaving' },
     { type: 'drained' },
     { type: 'bound', endpoint: 'tcp://127.0.0.1:5000' },
@@ -138,6 +140,7 @@ describe('how a worker is to start', () => {
     ['timeout', undefined],
     ['module', 1],
     ['exportName', null],
+    ['functions', 'all'],
     ['maxMessageSize', undefined],
     ['maxMessageSize', 0],
     ['earlierEndpoints', ['tcp://a:1']],

@@ -46,6 +46,7 @@ async function poolOf(threads: number, module: URL = IN_THREAD): Promise<ThreadP
       module: module.href,
       exportName: undefined,
       maxMessageSize: Infinity,
+      functions: 'messages',
       earlierEndpoints: [],
     }),
   );

@@ -37,6 +37,7 @@ export async function run(invocation: RunInvocation, output: Output): Promise<nu
     describeServer({
       entry,
       codec: server.codec,
+      speaksHttp: server.speaksHttp,
       endpoints: server.endpoints,
       backendEndpoints: server.backendEndpoints,
       workerCountReason: server.workerCountReason,

@@ -6,6 +6,7 @@
  */
 
 import type { HandlerContext } from '../current-context.ts';
+import type { Exchange } from './exchange.ts';
 import type { RequestContext } from './request-context.ts';
 
 /** Answers requests, frames in and frames out. One instance serves a worker for its whole life. */
@@ -21,6 +22,18 @@ export interface RequestHandler {
    * @throws anything, or rejects with it: the worker makes it an error reply (`errorReplyOf`)
    */
   handle(request: Buffer[], context: RequestContext): Buffer[] | Promise<Buffer[]>;
+
+  /**
+   * Takes an exchange, for programs whose requests or replies come in several messages. Where it is there, a worker calls it in
+   * place of `handle` for every request, and does not count an exchange toward `concurrency` once the head of its reply was sent.
+   * The exchange ends with the reply's last message, with `fail`, or with `onAbort`.
+   *
+   * @throws anything: the same as `exchange.fail`
+   */
+  accept?(exchange: Exchange): void;
+
+  /** Its requests are heads of HTTP and what follows them; default: values, or bytes. */
+  readonly speaksHttp?: boolean;
 
   /**
    * Whether this request may be done again should the worker be lost; asked before `handle`, and

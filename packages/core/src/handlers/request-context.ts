@@ -59,8 +59,10 @@ export class RequestContext implements HandlerContext {
   place: number;
   readonly #host: RequestHost;
   readonly #ticket: Buffer | undefined;
-  /** When the worker took it, on the clock of `performance.now()`. */
-  readonly #arrived: number;
+  /** When the worker took it, or heard of it last where it streams, on the clock of `performance.now()`. */
+  #arrived: number;
+  /** How long it may take from then on, in ms; `Infinity` for no limit. */
+  #limit: number;
   readonly #control: Control | undefined;
   #requestId: string | undefined;
   #deadline: number | undefined;
@@ -85,6 +87,7 @@ export class RequestContext implements HandlerContext {
     this.#host = host;
     this.#ticket = ticket;
     this.#arrived = arrived;
+    this.#limit = control?.deadline ?? host.timeout;
     this.#control = control;
     this.#requestId = undefined;
     this.#deadline = undefined;
@@ -122,8 +125,7 @@ export class RequestContext implements HandlerContext {
 
   /** How many ms are left, below 0 when the time is up. */
   get remaining(): number {
-    const limit = this.#control?.deadline ?? this.#host.timeout;
-    return limit + this.#arrived - performance.now();
+    return this.#limit + this.#arrived - performance.now();
   }
 
   get signal(): AbortSignal {
@@ -146,6 +148,23 @@ export class RequestContext implements HandlerContext {
     return this.#control?.trace !== undefined;
   }
 
+  /** Why nobody waits for the reply any more; undefined while somebody does. */
+  get reason(): ZscaleError | undefined {
+    return this.#reason;
+  }
+
+  /** It streams, and went on: its time begins anew. */
+  renew(): void {
+    this.#arrived = performance.now();
+    this.#restart();
+  }
+
+  /** Its reply has begun: it may take as long as it likes from now on. */
+  openEnded(): void {
+    this.#limit = Infinity;
+    this.#restart();
+  }
+
   /** Nobody waits for the reply any more: the time is up, or the client gave up. */
   cancel(): void {
     if (this.#reason !== undefined || this.#ended) return;
@@ -162,12 +181,22 @@ export class RequestContext implements HandlerContext {
 
   #startController(): AbortController {
     const controller = new AbortController();
-    if (this.#reason !== undefined) {
-      controller.abort(this.#reason);
-    } else if (!this.#ended && this.remaining <= MAX_TIMER_MS) {
-      this.#timer = setTimeout(cancel, Math.max(0, this.remaining), this).unref();
-    }
+    if (this.#reason !== undefined) controller.abort(this.#reason);
+    else this.#startTimer();
     return controller;
+  }
+
+  #startTimer(): void {
+    if (this.#ended || this.remaining > MAX_TIMER_MS) return;
+    this.#timer = setTimeout(cancel, Math.max(0, this.remaining), this).unref();
+  }
+
+  #restart(): void {
+    this.#deadline = undefined;
+    if (this.#timer === undefined || this.#reason !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#startTimer();
   }
 }
 

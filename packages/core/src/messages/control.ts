@@ -5,6 +5,7 @@
  * may carry a MessagePack map where plain REQ and REP peers have an empty frame
  * (docs/reference/messages.md). An empty delimiter is no control frame: it means a whole message.
  */
+import { ControlWriter } from './control-writer.ts';
 import { type Codec, createCodec } from './payload.ts';
 
 /** What a control frame says; what is absent is not said. */
@@ -36,6 +37,16 @@ export interface Control {
   readonly key?: string;
   /** Client to queue, with a request: what pools are chosen by; up to 256 characters. */
   readonly route?: string;
+  /** With a request: its reply may come in several messages. A gateway to the queue, and the queue to the worker. */
+  readonly streams?: boolean;
+  /** With a request, a reply or a part: further messages of the same follow. */
+  readonly more?: boolean;
+  /** The message continues a request or a reply: its body has no head. */
+  readonly part?: boolean;
+  /** Worker to queue, and queue to gateway, with `more`: a head that comes before the reply's. */
+  readonly interim?: boolean;
+  /** Of what the other side sends about this request so many bytes more may be on the way, 1 to 2 147 483 647. It has no body. */
+  readonly grant?: number;
 }
 
 /** As many requests as `concurrency` may allow a worker. */
@@ -43,6 +54,8 @@ export const MAX_CREDIT = 65_535;
 
 /** The longest there is; an id, a trace and a key are far below. */
 const MAX_CONTROL_BYTES = 2048;
+
+const MAX_GRANT_BYTES = 2_147_483_647;
 
 /** The longest a timer can wait, in ms. */
 const MAX_DEADLINE_MS = 2_147_483_647;
@@ -60,8 +73,32 @@ const MAX_ROUTE_CHARACTERS = 256;
 /** Control frames are MessagePack whatever the service's codec is. */
 const CODEC: Codec = createCodec('msgpack');
 
+/** Where control frames are written before they are copied out. */
+const SCRATCH: Buffer = Buffer.alloc(4 * MAX_CONTROL_BYTES);
+
+/** Of parts there are many: these frames are read without being decoded. */
+const MARKS: ReadonlyArray<{ readonly words: Control; readonly marks: Buffer }> = [
+  { part: true, more: true },
+  { part: true },
+  { more: true },
+].map((words) => ({ words, marks: encodeControl(words) }));
+
+/** With the first message of a streamed request or reply. */
+export const MORE: Buffer = encodeControl({ more: true });
+/** With a part that others follow. */
+export const PART: Buffer = encodeControl({ part: true, more: true });
+/** With the last part. */
+export const LAST_PART: Buffer = encodeControl({ part: true });
+/** With a head that comes before the reply's. */
+export const INTERIM: Buffer = encodeControl({ more: true, interim: true });
+
 /** @returns the frame; it belongs to the caller */
 export function encodeControl(control: Control): Buffer {
+  return new ControlWriter(SCRATCH).write(control) ?? encodeWithCare(control);
+}
+
+/** What has texts that are too long for any peer, or numbers that are not whole: whoever gets it will say so. */
+function encodeWithCare(control: Control): Buffer {
   const [frame] = CODEC.encode(control);
   if (frame === undefined) throw new Error('a MessagePack value is one frame');
   return frame;
@@ -75,6 +112,9 @@ export function encodeControl(control: Control): Buffer {
  */
 export function decodeControl(frame: Buffer): Control | undefined {
   if (frame.length === 0 || frame.length > MAX_CONTROL_BYTES) return undefined;
+  for (const { words, marks } of MARKS) {
+    if (frame.length === marks.length && frame.equals(marks)) return words;
+  }
   try {
     const control = CODEC.decode([frame]);
     return isControl(control) ? control : undefined;
@@ -100,10 +140,16 @@ function isEntry(key: string, value: unknown): boolean {
       return isWhole(value, 0, MAX_DEADLINE_MS);
     case 'attempt':
       return isWhole(value, 2, MAX_ATTEMPTS);
+    case 'grant':
+      return isWhole(value, 1, MAX_GRANT_BYTES);
     case 'error':
     case 'drain':
     case 'cancel':
     case 'idempotent':
+    case 'streams':
+    case 'more':
+    case 'part':
+    case 'interim':
       return typeof value === 'boolean';
     case 'id':
       return typeof value === 'string' && ID.test(value);

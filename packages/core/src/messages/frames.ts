@@ -1,9 +1,9 @@
 /** What the queue, the worker and the client all need to know about a list of frames. */
 
-/** Bytes of all frames together. */
-export function bytesOf(frames: readonly Buffer[]): number {
+/** Bytes of all frames together, from the one at `start` on. Default 0. */
+export function bytesOf(frames: readonly Buffer[], start = 0): number {
   let bytes = 0;
-  for (let i = 0; i < frames.length; i++) bytes += (frames[i] as Buffer).length; // i < length
+  for (let i = start; i < frames.length; i++) bytes += (frames[i] as Buffer).length; // i < length
   return bytes;
 }
 

@@ -8,7 +8,7 @@
  * on arrival, for a user's program shares the channel and may send anything it likes.
  */
 import { ZscaleError } from '../errors.ts';
-import { CODEC_NAMES, type CodecName } from '../options.ts';
+import { CODEC_NAMES, type CodecName, FUNCTION_RULES, type FunctionRule } from '../options.ts';
 
 /** The environment variable that makes a process a worker; {@link parseWorkerStart} reads it. */
 export const WORKER_START_VARIABLE = 'ZSCALE_WORKER';
@@ -36,6 +36,8 @@ export interface WorkerStart {
   readonly module: string | undefined;
   /** The export that is the handler; undefined for the usual ones. */
   readonly exportName: string | undefined;
+  /** What a function is that is no web application. */
+  readonly functions: FunctionRule;
   /**
    * Where a program connects its REP socket, and no other worker does. Default none: then only a
    * handler can be hosted.
@@ -70,8 +72,8 @@ export interface BackendKeys {
 
 /** Worker to supervisor. */
 export type FromWorker =
-  /** The handler is loaded and the back end reached: requests may come. */
-  | { readonly type: 'ready' }
+  /** The handler is loaded and the back end reached: requests may come; of HTTP, or values. */
+  | { readonly type: 'ready'; readonly speaksHttp?: boolean }
   /**
    * A signal told it to end: it goes on answering until it is drained, and wants to be replaced.
    */
@@ -80,7 +82,10 @@ export type FromWorker =
   | { readonly type: 'drained' }
   /** For which part of the time its event loop was busy since it said so last, 0 to 1, and how many requests it has begun so far. */
   | { readonly type: 'load'; readonly utilization: number; readonly begun: number }
-  /** It is a program that bound a REP socket there, which is connected to its door instead. */
+  /**
+   * It is a program that bound a REP socket there, which is connected to its door instead; or one that listens there for HTTP, whose
+   * listener is the handler.
+   */
   | { readonly type: 'bound'; readonly endpoint: string }
   /** Of a joined machine: how it stands with one of the `backends` it was told. */
   | {
@@ -152,6 +157,7 @@ export function parseFromWorker(value: unknown): FromWorker {
   const fields = recordOf(value, 'a message from a worker');
   switch (fields.type) {
     case 'ready':
+      return fields.speaksHttp === true ? { type: 'ready', speaksHttp: true } : { type: 'ready' };
     case 'leaving':
     case 'drained':
       return { type: fields.type };
@@ -232,6 +238,9 @@ export function parseWorkerStart(text: string): WorkerStart {
   if (!isOptionalString(module)) refuse('module', 'a string or absent', module);
   if (!isOptionalString(machine)) refuse('machine', 'a string or absent', machine);
   if (!isOptionalString(exportName)) refuse('exportName', 'a string or absent', exportName);
+  if (!isFunctionRule(fields.functions)) {
+    refuse('functions', `one of ${FUNCTION_RULES.join(', ')}`, fields.functions);
+  }
   if (typeof fields.reportsLoad !== 'boolean') {
     refuse('reportsLoad', 'true or false', fields.reportsLoad);
   }
@@ -251,6 +260,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     timeout: duration('timeout', fields.timeout, 0),
     module,
     exportName,
+    functions: fields.functions,
     door,
     maxMessageSize:
       maxMessageSize === null ? Infinity : integer('maxMessageSize', maxMessageSize, 1),
@@ -320,6 +330,10 @@ function isListOf<T>(isItem: (item: unknown) => item is T, value: unknown): valu
 
 function isBackendState(value: unknown): value is BackendState {
   return BACKEND_STATES.some((state) => state === value);
+}
+
+function isFunctionRule(value: unknown): value is FunctionRule {
+  return FUNCTION_RULES.some((rule) => rule === value);
 }
 
 function isCodecName(value: unknown): value is CodecName {

@@ -60,6 +60,16 @@ export class Answers {
     this.#frontEnd.answer(client, envelope);
   }
 
+  /** Passes a message on that is no answer, or a part of one. `message` has all that its client gets. */
+  relay(client: Client, message: Message): void {
+    this.#frontEnd.answer(client, message);
+  }
+
+  /** The last part of a worker's reply was passed on. */
+  relayed(): void {
+    this.#replies += 1;
+  }
+
   /** Answers with an error of the queue's own. `envelope` as in {@link reply}. */
   refuse(client: Client, envelope: Message, refusal: Refusal): void {
     if (client.speaksZscale) envelope[envelope.length - 1] = FAILED;

@@ -59,7 +59,10 @@ export class WorkerPeer implements Candidate, Pinnable {
   readonly address: string;
   /** The machine it has joined from; undefined for the service's own workers, and those of other kinds. */
   readonly machine: string | undefined;
+  /** Requests that it has and has not begun to answer. */
   held = 0;
+  /** Requests that it answers in several messages, and is not done with. They take no place from others. */
+  streams = 0;
   /** Requests given to it since it connected. */
   requests = 0;
   /** What it asked for. */

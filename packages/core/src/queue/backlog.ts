@@ -80,6 +80,15 @@ export class Backlog {
     this.#count(request);
   }
 
+  /** One that waits takes up so many bytes more; why not, where there is no room for them. */
+  grow(request: QueuedRequest, bytes: number): Refusal | undefined {
+    const { maxQueueBytes } = this.#limits;
+    if (this.#bytes + this.#keptBytes + bytes > maxQueueBytes) return tooMuchWaiting(maxQueueBytes);
+    request.memory += bytes;
+    this.#bytes += bytes;
+    return undefined;
+  }
+
   /** Takes out one that waits. */
   remove(request: QueuedRequest): void {
     request.line?.remove(request);
@@ -110,6 +119,7 @@ export class Backlog {
   }
 
   #compare(client: Client, pool: number): void {
+    if (client.isGateway) return; // it stands for many clients
     const most = this.#greediest?.waitingIn(pool) ?? -1;
     if (client.waitingIn(pool) > most) this.#greediest = client;
   }

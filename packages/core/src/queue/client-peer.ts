@@ -24,6 +24,10 @@ export interface Asked<R extends Asked<R>> {
 export class ClientPeer<R extends Asked<R>> {
   readonly pipe: Pipe;
   readonly speaksZscale: boolean;
+  /** It came in where only gateways of the service can: it may stream, and shares no limits with others. */
+  readonly isGateway: boolean;
+  /** Its open requests of which several messages come or go, by id; see streams.ts. */
+  readonly streams: Map<string, R> = new Map();
   /** The largest reply it takes, in bytes. */
   readonly maxMessageSize: number;
   /** Where its requests go when they are pinned to a worker and say no key; see rendezvous.ts. Undefined until asked for. */
@@ -39,9 +43,10 @@ export class ClientPeer<R extends Asked<R>> {
   readonly #unsent = new Fifo<number>();
   #unsentBytes = 0;
 
-  constructor(pipe: Pipe) {
+  constructor(pipe: Pipe, isGateway = false) {
     const metadata = pipe.peer?.metadata;
     this.pipe = pipe;
+    this.isGateway = isGateway;
     this.speaksZscale = speaksZscale(metadata);
     this.maxMessageSize = maxMessageSizeOf(metadata);
   }

@@ -8,6 +8,7 @@
  */
 
 import {
+  type AnySocketOptions,
   type Authenticator,
   type Frames as Message,
   type Pipe,
@@ -39,6 +40,7 @@ export class FrontEnd extends Router {
   readonly #sink: FrontEndSink;
   readonly #maxUnsentBytes: number;
   readonly #authenticator: Authenticator | undefined;
+  readonly #gatewayEndpoint: string | undefined;
   /** Those that have sent something. */
   readonly #clients = new Map<Pipe, Client>();
   #lastClient: Client | undefined = undefined;
@@ -53,11 +55,16 @@ export class FrontEnd extends Router {
   /**
    * @param limits for all clients together; Infinity for no limit. `maxUnsentBytes`: what answers that are not taken may amount to.
    * `maxQueueBytes`: what requests that are not whole may.
+   * `gatewayEndpoint`: where gateways come in; undefined for nowhere.
    * @param authenticator who is let in by CURVE; undefined for the ZAP handler of the context.
    */
   constructor(
     sink: FrontEndSink,
-    limits: { readonly maxUnsentBytes: number; readonly maxQueueBytes: number },
+    limits: {
+      readonly maxUnsentBytes: number;
+      readonly maxQueueBytes: number;
+      readonly gatewayEndpoint?: string | undefined;
+    },
     options: SocketOptions<Router>,
     authenticator?: Authenticator,
   ) {
@@ -67,10 +74,16 @@ export class FrontEnd extends Router {
     this.#lookAt = limits.maxUnsentBytes;
     this.#unfinished = new Unfinished(limits.maxQueueBytes);
     this.#authenticator = authenticator;
+    this.#gatewayEndpoint = limits.gatewayEndpoint;
   }
 
   override get authenticator(): Authenticator {
     return this.#authenticator ?? super.authenticator;
+  }
+
+  /** What is bound from now on speaks CURVE, with these options of a server. */
+  secure(options: AnySocketOptions): void {
+    this.setOptionsForLater(options);
   }
 
   /** Bodies are passed on unread. */
@@ -84,6 +97,7 @@ export class FrontEnd extends Router {
   }
 
   override unfinished(pipe: Pipe, bytes: number): void {
+    if (this.#isGateway(pipe)) return;
     const greediest = this.#unfinished.set(pipe, bytes);
     if (greediest === undefined) return;
     this.#slowClients += 1;
@@ -123,6 +137,7 @@ export class FrontEnd extends Router {
       return;
     }
     if (!pipe.writable) this.stopReading(pipe);
+    if (client.isGateway) return; // its windows bound what it has not taken
     this.#unsentBytes += client.answered(bytesOf(message));
     if (this.#unsentBytes <= this.#lookAt || this.#lookScheduled) return;
     this.#lookScheduled = true;
@@ -166,10 +181,14 @@ export class FrontEnd extends Router {
   #clientOf(pipe: Pipe): Client {
     let client = this.#clients.get(pipe);
     if (client === undefined) {
-      client = new ClientPeer(pipe);
+      client = new ClientPeer(pipe, this.#isGateway(pipe));
       if (!pipe.isClosed) this.#clients.set(pipe, client);
     }
     return client;
+  }
+
+  #isGateway(pipe: Pipe): boolean {
+    return this.#gatewayEndpoint !== undefined && pipe.peer?.address === this.#gatewayEndpoint;
   }
 
   /**

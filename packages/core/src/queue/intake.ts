@@ -5,6 +5,7 @@
  *
  *   any client       [envelope...][empty][body...]
  *   zscale's own     [id][empty or control][body...], and [id][control] to take a request back
+ *   gateways         also parts of requests, and grants: see streams.ts
  */
 
 import { EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
@@ -17,8 +18,9 @@ import type { FaultLog } from './fault-log.ts';
 import { PoolRouter } from './pool-router.ts';
 import type { PoolPlan } from './pools.ts';
 import type { Client, QueuedRequest } from './queued-request.ts';
-import { BAD_CONTROL, NO_DELIMITER, STOPPING, tooLarge } from './refusals.ts';
+import { BAD_CONTROL, NO_DELIMITER, NO_GATEWAY, STOPPING, tooLarge } from './refusals.ts';
 import { type KeyFunction, Stickiness } from './stickiness.ts';
+import type { Streams } from './streams.ts';
 
 /** What requests are made by. Durations are ms, sizes bytes; no limit is Infinity. */
 export interface IntakeOptions {
@@ -39,22 +41,28 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #answers: Answers;
   readonly #cancel: (request: QueuedRequest) => void;
+  readonly #streams: Streams;
   readonly #router: PoolRouter | undefined;
   readonly #stickiness: Stickiness | undefined;
   #requests = 0;
   #orphans = 0;
   #isStopping = false;
 
-  /** @param cancel is given the open request that its client takes back. */
+  /**
+   * @param streams is given what is no request but belongs to one.
+   * @param cancel is given the open request that its client takes back.
+   */
   constructor(
     options: IntakeOptions,
     answers: Answers,
     faults: FaultLog,
+    streams: Streams,
     cancel: (request: QueuedRequest) => void,
   ) {
     const { balance, codec, key, pools } = options;
     this.#options = options;
     this.#answers = answers;
+    this.#streams = streams;
     this.#cancel = cancel;
     const patterns = pools.map(({ routes }) => routes);
     this.#router = patterns.length > 0 ? new PoolRouter(codec, patterns) : undefined;
@@ -108,12 +116,17 @@ export class Intake {
       if (request !== undefined) this.#cancel(request); // else its answer is on the way
       return undefined;
     }
+    if (control?.part === true || control?.grant !== undefined) {
+      this.#streams.fromClient(client, message, control);
+      return undefined;
+    }
     this.#requests += 1;
-    if (control !== undefined && message.length > 2) {
-      return this.#accept(client, message, 1, control, now);
+    const isBad = control === undefined || message.length < 3;
+    if (!isBad && (control.more !== true || client.isGateway)) {
+      return this.#accept(client, message, 1, control, now, client.isGateway ? mark : undefined);
     }
     message.length = 2;
-    this.#answers.refuse(client, message, BAD_CONTROL);
+    this.#answers.refuse(client, message, isBad ? BAD_CONTROL : NO_GATEWAY);
     return undefined;
   }
 
@@ -123,6 +136,7 @@ export class Intake {
     delimiter: number,
     control: Control | undefined,
     now: number,
+    mark?: Buffer,
   ): QueuedRequest | undefined {
     if (client.isGone) {
       this.#orphans += 1;
@@ -158,6 +172,7 @@ export class Intake {
       expires: now + Math.min(timeout, control?.deadline ?? Infinity),
       isHurried: control?.deadline !== undefined,
       control,
+      mark,
       pool: this.#router?.poolOf(control, toWorker.slice(2)) ?? 0,
       pin,
       attempts: 0,
@@ -165,6 +180,7 @@ export class Intake {
       isIdempotent: false,
       worker: undefined,
       ticket: NO_TICKET,
+      stream: undefined,
       line: undefined,
       ahead: undefined,
       behind: undefined,
@@ -172,6 +188,12 @@ export class Intake {
       newer: undefined,
     };
     client.opened(request);
-    return request;
+    if (control?.more !== true) return request;
+    const fault = this.#streams.came(request);
+    if (fault === undefined) return request;
+    client.closed(request);
+    this.#streams.closed(request);
+    this.#answers.refuse(client, message, fault);
+    return undefined;
   }
 }

@@ -8,7 +8,7 @@ export interface WorkerStats {
   readonly generation: number | undefined;
   /** The pool it is in; undefined for the default one. */
   readonly pool: string | undefined;
-  /** Requests it holds. */
+  /** Requests it holds, those among them whose streamed reply has begun, which count toward no limit. */
   readonly inFlight: number;
   /** Requests it may hold now. */
   readonly credit: number;
@@ -59,5 +59,13 @@ export interface QueueStats {
   /** What requests in flight take up that are kept to be given to another worker (`retries`). */
   readonly keptBytes: number;
   readonly inFlight: number;
+  /** Requests that come or are answered in several messages, and are not over. */
+  readonly streams: number;
+  /** Messages behind the first of a request or a reply that were passed on. */
+  readonly streamParts: number;
+  /** Messages of streams that nobody waited for any more. */
+  readonly lateParts: number;
+  /** Streamed requests that were ended because a side broke their rules, and parts from clients that may send none. */
+  readonly streamFaults: number;
   readonly workers: readonly WorkerStats[];
 }

@@ -2,6 +2,7 @@
 
 import type { Frames as Message } from '@zscale/transport';
 import type { Control } from '../messages/control.ts';
+import type { SendWindow } from '../messages/streams.ts';
 import type { WorkerPeer } from './back-end.ts';
 import type { Asked, ClientPeer } from './client-peer.ts';
 import type { Line, Standing } from './line.ts';
@@ -23,6 +24,22 @@ export type Client = ClientPeer<QueuedRequest>;
 /** A line of the queue. */
 export type RequestLine = Line<QueuedRequest>;
 
+/** How far a request is that comes or is answered in several messages. */
+export interface Stream {
+  /** What its gateway may have on the way to the worker. */
+  readonly request: SendWindow;
+  /** What its worker may have on the way to the gateway. */
+  readonly reply: SendWindow;
+  /** How long either side may be silent before the reply has begun, in ms. */
+  readonly limit: number;
+  /** The last part of the request came. */
+  hasCome: boolean;
+  /** The head of the reply was passed on. */
+  hasBegun: boolean;
+  /** Parts that came while it waits for a worker. */
+  kept: Message[];
+}
+
 /** A request. Its shape never changes; it is on the hot path. */
 export interface QueuedRequest extends Asked<QueuedRequest>, Standing<QueuedRequest> {
   state: RequestState;
@@ -33,18 +50,20 @@ export interface QueuedRequest extends Asked<QueuedRequest>, Standing<QueuedRequ
   message: Message;
   /** Of the body. */
   readonly bytes: number;
-  /** What it takes up while it waits or is kept, in bytes: envelope, body, and something for each frame. */
-  readonly memory: number;
+  /** What it takes up while it waits or is kept, in bytes: envelope, body, parts, and something for each frame. */
+  memory: number;
   /** How many came before it, and it. */
   readonly number: number;
   /** When it came, in ms of `performance.now()`. */
   readonly arrived: number;
-  /** When it is answered ZSCALE_ERR_TIMEOUT, in the same. */
-  readonly expires: number;
+  /** When it is answered ZSCALE_ERR_TIMEOUT, in the same. Where it streams that moves on. */
+  expires: number;
   /** Its client said when it ends, so it may end before those that came earlier. */
   readonly isHurried: boolean;
   /** What its client said beside the body. */
   readonly control: Control | undefined;
+  /** The frame of it, where it may go on to a worker as it is: a gateway's. */
+  readonly mark: Buffer | undefined;
   /** The number of its pool; 0 for the default one. */
   readonly pool: number;
   /** With `balance: 'hash'`, the hash of what pins it to a worker. */
@@ -57,6 +76,8 @@ export interface QueuedRequest extends Asked<QueuedRequest>, Standing<QueuedRequ
   isIdempotent: boolean;
   worker: WorkerPeer | undefined;
   ticket: Buffer;
+  /** Of one that comes or is answered in several messages: how far it is. */
+  stream: Stream | undefined;
   /** Where it waits, and its neighbours there. */
   line: RequestLine | undefined;
   ahead: QueuedRequest | undefined;

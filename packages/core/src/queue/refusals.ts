@@ -95,3 +95,23 @@ export function replyTooLarge(bytes: number, limit: number): Refusal {
     text: `The client takes replies of up to ${limit} bytes (maxMessageSize); this one has ${bytes}. Return less, or raise the client's maxMessageSize.`,
   };
 }
+
+/** For requests in several messages that do not come from a gateway. */
+export const NO_GATEWAY: Refusal = {
+  code: 'ENOTSUP',
+  text: 'Only a gateway of this service may send a request in several messages. Send it whole.',
+};
+
+/** For requests in several messages where a plain REP worker was to take them. */
+export const TAKES_WHOLE: Refusal = {
+  code: 'ENOTSUP',
+  text: 'The worker for this request is a plain REP, which takes a request in one message, and it came in several. Send it whole.',
+};
+
+/** @param who broke the rules of streams. @param what it did. */
+export function brokeStream(who: 'worker' | 'gateway', what: string): Refusal {
+  return {
+    code: 'ZSCALE_ERR_STREAM',
+    text: `The ${who} broke the rules of streams: ${what}. Use the same version of zscale everywhere.`,
+  };
+}

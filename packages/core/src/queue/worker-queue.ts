@@ -20,15 +20,17 @@ import {
 } from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
-import { decodeControl, encodeControl } from '../messages/control.ts';
+import { type Control, decodeControl, encodeControl } from '../messages/control.ts';
 import { heartbeats } from '../messages/heartbeats.ts';
 import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
+import { Waiters } from '../waiting.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type Door, type WorkerPeer } from './back-end.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd, type FrontEndSink } from './front-end.ts';
+import { HeldByProcess } from './held-by-process.ts';
 import { InFlight } from './in-flight.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import type { Give } from './pool.ts';
@@ -39,6 +41,7 @@ import {
   lostEachTime,
   type Refusal,
   STOPPING,
+  TAKES_WHOLE,
   tookTooLong,
   tooManyWaiting,
   WORKER_LOST,
@@ -46,12 +49,15 @@ import {
 } from './refusals.ts';
 import { wordsFor } from './request-words.ts';
 import { mayRetry } from './retry.ts';
+import { isAboutStream, Streams, type StreamsHost } from './streams.ts';
 import { Sweeper } from './sweeper.ts';
 
 /** What a queue is made from. Durations are ms, sizes bytes; no limit is Infinity. */
 export interface WorkerQueueOptions extends IntakeOptions {
   readonly bind: readonly string[];
   readonly backend: readonly string[];
+  /** Where gateways of the service come in, and nobody else can; they may stream. Default: nowhere. */
+  readonly gatewayEndpoint?: string | undefined;
   /** The one of `backend` that only our own workers can reach; their numbers are believed there alone. Default: everywhere. */
   readonly ownEndpoint?: string | undefined;
   readonly maxQueue: number;
@@ -90,10 +96,8 @@ const HANDSHAKE_MS = 10_000;
 const KEEPALIVE_IDLE_S = 30;
 /** How long a dead worker's last replies may take to be read, in ms. */
 const LAST_WORDS_MS = 50;
-/** Processes of which it is remembered what they held at their end: as many as a service has, at most. */
-const MAX_REMEMBERED = 1024;
-/** Of what a worker holds so many requests are named. */
-const MAX_NAMED = 10;
+/** How many times a request that a gateway calls idempotent may be given to another worker, at least. */
+const GATEWAY_RETRIES = 2;
 /** Ticket of a control frame that is about no request. */
 const NO_TICKET: Buffer = Buffer.alloc(8);
 const DRAINED: Buffer = encodeControl({ drain: true });
@@ -102,7 +106,7 @@ const CANCELLED: Buffer = encodeControl({ cancel: true });
 const GIVEN: Message = [];
 
 /** Takes requests from clients and gives each to a worker. */
-export class WorkerQueue implements BackEndSink, FrontEndSink {
+export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   readonly #options: WorkerQueueOptions;
   readonly #logger: Logger;
   readonly #frontEnd: FrontEnd;
@@ -113,11 +117,11 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   readonly #backendEndpoints: string[] = [];
   readonly #pools: Pools;
   readonly #intake: Intake;
+  readonly #streams: Streams;
   readonly #sweeper: Sweeper;
   readonly #inFlight = new InFlight<QueuedRequest>();
-  /** What processes of ours held when they disconnected, by generation. */
-  readonly #heldAtEnd = new Map<number, HeldRequests>();
-  readonly #idleWaiters: Array<{ readonly done: () => boolean; readonly resolve: () => void }> = [];
+  readonly #held = new HeldByProcess(this.#inFlight);
+  readonly #waiters = new Waiters();
   /** In flight without those that were abandoned. */
   #open = 0;
   #lateReplies = 0;
@@ -147,15 +151,15 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     const clients = curve?.clients === undefined ? undefined : new Doorkeeper(curve.clients);
     const workers =
       curve === undefined ? undefined : new Doorkeeper([curve.publicKey, ...curve.workers]);
-    const forClients = { ...limits, ...curveServer(curve) };
     const forWorkers = { ...limits, ...heartbeats(options.heartbeatTimeout) };
-    this.#frontEnd = new FrontEnd(this, options, forClients, clients);
+    this.#frontEnd = new FrontEnd(this, options, limits, clients);
     this.#backEnd = new BackEnd(this, options.ownEndpoint, forWorkers, workers);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
-    this.#intake = new Intake(options, this.#answers, this.#faults, (request) => {
+    this.#streams = new Streams(this, this.#answers);
+    this.#intake = new Intake(options, this.#answers, this.#faults, this.#streams, (request) => {
       this.#cancel(request);
-      this.#settle();
+      this.#waiters.look();
     });
     this.#tellFaultsOf(this.#frontEnd, 'client');
     this.#tellFaultsOf(this.#backEnd, 'worker');
@@ -167,7 +171,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
    * @throws (rejects) TransportError as `Socket.bind`; nothing is left listening then.
    */
   async start(): Promise<void> {
-    const { backend, bind, curve, ownEndpoint } = this.#options;
+    const { backend, bind, curve, gatewayEndpoint, ownEndpoint } = this.#options;
     try {
       if (ownEndpoint === undefined) this.#backEnd.secure(curveServer(curve));
       for (const endpoint of backend) {
@@ -175,6 +179,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
         this.#backendEndpoints.push(this.#backEnd.lastEndpoint ?? endpoint);
         if (endpoint === ownEndpoint) this.#backEnd.secure(curveServer(curve));
       }
+      if (gatewayEndpoint !== undefined) await this.#frontEnd.bind(gatewayEndpoint);
+      this.#frontEnd.secure(curveServer(curve));
       await this.bindFrontEnd(bind);
     } catch (error) {
       await this.close();
@@ -244,6 +250,10 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       longestWait: this.#pools.longestWait(performance.now()),
       keptBytes: this.#pools.keptBytes,
       inFlight: this.#open,
+      streams: this.#streams.open,
+      streamParts: this.#streams.parts,
+      lateParts: this.#streams.lateParts,
+      streamFaults: this.#streams.faults,
       workers: this.#pools.stats(),
     };
   }
@@ -267,19 +277,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** What a worker process of ours holds, or held when it disconnected. Looks at all that is in flight. */
   heldBy(generation: number): HeldRequests {
-    let count = 0;
-    let first = Number.POSITIVE_INFINITY;
-    const names: string[] = [];
-    let again = 0;
-    for (const { worker, arrived, attempts, control, ticket } of this.#inFlight.entries()) {
-      if (worker?.generation !== generation) continue;
-      count += 1;
-      first = Math.min(first, arrived);
-      if (attempts > 1) again += 1;
-      if (count <= MAX_NAMED) names.push(control?.id ?? ticket.toString('hex'));
-    }
-    if (count === 0) return this.#heldAtEnd.get(generation) ?? { count, oldest: 0, names, again };
-    return { count, oldest: Math.round(performance.now() - first), names, again };
+    return this.#held.by(generation);
   }
 
   /** Gives a worker process nothing more; resolves when it holds nothing. */
@@ -287,13 +285,13 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     const workers = this.#pools.ofGeneration(generation);
     for (const worker of workers) worker.retired = true;
     this.#workersChanged();
-    return this.#until(() => workers.every((worker) => worker.held === 0));
+    return this.#waiters.until(() => workers.every(({ held, streams }) => held + streams === 0));
   }
 
   /** Answers new requests with ZSCALE_ERR_STOPPING; resolves when every earlier one is answered. */
   drain(): Promise<void> {
     this.#intake.stop();
-    return this.#until(() => this.#pools.queued === 0 && this.#open === 0);
+    return this.#waiters.until(() => this.#pools.queued === 0 && this.#open === 0);
   }
 
   /** Answers what is left with ZSCALE_ERR_STOPPING and lets go of every address. Idempotent. */
@@ -318,7 +316,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   workerConnected(worker: WorkerPeer): void {
     this.#pools.ofWorker(worker).add(worker);
     this.#logger.debug(factsOf(worker), 'a worker connected');
-    if (worker.generation !== undefined) this.#heldAtEnd.delete(worker.generation);
+    if (worker.generation !== undefined) this.#held.came(worker.generation);
     if (worker.saysIdempotent && this.#options.retries === 0) this.#tellUselessWord();
     if (worker.cameByDoor && worker.generation !== undefined)
       this.#options.onWorkerCame?.(worker.generation);
@@ -355,7 +353,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   }
 
   workerDisconnected(worker: WorkerPeer): void {
-    if (worker.held > 0 && worker.generation !== undefined) this.#remember(worker.generation);
+    if (worker.held + worker.streams > 0 && worker.generation !== undefined)
+      this.#held.went(worker.generation);
     this.#pools.ofWorker(worker).remove(worker);
     const again: QueuedRequest[] = [];
     let lost = 0;
@@ -372,13 +371,14 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       this.#refuseGiven(request, attempts > 1 ? lostEachTime(attempts) : WORKER_LOST);
     }
     worker.held = 0;
+    worker.streams = 0;
     const level = lost + again.length > 0 ? 'warn' : 'debug';
     this.#logger[level](
       { ...factsOf(worker), lost, retried: again.length },
       'a worker disconnected',
     );
     this.#giveAgain(again);
-    this.#settle();
+    this.#waiters.look();
   }
 
   #tellUselessWord(): void {
@@ -401,12 +401,19 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       isKept &&
       mayRetry({
         attempts,
-        retries: this.#options.retries,
+        retries: this.#retriesOf(request),
         clientSays: control?.idempotent,
         workerJudges: worker?.saysIdempotent === true,
         workerSays: isIdempotent,
       })
     );
+  }
+
+  /** How many times it may be given to another worker. What a gateway calls idempotent is by the rules of its protocol. */
+  #retriesOf({ client, control }: QueuedRequest): number {
+    const { retries } = this.#options;
+    const isSafe = client.isGateway && control?.idempotent === true;
+    return isSafe ? Math.max(retries, GATEWAY_RETRIES) : retries;
   }
 
   /** In front of all that wait, as they came: their time goes on. */
@@ -423,14 +430,6 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       pool.backlog.putBack(request, pool.lineFor(request));
     }
     this.#dispatch();
-  }
-
-  #remember(generation: number): void {
-    this.#heldAtEnd.set(generation, this.heldBy(generation));
-    for (const oldest of this.#heldAtEnd.keys()) {
-      if (this.#heldAtEnd.size <= MAX_REMEMBERED) return;
-      this.#heldAtEnd.delete(oldest);
-    }
   }
 
   #tellFaultsOf(socket: Socket, peer: string): void {
@@ -453,7 +452,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     for (let request = client.oldest; request !== undefined; request = client.oldest) {
       this.#cancel(request);
     }
-    this.#settle();
+    this.#waiters.look();
   }
 
   clientUnfinished(pipe: Pipe): void {
@@ -494,7 +493,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** With requests in flight the next message is near: asleep, the queue would have to be woken for each (bench: queue). */
   #rest(): void {
-    if (this.#open > 0) this.#frontEnd.rest();
+    if (this.#open > this.#streams.begun) this.#frontEnd.rest();
   }
 
   /** Gives a new request to a worker, or lets it wait, or refuses it. */
@@ -530,6 +529,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     }
     this.#pools.of(request).backlog.remove(request);
     request.client.closed(request);
+    this.#streams.closed(request);
     request.state = 'cancelled';
   }
 
@@ -542,12 +542,18 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
 
   /** False when the worker cannot take it: nothing has changed then. */
   #give(request: QueuedRequest, worker: WorkerPeer, now: number): boolean {
-    const { message } = request;
+    const { message, stream } = request;
+    if (stream !== undefined && !worker.speaksZscale) {
+      this.breakOff(request, TAKES_WHOLE);
+      return true;
+    }
     const ticket = this.#inFlight.add(request);
     message[0] = ticket;
     message[1] = worker.speaksZscale ? wordsFor(request, now) : EMPTY_FRAME;
     const isForOneOnly =
-      request.attempts >= this.#options.retries || request.control?.idempotent === false;
+      request.attempts >= this.#retriesOf(request) ||
+      request.control?.idempotent === false ||
+      stream !== undefined;
     if (!this.#backEnd.give(worker, isForOneOnly ? message : message.slice())) {
       this.#inFlight.remove(ticket);
       return false;
@@ -563,6 +569,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     worker.requests += 1;
     this.#open += 1;
     this.#watchTheClock(request);
+    if (stream !== undefined) this.#streams.given(request);
     return true;
   }
 
@@ -592,20 +599,62 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       if (request?.worker === worker) request.isIdempotent = control.idempotent;
       return;
     }
-    if (request === undefined || request.worker !== worker || message.length < 3) {
+    if (request === undefined || request.worker !== worker) {
       this.#lateReplies += 1;
       return;
     }
-    this.#inFlight.remove(ticket);
-    worker.held -= 1;
+    if (control !== undefined && isAboutStream(control)) {
+      this.#streamed(worker, request, message, control);
+      return;
+    }
+    if (message.length < 3) {
+      this.#lateReplies += 1;
+      return;
+    }
+    this.#doneWith(request, worker);
     if (request.state === 'abandoned') {
       this.#lateReplies += 1;
+    } else if (request.stream?.hasBegun === true && control?.error !== true) {
+      this.#open -= 1;
+      this.#refuse(request, this.#streams.answeredTwice());
     } else {
       this.#open -= 1;
       this.#end(request);
       this.#answers.reply(request.client, request.envelope, message, control?.error === true);
     }
-    if (this.#idleWaiters.length > 0) this.#settle();
+    if (!this.#waiters.isEmpty) this.#waiters.look();
+  }
+
+  /** A message of a worker about a request that comes or is answered in several. */
+  #streamed(worker: WorkerPeer, request: QueuedRequest, message: Message, control: Control): void {
+    const isLast = control.more !== true && control.grant === undefined;
+    if (isLast) this.#doneWith(request, worker);
+    if (request.state === 'abandoned') {
+      this.#streams.wasLate();
+      if (isLast) this.#waiters.look();
+      return;
+    }
+    this.#letGo(request);
+    const fault = this.#streams.fromWorker(request, message, control);
+    if (!isLast) {
+      if (fault !== undefined) this.breakOff(request, fault);
+      return;
+    }
+    this.#open -= 1;
+    if (fault !== undefined) {
+      this.#refuse(request, fault);
+    } else {
+      this.#end(request);
+      this.#answers.relayed();
+    }
+    this.#waiters.look();
+  }
+
+  /** The worker does not have it any more. */
+  #doneWith(request: QueuedRequest, worker: WorkerPeer): void {
+    this.#inFlight.remove(request.ticket);
+    if (request.stream?.hasBegun === true) worker.streams -= 1;
+    else worker.held -= 1;
   }
 
   /** The worker wants to go: it gets nothing more, and is told when it has seen everything. */
@@ -615,7 +664,26 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     this.#workersChanged();
   }
 
+  // From the streams.
+
+  growWaiting(request: QueuedRequest, bytes: number): Refusal | undefined {
+    return this.#pools.of(request).backlog.grow(request, bytes);
+  }
+
   // Answers in place of a worker: exactly one for each request.
+
+  /** Ends an open request in whatever state it is. */
+  breakOff(request: QueuedRequest, refusal: Refusal): void {
+    if (request.line !== undefined) {
+      this.#refuseWaiting(request, refusal);
+    } else if (request.state === 'given') {
+      this.#answers.refuse(request.client, request.envelope, refusal);
+      this.#abandon(request);
+    } else {
+      this.#refuse(request, refusal);
+    }
+    this.#waiters.look();
+  }
 
   #refuse(request: QueuedRequest, refusal: Refusal): void {
     this.#end(request);
@@ -625,7 +693,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   #refuseWaiting(request: QueuedRequest, refusal: Refusal): void {
     this.#pools.of(request).backlog.remove(request);
     this.#refuse(request, refusal);
-    this.#settle();
+    this.#waiters.look();
   }
 
   /** The ticket stays until the worker is gone. */
@@ -633,7 +701,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     this.#open -= 1;
     this.#refuse(request, refusal);
     request.state = 'abandoned';
-    this.#settle();
+    this.#waiters.look();
   }
 
   /** A worker has it for nothing, and hears so. The ticket stays until the worker is done or gone. */
@@ -648,6 +716,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
   #end(request: QueuedRequest): void {
     request.state = 'answered';
     request.client.closed(request);
+    if (request.stream !== undefined) this.#streams.closed(request);
     this.#letGo(request);
   }
 
@@ -671,13 +740,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     for (const line of this.#pools.lines()) this.#sweepLine(line, now);
     for (const request of this.#inFlight.entries()) {
       if (request.state !== 'given' || now < request.expires) continue;
-      this.#answers.refuse(
-        request.client,
-        request.envelope,
-        tookTooLong(request.expires - request.arrived),
-      );
-      this.#abandon(request);
-      this.#settle();
+      const { stream, expires, arrived } = request;
+      this.breakOff(request, tookTooLong(stream?.limit ?? expires - arrived));
     }
     if (this.#pools.queued === 0 && this.#open === 0) this.#sweeper.stop();
   }
@@ -693,22 +757,6 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
       else if (now >= expires) this.#refuseWaiting(request, tookTooLong(expires - arrived));
       // Requests wait in the order they came, so the first that is in time ends the search; but for those with an end of their own.
       else if (this.#pools.of(request).backlog.hurried === 0 && request.attempts === 0) return;
-    }
-  }
-
-  // Waiting for an end.
-
-  #until(done: () => boolean): Promise<void> {
-    if (done()) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push({ done, resolve }));
-  }
-
-  #settle(): void {
-    for (let i = this.#idleWaiters.length - 1; i >= 0; i--) {
-      const waiter = this.#idleWaiters[i];
-      if (waiter === undefined || !waiter.done()) continue;
-      this.#idleWaiters.splice(i, 1);
-      waiter.resolve();
     }
   }
 }

@@ -86,7 +86,7 @@ export class WorkerSet {
       id: worker.id,
       generation: worker.generation,
       pool,
-      inFlight: worker.held,
+      inFlight: worker.held + worker.streams,
       credit: worker.limit,
       requests: worker.requests,
       zscale: worker.speaksZscale,

@@ -64,7 +64,7 @@ export interface SupervisorSink {
   heldBy(generation: number): HeldRequests;
   workerStarted(id: number, pid: number): void;
   /** `ms` is the time since it was started. */
-  workerReady(id: number, pid: number, ms: number, generation: number): void;
+  workerReady(id: number, pid: number, ms: number, generation: number, speaksHttp: boolean): void;
   /** The program in it asked for this address; it was connected to the queue instead. */
   workerBound(id: number, endpoint: string): void;
   /** Of a joined machine: how a worker stands with one of its back ends. */
@@ -463,7 +463,8 @@ export class Supervisor {
     if (seat !== undefined && seat.restarts > 0)
       this.#logger.info({ worker: id, workerPid: pid, ms: age }, 'worker is ready again');
     else this.#logger.debug({ worker: id, workerPid: pid, ms: age }, 'worker is ready');
-    if (pid !== undefined) this.#sink.workerReady(id, pid, age, worker.generation);
+    if (pid !== undefined)
+      this.#sink.workerReady(id, pid, age, worker.generation, worker.speaksHttp);
     this.#appointLeader();
     for (const waiter of this.#waiters) {
       if (!waiter.seats.every((other) => other.worker.state === 'ready')) continue;
@@ -487,7 +488,7 @@ export class Supervisor {
     if (this.#state === 'ending') return;
     this.#logger.info(
       { worker: worker.id, workerPid: worker.pid },
-      'worker got SIGTERM, draining it',
+      'worker got SIGTERM or closed its server, draining it',
     );
     await this.#retire(worker);
   }

@@ -139,6 +139,7 @@ export class WorkerProcess {
   #toldToEnd: boolean;
   #failure: WorkerBootError | undefined;
   #bootError: WorkerBootError | undefined;
+  #speaksHttp: boolean;
   #noiseWasLogged: boolean;
   #utilization: number;
   /** When it said how busy it is, on the clock of `performance.now()`; 0 before it did. */
@@ -166,6 +167,7 @@ export class WorkerProcess {
     this.#toldToEnd = false;
     this.#failure = undefined;
     this.#bootError = undefined;
+    this.#speaksHttp = false;
     this.#noiseWasLogged = false;
     this.#utilization = 0;
     this.#utilizationAt = 0;
@@ -270,6 +272,11 @@ export class WorkerProcess {
     this.#sink.workerReady(this);
   }
 
+  /** Whether it takes requests of HTTP, and not values; known when it is ready. */
+  get speaksHttp(): boolean {
+    return this.#speaksHttp;
+  }
+
   /** Ends it at once, by SIGKILL. */
   kill(): void {
     if (this.#state === 'exited') return;
@@ -318,6 +325,7 @@ export class WorkerProcess {
     }
     switch (message.type) {
       case 'ready':
+        this.#speaksHttp = message.speaksHttp === true;
         this.came();
         return;
       case 'bound':

@@ -4,7 +4,8 @@
  * The handler is the export `default` or else `handler`, or the one that is asked for by name. What
  * CommonJS exports (`module.exports = fn`, `module.exports.handler`) and what compilers make of
  * `export default` in CommonJS (`default.default`) count as the same names. An export `idempotent`
- * stands for the property of that name of the handler.
+ * stands for the property of that name of the handler. A web application may also be called `app` or
+ * `server`, and a module with an export `fetch` is one itself.
  */
 
 import { readFileSync, statSync } from 'node:fs';
@@ -12,12 +13,18 @@ import Module, { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
 import type { HandlerFunction } from '../handlers/handler.ts';
+import { isHttpApplication, isListener } from '../handlers/http-application.ts';
+import { isThenable } from '../messages/sendable.ts';
+import type { FunctionRule } from '../options.ts';
 import { isTypeScript, registerTypeScript } from '../typescript.ts';
 import { firstLines } from './report.ts';
 import { locateSyntaxError } from './syntax-error.ts';
 
 /** Tried in this order when no export is asked for. */
 const EXPORT_NAMES = ['default', 'handler'];
+
+/** Names under which nothing but a web application is looked for. */
+const APPLICATION_NAMES = ['app', 'server'];
 
 /** More exports than this are not listed when none of them is a handler. */
 const MAX_LISTED = 10;
@@ -27,13 +34,21 @@ const MAX_LISTED = 10;
  *
  * @param url - the module's file URL
  * @param exportName - the export that is the handler; `default`, then `handler`, when undefined
- * @throws ZscaleError `ZSCALE_ERR_LOAD` as {@link loadModule}, and as {@link refuseModule}
+ * @param rule what a function is that is no known web application
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` as {@link loadModule}, and as {@link refuseModule}; also for a web application
  */
 export async function loadHandler(
   url: string,
   exportName: string | undefined,
+  rule: FunctionRule,
 ): Promise<HandlerFunction> {
   const exported = await loadModule(url);
+  if ((await applicationOf(exported, exportName, rule)) !== undefined) {
+    refuse(
+      `${fileURLToPath(url)} exports a web application, and threads run handlers of values: a connection cannot be given to a thread. ` +
+        'Leave --threads (option threads) out, and start more workers instead',
+    );
+  }
   return handlerOf(url, exported, exportName) ?? refuseModule(url, exported, exportName);
 }
 
@@ -67,6 +82,31 @@ export function handlerOf(
       return withIdempotent(found, exportOf(exported, 'idempotent'), fileURLToPath(url));
   }
   return undefined;
+}
+
+/**
+ * The web application among what a module exports, if there is one; a promise of one is waited for.
+ *
+ * @param rule what a function is that is no known application
+ * @throws what the promise rejects with
+ */
+export async function applicationOf(
+  exported: object,
+  exportName: string | undefined,
+  rule: FunctionRule,
+): Promise<unknown> {
+  for (const name of namesOf(exportName)) {
+    for (const found of exportsOf(exported, name)) {
+      const value: unknown = isThenable(found) ? await found : found;
+      if (isListener(value, rule)) return value;
+    }
+  }
+  if (exportName !== undefined) return undefined;
+  for (const name of APPLICATION_NAMES) {
+    const found = exportsOf(exported, name).find(isHttpApplication);
+    if (found !== undefined) return found;
+  }
+  return isHttpApplication(exported) ? exported : undefined;
 }
 
 /**
@@ -145,6 +185,11 @@ function withIdempotent(
 
 function isIdempotent(value: unknown): value is (request: never) => boolean {
   return typeof value === 'function';
+}
+
+/** What stands under this name, in a module and in its `module.exports`. */
+function exportsOf(exported: object, name: string): unknown[] {
+  return [propertyOf(exported, name), propertyOf(propertyOf(exported, 'default'), name)];
 }
 
 /** The export of this name; of a CommonJS module also the property of `module.exports`. */

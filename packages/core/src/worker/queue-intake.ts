@@ -10,7 +10,25 @@
  */
 
 import { Fifo, type Frames as Message, type Pipe } from '@zscale/transport';
+import type { RequestHandler } from '../handlers/handler.ts';
 import type { RequestContext } from '../handlers/request-context.ts';
+
+/** An exchange, as its queue has it in hands. */
+export interface TicketedExchange {
+  readonly queue: QueueIntake;
+  /** The queue's name for it. */
+  readonly ticket: Buffer;
+  /** Gives it to the handler, with what came meanwhile. */
+  open(handler: RequestHandler): void;
+  /** A part of the request: `[ticket][control][bytes][trailers?]`. */
+  partCame(message: Message, more: boolean): void;
+  /** The client took so many bytes of the reply. */
+  granted(bytes: number): void;
+  /** Nobody waits for it any more; it is answered. */
+  cancelled(): void;
+  /** The connection is gone. */
+  lost(): void;
+}
 
 /** A queue that this worker is connected to. */
 export class QueueIntake {
@@ -24,8 +42,12 @@ export class QueueIntake {
   waiting: number;
   /** Messages were left in the pipe at the end of a turn. */
   isBehind: boolean;
+  /** Exchanges whose reply has begun: they wait for nothing that has a place. */
+  streams: number;
   /** Requests read and not begun, in order. */
   #ahead: Fifo<Message>;
+  /** Exchanges by ticket, those among them that are not begun. */
+  readonly #exchanges: Map<string, TicketedExchange>;
   /**
    * Requests whose promise is not settled; only of a queue that cancels. In no order, each knows its place: a Map by ticket cost
    * every request that awaits 7 % of the rate, for the few that are cancelled.
@@ -39,7 +61,9 @@ export class QueueIntake {
     this.drained = false;
     this.waiting = 0;
     this.isBehind = false;
+    this.streams = 0;
     this.#ahead = new Fifo();
+    this.#exchanges = new Map();
     this.#inProgress = [];
   }
 
@@ -79,6 +103,21 @@ export class QueueIntake {
     last.place = context.place;
   }
 
+  /** An exchange has a ticket from here on. */
+  exchangeCame(exchange: TicketedExchange): void {
+    this.#exchanges.set(exchange.ticket.toString('latin1'), exchange);
+  }
+
+  /** It has ended. */
+  exchangeOver(exchange: TicketedExchange): void {
+    this.#exchanges.delete(exchange.ticket.toString('latin1'));
+  }
+
+  /** The exchange of a ticket. */
+  exchangeOf(ticket: Buffer): TicketedExchange | undefined {
+    return this.#exchanges.get(ticket.toString('latin1'));
+  }
+
   /** The context of a request in progress. */
   contextOf(ticket: Buffer): RequestContext | undefined {
     return this.#inProgress.find((context) => context.isOf(ticket));
@@ -99,6 +138,7 @@ export class QueueIntake {
   /** The connection is gone: nobody waits for anything of it. */
   closed(): void {
     for (const context of this.#inProgress.splice(0)) context.cancel();
+    for (const exchange of [...this.#exchanges.values()]) exchange.lost();
     this.#ahead = new Fifo();
   }
 }

@@ -5,11 +5,12 @@
  */
 
 import { BroadcastChannel, workerData } from 'node:worker_threads';
-import { errorReplyOf } from '../errors.ts';
+import { errorReplyOf, ZscaleError } from '../errors.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
 import { RequestContext, RequestHost } from '../handlers/request-context.ts';
 import { createLogger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
+import { HttpCapture } from './capture-http.ts';
 import { loadHandler } from './load-module.ts';
 import { processRole } from './process-role.ts';
 import {
@@ -30,8 +31,16 @@ const host = new RequestHost(
   Infinity, // each request says what is left for it
   () => createLogger(),
 );
-const loading = loadHandler(start.module ?? '', start.exportName).then(
-  (handler) => new MessageHandler(handler, codec),
+const capture = new HttpCapture({
+  onListen: (_server, endpoint) => refuseListen(endpoint),
+  onClose: () => {},
+  onRefused: () => {}, // it is thrown to the module, which cannot be loaded then
+});
+const loading = loadHandler(start.module ?? '', start.exportName, start.functions).then(
+  (handler) => {
+    capture.end();
+    return new MessageHandler(handler, codec);
+  },
 );
 loading.catch(() => {}); // told to whoever asks first, which is the pool
 
@@ -86,4 +95,12 @@ export default async function answer(task: ThreadTask): Promise<unknown> {
     const reply: ThreadReply = { type: 'error', error: errorReplyOf(error) };
     return reply;
   }
+}
+
+function refuseListen(endpoint: string): never {
+  throw new ZscaleError(
+    'ZSCALE_ERR_LOAD',
+    `the module listens on ${endpoint}, and threads run handlers of values: a connection cannot be given to a thread. ` +
+      'Leave --threads (option threads) out, and start more workers instead',
+  );
 }

@@ -25,7 +25,8 @@ import { heartbeats, PATIENCE_OF_DIALERS } from '../messages/heartbeats.ts';
 import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
 import { Appetite } from './appetite.ts';
-import { QueueIntake } from './queue-intake.ts';
+import { QueueIntake, type TicketedExchange } from './queue-intake.ts';
+import { type ExchangePort, WorkerExchange } from './worker-exchange.ts';
 
 /** What a worker's socket is made from. */
 export interface WorkerSocketOptions {
@@ -60,7 +61,7 @@ const FAILED: Buffer = encodeControl({ error: true });
 const IDEMPOTENT: Buffer = encodeControl({ idempotent: true });
 
 /** A REP socket that hosts a handler. */
-export class WorkerSocket extends Socket {
+export class WorkerSocket extends Socket implements ExchangePort {
   readonly #options: WorkerSocketOptions;
   readonly #appetite: Appetite;
   readonly #queues = new Map<Pipe, QueueIntake>();
@@ -69,12 +70,14 @@ export class WorkerSocket extends Socket {
   readonly #leaving = new Map<string, () => void>();
   /** Requests that the handler was given. */
   #begun = 0;
-  /** Requests whose promise is not settled. */
+  /** Requests whose promise is not settled, and exchanges whose reply has not begun. */
   #waiting = 0;
   /** Busy time of the event loop at the last measurement, in ms since it started. */
   #busyMs = 0;
   #draining = false;
   #turnScheduled = false;
+  /** An exchange is being given to the handler. */
+  #isAccepting = false;
 
   constructor(options: WorkerSocketOptions) {
     const { host, generation, handler, machine, maxMessageSize } = options;
@@ -84,7 +87,7 @@ export class WorkerSocket extends Socket {
       {
         immediate: true, // a reply belongs to the connection that its request came by
         linger: 1000,
-        sendHighWaterMark: 0, // never more than `concurrency` replies
+        sendHighWaterMark: 0, // never more than `concurrency` replies, and a window of each that streams
         reconnectMaxInterval: RECONNECT_MAX_MS,
         ipv6: true,
         ...(machine === undefined
@@ -107,6 +110,11 @@ export class WorkerSocket extends Socket {
   /** Requests that the handler was given so far. */
   get begun(): number {
     return this.#begun;
+  }
+
+  /** Largest message sent, in bytes; Infinity for no limit. */
+  get messageLimit(): number {
+    return this.#options.maxMessageSize;
   }
 
   /** Requests that the handler is waiting on. */
@@ -275,11 +283,25 @@ export class WorkerSocket extends Socket {
         this.#obey(queue, ticket, decodeControl(mark));
         continue;
       }
+      if (handler.accept !== undefined && this.#isOfStream(queue, message, mark)) continue;
       if (handler.isIdempotent?.(message.slice(2)) === true) {
         queue.pipe.write([ticket, IDEMPOTENT]);
       }
       queue.keep(message);
     }
+  }
+
+  /** Takes a message that is not begun, where it is a part, or the first of several: these are kept with what came of them. */
+  #isOfStream(queue: QueueIntake, message: Message, mark: Buffer): boolean {
+    const control = mark.length > 0 ? decodeControl(mark) : undefined;
+    if (control?.part === true) {
+      queue.exchangeOf(message[0] ?? NO_TICKET)?.partCame(message, control.more === true);
+      return true;
+    }
+    if (control?.more !== true) return false;
+    queue.exchangeCame(this.#exchangeOf(queue, message, 1, control, performance.now()));
+    queue.keep(message);
+    return true;
   }
 
   /** Another queue is the first of the next turn: one turn may be over before all had theirs. */
@@ -308,11 +330,24 @@ export class WorkerSocket extends Socket {
       control = decodeControl(mark);
       if (message.length === 2) this.#obey(queue, message[0] ?? NO_TICKET, control);
       if (control === undefined || message.length === 2) return false;
+      if (control.part === true) {
+        queue.exchangeOf(message[0] ?? NO_TICKET)?.partCame(message, control.more === true);
+        return false;
+      }
       message[delimiter] = EMPTY; // the reply is a whole message
+    }
+    if (this.#options.handler.accept !== undefined) {
+      const kept = message.length === 2 ? queue.exchangeOf(message[0] ?? NO_TICKET) : undefined;
+      this.#accept(kept ?? this.#exchangeOf(queue, message, delimiter, control, now));
+      return true;
     }
     const body = message.splice(delimiter + 1);
     const ticket = queue.speaksZscale ? message[0] : undefined;
     const context = new RequestContext(this.#options.host, ticket, now, control);
+    if (control?.more === true) {
+      this.#replyError(queue, message, takesWhole());
+      return true;
+    }
     try {
       const result = this.#options.handler.handle(body, context);
       if (Array.isArray(result)) {
@@ -329,12 +364,67 @@ export class WorkerSocket extends Socket {
     return true;
   }
 
+  /** Makes an exchange of a message, of which the envelope is left. */
+  #exchangeOf(
+    queue: QueueIntake,
+    message: Message,
+    delimiter: number,
+    control: Control | undefined,
+    now: number,
+  ): WorkerExchange {
+    const body = message.splice(delimiter + 1);
+    message[delimiter] = EMPTY;
+    const ticket = queue.speaksZscale ? message[0] : undefined;
+    const context = new RequestContext(this.#options.host, ticket, now, control);
+    return new WorkerExchange(this, queue, message, body, context, control);
+  }
+
+  #accept(exchange: TicketedExchange): void {
+    const { queue } = exchange;
+    if (queue.speaksZscale) queue.exchangeCame(exchange);
+    this.#waiting += 1;
+    queue.waiting += 1;
+    this.#isAccepting = true;
+    exchange.open(this.#options.handler);
+    this.#isAccepting = false;
+  }
+
+  /** It needs no place any more. */
+  exchangeBegun({ queue }: WorkerExchange): void {
+    this.#waiting -= 1;
+    queue.waiting -= 1;
+    queue.streams += 1;
+    if (!this.#isAccepting) this.#scheduleTurn();
+  }
+
+  exchangeOver(exchange: WorkerExchange, was: 'kept' | 'open' | 'begun'): void {
+    const { queue } = exchange;
+    if (was === 'begun') {
+      queue.streams -= 1;
+    } else if (was === 'open') {
+      this.#waiting -= 1;
+      queue.waiting -= 1;
+    }
+    if (queue.speaksZscale) queue.exchangeOver(exchange);
+    if (!this.#isAccepting) this.#scheduleTurn();
+  }
+
+  replyError(queue: QueueIntake, envelope: Message, error: unknown): void {
+    this.#replyError(queue, envelope, error);
+  }
+
   /** A control frame that came alone. */
   #obey(queue: QueueIntake, ticket: Buffer, control: Control | undefined): void {
     if (control?.drain === true) queue.drained = true;
+    if (control?.grant !== undefined) queue.exchangeOf(ticket)?.granted(control.grant);
     if (control?.cancel !== true) return;
     queue.contextOf(ticket)?.cancel();
     const message = queue.withdraw(ticket);
+    const exchange = queue.exchangeOf(ticket);
+    if (exchange !== undefined) {
+      exchange.cancelled();
+      return;
+    }
     if (message === undefined) return;
     // The queue counts it as held until it is answered.
     message.length = 2;
@@ -408,7 +498,8 @@ export class WorkerSocket extends Socket {
     if (this.#leaving.size > 0) this.#settleLeaving();
     if (this.#drainWaiters.length === 0 || this.#waiting > 0) return;
     for (const queue of this.#queues.values()) {
-      if (!queue.drained || (queue.speaksZscale && queue.unbegun > 0)) return;
+      if (!queue.drained || queue.streams > 0) return;
+      if (queue.speaksZscale && queue.unbegun > 0) return;
     }
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
@@ -427,5 +518,14 @@ function turn(socket: WorkerSocket): void {
 
 /** Nothing more comes from this queue, and all that came is answered. */
 function isThrough(queue: QueueIntake): boolean {
-  return queue.drained && queue.waiting === 0 && (!queue.speaksZscale || queue.unbegun === 0);
+  if (!queue.drained || queue.waiting > 0 || queue.streams > 0) return false;
+  return !queue.speaksZscale || queue.unbegun === 0;
+}
+
+/** For a request in several messages, where the handler takes one. */
+function takesWhole(): ZscaleError {
+  return new ZscaleError(
+    'ENOTSUP',
+    'This service takes a request in one message, and got one in several. Send it whole.',
+  );
 }

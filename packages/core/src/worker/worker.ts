@@ -47,11 +47,15 @@ export class Worker {
   readonly #backends: readonly string[];
   readonly #socket: WorkerSocket;
   readonly #reportsLoad: boolean;
+  readonly #speaksHttp: boolean;
   readonly #hangTimeout: number;
   /** What a joined machine's supervisor told us to be connected to. */
   readonly #told = new Set<string>();
   /** Those of before that are not drained yet. */
   readonly #left = new Set<string>();
+  readonly #leave: () => void;
+  /** The rest of the process is a program that may have an end of its own. */
+  #isProgram: boolean;
   #keys: BackendKeys | undefined = undefined;
   #state: 'connecting' | 'serving' | 'stopping';
 
@@ -76,6 +80,9 @@ export class Worker {
       onDisconnected: (endpoint) => this.#tellBackend(endpoint, 'lost'),
     });
     this.#reportsLoad = start.reportsLoad;
+    this.#speaksHttp = typeof handler !== 'function' && handler.speaksHttp === true;
+    this.#leave = () => void report({ type: 'leaving' });
+    this.#isProgram = false;
     this.#hangTimeout = start.hangTimeout;
     if (start.machine !== undefined) this.#tellRefusals();
     this.#state = 'connecting';
@@ -83,11 +90,14 @@ export class Worker {
 
   /**
    * Connects to the queue and serves until the process ends, which this keeps from ending before.
+   *
+   * @param host what it is in: a program that listens to SIGTERM ends itself by it, when all is answered
    */
-  start(): void {
+  start(host: 'handler' | 'program' = 'handler'): void {
+    this.#isProgram = host === 'program';
     process.channel?.ref();
     process.on('message', (value) => this.#onMessage(value));
-    process.on('SIGTERM', () => void report({ type: 'leaving' }));
+    process.on('SIGTERM', this.#leave);
     for (const endpoint of this.#backends) this.#socket.connect(endpoint);
     if (this.#backends.length === 0) this.#becomeReady(); // it will be told them
   }
@@ -101,7 +111,7 @@ export class Worker {
     if (this.#state !== 'connecting') return;
     this.#state = 'serving';
     this.#startHangClock();
-    setImmediate(report, { type: 'ready' }); // when what tells the queue has left: it must not come second
+    setImmediate(report, { type: 'ready', speaksHttp: this.#speaksHttp }); // when what tells the queue has left: it must not come second
     if (this.#reportsLoad) this.#reportLoad();
   }
 
@@ -199,6 +209,9 @@ export class Worker {
     await this.#socket.drain();
     this.#socket.close();
     await this.#socket.ended;
-    process.exit(0);
+    process.off('SIGTERM', this.#leave);
+    const endsItself = this.#isProgram && process.listenerCount('SIGTERM') > 0;
+    if (endsItself) process.kill(process.pid, 'SIGTERM');
+    else process.exit(0);
   }
 }

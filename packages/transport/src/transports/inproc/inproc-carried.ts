@@ -10,6 +10,7 @@
  */
 
 import type { Message } from '../../message.ts';
+import { wholeFrame } from '../../rope.ts';
 
 /** What goes over the channel: any number of messages. */
 export interface CarriedMessages {
@@ -30,7 +31,7 @@ export function packMessage(message: Message, carried: CarriedMessages): number 
     if (isShared(frame.buffer)) {
       layout.push(buffers.push(frame.buffer) - 1, frame.byteOffset, frame.length);
     } else {
-      own?.set(frame, offset); // undefined only when every frame is empty
+      own?.set(wholeFrame(frame), offset); // undefined only when every frame is empty
       layout.push(ownIndex, offset, frame.length);
       offset += frame.length;
     }

@@ -9,7 +9,10 @@
  * other pipe ends. So there is nothing to linger for.
  */
 
+import type { Message } from '../../message.ts';
 import type { PipeLink } from '../../pipes/pipe.ts';
+import { wholeFrame } from '../../rope.ts';
+import type { PipeHost } from '../transport.ts';
 import type { InprocPipe } from './inproc-pipe.ts';
 
 /** Messages per transfer; then others get their turn (`setImmediate`). */
@@ -21,12 +24,20 @@ export interface LinkOwner {
   linkEnded(link: PipeLink): void;
 }
 
+/** The same, for a link inside one thread. */
+export interface HostedLinkOwner extends LinkOwner {
+  /** Whose pipe it is. */
+  readonly host: PipeHost;
+}
+
 /** One of the two links of a connection inside one thread. */
 export class InprocLink implements PipeLink {
   readonly #pipe: InprocPipe;
-  readonly #owner: LinkOwner;
+  readonly #owner: HostedLinkOwner;
   /** Set by {@link linkPipes} before anything else happens. */
   #other: InprocLink | undefined = undefined;
+  /** Our socket may have ropes to send, and the other one knows only frames. */
+  #unties = false;
   /** Our pipe has something to move. */
   #pending = false;
   #scheduled = false;
@@ -36,7 +47,7 @@ export class InprocLink implements PipeLink {
   #ended = false;
 
   /** Use {@link linkPipes}. */
-  constructor(pipe: InprocPipe, owner: LinkOwner) {
+  constructor(pipe: InprocPipe, owner: HostedLinkOwner) {
     this.#pipe = pipe;
     this.#owner = owner;
   }
@@ -69,6 +80,7 @@ export class InprocLink implements PipeLink {
   /** The other half, once. */
   joinTo(other: InprocLink): void {
     this.#other = other;
+    this.#unties = this.#owner.host.forwards === true && other.#owner.host.forwards !== true;
   }
 
   /** Moves what there is, as far as the other pipe takes it. */
@@ -87,6 +99,7 @@ export class InprocLink implements PipeLink {
       if (message === undefined) {
         this.#pending = false;
       } else {
+        if (this.#unties) untie(message);
         other.#pipe.deliver(message);
         moved += 1;
       }
@@ -115,9 +128,9 @@ export class InprocLink implements PipeLink {
 /** The links of a connection between two pipes of this thread, in the same order. Plug them in afterwards. */
 export function linkPipes(
   first: InprocPipe,
-  firstOwner: LinkOwner,
+  firstOwner: HostedLinkOwner,
   second: InprocPipe,
-  secondOwner: LinkOwner,
+  secondOwner: HostedLinkOwner,
 ): readonly [InprocLink, InprocLink] {
   const links = [new InprocLink(first, firstOwner), new InprocLink(second, secondOwner)] as const;
   links[0].joinTo(links[1]);
@@ -125,6 +138,14 @@ export function linkPipes(
   first.allow(second.receiveRoom);
   second.allow(first.receiveRoom);
   return links;
+}
+
+/** Makes frames of ropes. */
+function untie(message: Message): void {
+  for (let i = 0; i < message.length; i++) {
+    const frame = message[i];
+    if (frame !== undefined) message[i] = wholeFrame(frame);
+  }
 }
 
 function transfer(link: InprocLink): void {

@@ -1,0 +1,99 @@
+/**
+ * `pnpm chaos http`: a web application under full load of GET from keep-alive clients, while a worker is killed every second and all are
+ * replaced every five. No request may fail. `--against cluster` does the same to node:cluster, where requests do fail.
+ */
+
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { scale } from '@zscale/core';
+import { HttpLoad, type HttpTally } from './http-load.ts';
+import { Mischief } from './mischief.ts';
+
+const WORKERS = 2;
+const CLIENTS = 32;
+const KILL_MS = 1000;
+const RELOAD_MS = 5000;
+
+interface Outcome extends HttpTally {
+  readonly kills: number;
+  readonly reloads: number;
+}
+
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: {
+    seconds: { type: 'string', default: '30' },
+    against: { type: 'string', default: 'zscale' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const seconds = Number(values.seconds);
+const outcome = values.against === 'cluster' ? await ofCluster() : await ofZscale();
+const failures = Object.values(outcome.failed).reduce((sum, count) => sum + count, 0);
+if (values.json) console.log(JSON.stringify({ ...outcome, seconds, failures }));
+else {
+  const { kills, reloads, answered, failed, wrong, reconnects, slowest } = outcome;
+  const told = Object.entries(failed).map(([code, count]) => `${code} ${count}`);
+  console.log(`done         kill ${kills}, reload ${reloads} in ${seconds} s; ${CLIENTS} clients`);
+  console.log(`answered     ${answered}`);
+  console.log(`failed       ${told.length === 0 ? 'none' : told.join(', ')}`);
+  console.log(`wrong        ${wrong}`);
+  console.log(`reconnects   ${reconnects}`);
+  console.log(`slowest      ${slowest} ms`);
+}
+const isRight = failures === 0 && outcome.wrong === 0 && outcome.answered > 0;
+process.exitCode = isRight || values.against === 'cluster' ? 0 : 1;
+
+async function ofZscale(): Promise<Outcome> {
+  const server = await scale(new URL('./http-listener.mjs', import.meta.url), {
+    workers: WORKERS,
+    bind: 'http://127.0.0.1:0',
+    maxRestarts: Infinity,
+    restartDelay: 20,
+    restartMaxDelay: 200,
+  });
+  const load = new HttpLoad(Number(new URL(server.endpoints[0] ?? '').port), CLIENTS);
+  const kill = new Mischief(server, { deeds: ['kill'], every: KILL_MS, random: Math.random });
+  const reload = new Mischief(server, { deeds: ['reload'], every: RELOAD_MS, random: Math.random });
+  load.start();
+  kill.start();
+  reload.start();
+  await wait(seconds * 1000);
+  await Promise.all([kill.stop(), reload.stop()]);
+  const tally = await load.stop();
+  await server.close();
+  for (const fault of [...kill.faults, ...reload.faults]) console.error(fault);
+  return { ...tally, kills: kill.done.kill, reloads: reload.done.reload };
+}
+
+async function ofCluster(): Promise<Outcome> {
+  const program = fileURLToPath(new URL('./http-cluster.mjs', import.meta.url));
+  const primary = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [port = ''] = await new Promise<string[]>((resolve) => {
+    createInterface({ input: primary.stdout }).once('line', (line) => resolve([line]));
+  });
+  const load = new HttpLoad(Number(port), CLIENTS);
+  let kills = 0;
+  let reloads = 0;
+  const killing = setInterval(() => {
+    kills += 1;
+    primary.stdin.write('kill\n');
+  }, KILL_MS);
+  const reloading = setInterval(() => {
+    reloads += 1;
+    primary.stdin.write('reload\n');
+  }, RELOAD_MS);
+  load.start();
+  await wait(seconds * 1000);
+  clearInterval(killing);
+  clearInterval(reloading);
+  const tally = await load.stop();
+  primary.stdin.end();
+  return { ...tally, kills, reloads };
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
