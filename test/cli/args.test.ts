@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../../packages/cli/src/args.ts';
+import { CONTROL_COMMANDS } from '../../packages/cli/src/control-commands.ts';
 import { UsageError } from '../../packages/cli/src/failure.ts';
 import type {
   CallInvocation,
@@ -350,9 +351,9 @@ describe('a wrong command line', () => {
 
   it('with a mistyped command says which there are', () => {
     expect(refusal('cal', 'tcp://h:1', '{}')).toContain(
-      '"cal" is no command (run, join, call, device, keygen, help)',
+      '"cal" is no command (run, join, call, inject, device, keygen, status, ps, reload,',
     );
-    expect(refusal('status')).toContain('zscale run ./status');
+    expect(refusal('serve')).toContain('zscale run ./serve');
     expect(run('run', 'status').entry).toBe('status');
   });
 
@@ -449,7 +450,8 @@ describe('help', () => {
   });
 
   it('fits a terminal of 80 columns', () => {
-    for (const argv of [['--help'], ['run', '--help'], ['call', '--help']]) {
+    const commands = ['run', 'join', 'call', 'inject', ...CONTROL_COMMANDS.map(({ name }) => name)];
+    for (const argv of [['--help'], ...commands.map((name) => [name, '--help'])]) {
       for (const line of text(...argv).split('\n')) expect(line.length, line).toBeLessThan(81);
     }
   });

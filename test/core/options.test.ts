@@ -64,6 +64,7 @@ describe('options of scale()', () => {
       curve: undefined,
       insecure: false,
       heartbeatTimeout: 3000,
+      control: undefined,
       tlsCert: undefined,
       tlsKey: undefined,
       maxHeaderSize: 16_384,

@@ -88,6 +88,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'machine.ts',
       'program-front.ts',
       'http-front.ts',
+      'service-control.ts',
       'client.ts',
       'client-socket.ts',
     ],
@@ -112,6 +113,7 @@ const HOUSES: Readonly<Record<string, House>> = {
         rooms: ['handlers', 'messages', 'metrics', 'ground'],
         packages: ['@zscale/transport'],
       },
+      control: { rooms: ['messages', 'ground'], packages: ['@zscale/transport'] },
       dashboard: {
         rooms: ['handlers', 'messages', 'metrics', 'ground'],
         packages: ['@zscale/transport'],
@@ -120,7 +122,16 @@ const HOUSES: Readonly<Record<string, House>> = {
     packages: ['@zscale/transport'],
   },
   cli: {
-    ground: ['failure.ts', 'invocation.ts', 'output.ts', 'flag-values.ts', 'collector.ts'],
+    ground: [
+      'failure.ts',
+      'invocation.ts',
+      'output.ts',
+      'tables.ts',
+      'flag-values.ts',
+      'control-client.ts',
+      'control-commands.ts',
+      'collector.ts',
+    ],
     top: ['main.ts', 'args.ts'],
     rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
     packages: ['@zscale/core', '@zscale/transport'],

@@ -56,7 +56,7 @@ async function reported(child: ChildProcess): Promise<Record<string, unknown>> {
 async function memoryOf(child: ChildProcess): Promise<number> {
   const report = reported(child);
   child.send('memory');
-  return Number((await report)['memory']);
+  return Number((await report).memory);
 }
 
 const head = (what: object): string[] => [JSON.stringify(what)];

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { isAlive, zscale } from '../support/cli.ts';
 import { freshTcp } from '../support/endpoints.ts';
+import { filesIn } from '../support/programs.ts';
 import { isPyzmqRequired, python } from '../support/their-peer.ts';
 import { ask, askAll, serve, write } from '../support/unmodified.ts';
 import { until } from '../support/until.ts';
@@ -83,7 +84,7 @@ describe.skipIf(python === undefined && !isPyzmqRequired)('a command', () => {
     const pids = (await askAll(bind, 2)).map(Number);
     program.signal('SIGKILL');
     await until(() => !pids.some(isAlive), 'the workers to end');
-    await until(() => readdirSync(folder).join() === 'worker.py', 'the folder to be removed');
+    await until(() => filesIn(folder).join() === 'worker.py', 'the folder to be removed');
   });
 });
 

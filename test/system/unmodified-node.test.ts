@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { isAlive, ROOT, zscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
 import { freshTcp } from '../support/endpoints.ts';
-import { freshFolder, logOf } from '../support/programs.ts';
+import { filesIn, freshFolder, logOf } from '../support/programs.ts';
 import { ask, askAll, serve, type Written, write } from '../support/unmodified.ts';
 import { until } from '../support/until.ts';
 
@@ -94,7 +94,7 @@ describe.each(['zeromq', '@zscale/transport'])('a server with %s', (packageName)
     const pids = (await askAll(endpoint, 2)).map(Number);
     program.signal('SIGKILL');
     await until(() => !pids.some(isAlive));
-    await until(() => !readdirSync(folder).some((entry) => entry.startsWith('zscale-')));
+    await until(() => !filesIn(folder).some((entry) => entry.startsWith('zscale-')));
   });
 
   it('may handle SIGTERM itself, bind late, unbind, and has its own arguments', async () => {

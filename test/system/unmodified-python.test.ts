@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { isAlive, startZscale, zscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
 import { freshTcp } from '../support/endpoints.ts';
-import { logOf } from '../support/programs.ts';
+import { filesIn, logOf } from '../support/programs.ts';
 import { isPyzmqRequired, python } from '../support/their-peer.ts';
 import { ask, askAll, serve, write } from '../support/unmodified.ts';
 import { until } from '../support/until.ts';
@@ -112,7 +112,7 @@ describe.skipIf(python === undefined && !isPyzmqRequired)('a server in Python', 
     program.signal('SIGKILL');
     await program.end();
     await until(() => !children.some(isAlive), 'the grandchildren to end');
-    await until(() => readdirSync(folder).join() === 'server.py', 'the folder to be removed');
+    await until(() => filesIn(folder).join() === 'server.py', 'the folder to be removed');
   });
 
   it('may be asyncio, a class of its own, or bind in a with statement', async () => {

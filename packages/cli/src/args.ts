@@ -17,6 +17,7 @@ import {
 } from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
+import { CONTROL_COMMANDS, type ControlFlags } from './control-commands.ts';
 import { UsageError } from './failure.ts';
 import {
   parseAssignment,
@@ -34,6 +35,7 @@ import {
   parseRange,
   parseRestartLimit,
   parseRetries,
+  parseSignal,
   parseSize,
   parseWorkers,
 } from './flag-values.ts';
@@ -49,7 +51,11 @@ const LOG_LEVELS: readonly LogLevel[] = [
   'silent',
 ];
 const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
-const COMMANDS: readonly string[] = ['run', 'join', 'call', 'device', 'keygen', 'help'];
+const COMMANDS: readonly string[] = [
+  ...['run', 'join', 'call', 'inject', 'device', 'keygen'],
+  ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
+  'help',
+];
 /** Each kind of device as it is typed. */
 const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
   ['queue', 'QUEUE'],
@@ -116,14 +122,18 @@ Examples:
   zscale run server.ts --workers 4 --bind tcp://*:5555
   zscale call tcp://127.0.0.1:5555 '{"name":"you"}'
   zscale device queue --frontend tcp://*:5559 --backend tcp://*:5560
+  zscale status
+  zscale reload
 
 "zscale run --help", and so for each command, lists all options.`,
     );
   addRun(program, sink);
   addJoin(program, sink);
   addCall(program, sink);
+  addInject(program, sink);
   addDevice(program, sink);
   addKeygen(program, sink);
+  addControl(program, sink);
   return program;
 }
 
@@ -479,6 +489,46 @@ Exit codes:
     });
 }
 
+function addInject(program: Command, sink: Sink): void {
+  program
+    .command('inject')
+    .summary('send one request through a service on this machine')
+    .description(
+      'Send one request through a service that runs on this machine, by its front end, in its\n' +
+        'codec, and print its reply on stdout.',
+    )
+    .argument('[value]', 'the request as JSON; "-" or none reads stdin')
+    .addOption(flag('-n, --name <name>', 'which service, where several run'))
+    .addOption(flag('--control <path>', 'the path of its control socket, instead of the name'))
+    .addOption(flag('-t, --timeout <time>', 'for the reply to come (default: 5s)', parseDuration))
+    .addOption(flag('-r, --raw-output', 'print a text or bytes as they are, not as JSON'))
+    .addOption(flag('--curve-server-key <key>', "the service's public key, where it has keys"))
+    .addOption(flag('--curve-key <file>', 'own keys, where the service knows its clients'))
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale inject '{"name":"you"}'
+  zscale inject '{"name":"you"}' --name api
+
+Exit codes:
+  0 replied   1 answered with an error, or not in time   2 wrong usage
+  69 no such service runs`,
+    )
+    .action((value: string | undefined, flags: CallFlags & ControlFlags) => {
+      sink.invoke({
+        command: 'inject',
+        name: flags.name,
+        control: flags.control,
+        value: value === '-' ? undefined : value,
+        timeout: flags.timeout ?? CALL_TIMEOUT_MS,
+        rawOutput: flags.rawOutput ?? false,
+        ...curveOfCall(flags),
+      });
+    });
+}
+
 /** The flags of `device` as commander names them. */
 interface DeviceFlags {
   frontend?: readonly string[];
@@ -623,6 +673,32 @@ function multicastOf({
   };
 }
 
+/** The commands for a supervisor that runs. */
+function addControl(program: Command, sink: Sink): void {
+  for (const row of CONTROL_COMMANDS) {
+    const command = program
+      .command(row.name)
+      .summary(row.summary)
+      .description(row.description)
+      .addOption(flag('-n, --name <name>', 'which supervisor, where several run'))
+      .addOption(flag('--control <path>', 'the path of its control socket, instead of the name'))
+      .addOption(flag('--json', row.follows ? 'one JSON object per line' : 'one JSON object'))
+      .helpOption('-h, --help', 'show this help')
+      .addHelpText('after', `\n${row.examples}\n`);
+    if (row.alias !== undefined) command.alias(row.alias);
+    if (row.argument !== undefined) command.argument(row.argument.name, row.argument.description);
+    if (row.follows) command.addOption(flag('-f, --follow', 'go on until interrupted'));
+    if (row.name === 'kill') {
+      command.addOption(flag('-s, --signal <name>', 'which one (default: SIGKILL)', parseSignal));
+    }
+    command.action((...given: unknown[]) => {
+      const text = row.argument === undefined ? '' : String(given[0]);
+      const flags: ControlFlags = command.opts();
+      sink.invoke(row.invoke(text, flags));
+    });
+  }
+}
+
 /** The workers of `run` and `join`. */
 function addWorkerFlags(command: Command): void {
   command
@@ -665,7 +741,12 @@ function addWorkerFlags(command: Command): void {
 function addLogFlags(command: Command): void {
   command
     .optionsGroup('Logs:')
-    .addOption(flag('-n, --name <name>', 'the name in logs (default: zscale)'))
+    .addOption(flag('-n, --name <name>', 'in logs, and to other commands (default: zscale)'))
+    .addOption(
+      flag('--control <path|off>', 'socket for other commands, or none', (_, text) =>
+        text === 'off' ? false : text,
+      ),
+    )
     .addOption(
       flag('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`, (name, text) =>
         parseChoice(name, text, LOG_LEVELS),
@@ -805,13 +886,15 @@ function refuseStrayArguments(
 /** Commander's refusals, in one line, with where to read on. */
 function explain(error: CommanderError, argv: readonly string[]): string {
   const [first = ''] = argv;
-  const command = ['join', 'call', 'device', 'keygen'].includes(first) ? first : 'run';
+  const command = COMMANDS.includes(first) && first !== 'help' ? first : 'run';
   const readOn = `See "zscale ${command} --help".`;
   switch (error.code) {
     case 'commander.missingArgument':
       if (command === 'call') return `the endpoint to call is missing. ${readOn}`;
       if (command === 'join')
         return `join takes the back end of a service and the file to run, as in: zscale join tcp://front:5556 server.ts. ${readOn}`;
+      if (CONTROL_COMMANDS.some(({ name }) => name === command))
+        return `${error.message.replace(/^error: missing required argument '(.*)'$/, 'the $1 is missing')}. ${readOn}`;
       if (command === 'device')
         return `the kind of device is missing: ${[...DEVICE_KINDS.keys()].join(', ')}. ${readOn}`;
       return 'the file to run is missing, as in: zscale server.ts. See "zscale --help".';

@@ -24,7 +24,7 @@ export function triggerFor(heapBytes: number): number {
 
 /** From here on this process collects all memory later while its heap is small. Does nothing in runtimes other than Node. */
 export function collectLater(): void {
-  if (process.versions['bun'] !== undefined || process.versions['deno'] !== undefined) return;
+  if (process.versions.bun !== undefined || process.versions.deno !== undefined) return;
   let told = AS_V8_LIKES;
   const tell = (): void => {
     const trigger = triggerFor(getHeapStatistics().used_heap_size);

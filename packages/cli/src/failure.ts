@@ -16,12 +16,20 @@ export const EXIT_CODES = {
   bootFailed: 3,
   loadFailed: 4,
   crashLoop: 5,
+  notRunning: 69,
+  reloadFailed: 75,
 } as const;
 
 /** The command line is wrong. The message says what was expected, what came and what to do. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly code = 'ZSCALE_ERR_USAGE';
+}
+
+/** No supervisor answers. The message says where it was looked for, and what to do. */
+export class NotRunningError extends Error {
+  override readonly name = 'NotRunningError';
+  readonly code = 'ZSCALE_ERR_NOT_RUNNING';
 }
 
 /** A fault, ready to be told. */
@@ -42,6 +50,8 @@ const EXIT_CODE_OF: ReadonlyMap<string, number> = new Map([
   ['ZSCALE_ERR_BOOT', EXIT_CODES.bootFailed],
   ['ZSCALE_ERR_LOAD', EXIT_CODES.loadFailed],
   ['ZSCALE_ERR_CRASH_LOOP', EXIT_CODES.crashLoop],
+  ['ZSCALE_ERR_NOT_RUNNING', EXIT_CODES.notRunning],
+  ['ZSCALE_ERR_RELOAD', EXIT_CODES.reloadFailed],
 ]);
 
 /**

@@ -4,6 +4,7 @@
  * Pure functions from text to value. Each throws a UsageError of one line that names the flag, says
  * what it takes, what came, and where possible what was probably meant.
  */
+import { constants } from 'node:os';
 import { UsageError } from './failure.ts';
 
 /** The longest a timer of Node can wait, 2^31 - 1 ms (596 h). Above that it fires at once. */
@@ -70,6 +71,17 @@ export function parseSize(flag: string, text: string): number {
   const bytes = Math.round(amount * bytesPerUnit);
   if (bytes < 1) refuse(flag, expected, text, 'The smallest is 1b; off means no limit.');
   return bytes;
+}
+
+/** `SIGTERM`, `TERM` or `term`; numbers differ between systems. */
+export function parseSignal(flag: string, text: string): NodeJS.Signals {
+  const upper = text.toUpperCase();
+  const name = upper.startsWith('SIG') ? upper : `SIG${upper}`;
+  return isSignal(name) ? name : refuse(flag, 'the name of a signal such as TERM or SIGUSR2', text);
+}
+
+function isSignal(name: string): name is NodeJS.Signals {
+  return Object.hasOwn(constants.signals, name);
 }
 
 /** A whole number, from 1 unless `least` says another. */

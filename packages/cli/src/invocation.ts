@@ -6,6 +6,7 @@
  */
 import type {
   CodecName,
+  ControlRequest,
   CurvePeerOptions,
   JoinOptions,
   LogLevel,
@@ -19,8 +20,10 @@ export type Invocation =
   | RunInvocation
   | JoinInvocation
   | CallInvocation
+  | InjectInvocation
   | DeviceInvocation
-  | KeygenInvocation;
+  | KeygenInvocation
+  | ControlInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -83,6 +86,16 @@ export interface CallInvocation {
   readonly dnsServers?: readonly string[];
 }
 
+/** `zscale inject`: a call for which the service says where and in which codec. */
+export interface InjectInvocation
+  extends Pick<CallInvocation, 'value' | 'timeout' | 'rawOutput' | 'curve'> {
+  readonly command: 'inject';
+  /** Which service, where several run; undefined for the only one. */
+  readonly name: string | undefined;
+  /** The path of its control socket; comes before the name. */
+  readonly control: string | undefined;
+}
+
 /** `zscale device`. */
 export interface DeviceInvocation {
   readonly command: 'device';
@@ -92,6 +105,23 @@ export interface DeviceInvocation {
   /** Print one JSON object per line; default false. */
   readonly json: boolean;
 }
+
+/** A command for a supervisor that runs: `zscale status`, `zscale reload` ... */
+export type ControlInvocation = {
+  [Verb in ControlRequest['verb']]: {
+    readonly command: Verb;
+    /** Which one, where several run; undefined for the only one. */
+    readonly name: string | undefined;
+    /** The path of its control socket; comes before the name. */
+    readonly control: string | undefined;
+    /** Print JSON; default false. */
+    readonly json: boolean;
+    /** `events` and `logs`: go on until interrupted; default false. */
+    readonly follow: boolean;
+    /** What is asked of it. */
+    readonly request: Extract<ControlRequest, { readonly verb: Verb }>;
+  };
+}[ControlRequest['verb']];
 
 /** How log lines look. */
 export type LogFormat = 'json' | 'pretty';

@@ -6,7 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { parseArguments } from './args.ts';
 import { call } from './commands/call.ts';
+import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
+import { inject } from './commands/inject.ts';
 import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
 import { run } from './commands/run.ts';
@@ -50,8 +52,12 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return keygen(invocation, output);
     case 'call':
       return call(invocation, output);
+    case 'inject':
+      return inject(invocation, output);
     case 'device':
       return device(invocation, output);
+    default:
+      return control(invocation, output);
   }
 }
 

@@ -20,6 +20,7 @@ export class Output {
   readonly #stdout: OutputStream;
   readonly #stderr: OutputStream;
   #outlivesLosses = false;
+  #isUnread = false;
 
   constructor(stdout: OutputStream, stderr: OutputStream) {
     this.isTerminal = stdout.isTTY === true;
@@ -36,9 +37,15 @@ export class Output {
     for (const stream of [process.stdout, process.stderr]) {
       stream.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EPIPE' && !output.#outlivesLosses) throw error;
+        if (stream === process.stdout) output.#isUnread = true;
       });
     }
     return output;
+  }
+
+  /** Whether the reader of stdout has gone away: there is nobody to print for. */
+  get isUnread(): boolean {
+    return this.#isUnread;
   }
 
   /**
@@ -169,11 +176,16 @@ export function describeFetch(endpoint: string, body: string): string {
   return `curl ${scheme === 'https' ? '-k ' : ''}${data}${path === undefined ? shellWord(url) : url}`;
 }
 
-/** The command line that sends one request to `endpoint`, from this machine, ready to be pasted. */
-export function describeCall(endpoint: string, codec: CodecName): string {
-  const reachable = endpoint
+/** An endpoint that is bound, as this machine connects to it. */
+export function fromThisMachine(endpoint: string): string {
+  return endpoint
     .replace(/^tcp:\/\/0\.0\.0\.0:/, 'tcp://127.0.0.1:')
     .replace(/^tcp:\/\/\[::\]:/, 'tcp://[::1]:');
+}
+
+/** The command line that sends one request to `endpoint`, from this machine, ready to be pasted. */
+export function describeCall(endpoint: string, codec: CodecName): string {
+  const reachable = fromThisMachine(endpoint);
   const value = codec === 'raw' ? 'hello' : '{"name":"you"}';
   const flags = codec === 'msgpack' ? '' : ` --codec ${codec}`;
   return `zscale call ${shellWord(reachable)} ${shellWord(value)}${flags}`;

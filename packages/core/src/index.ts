@@ -9,6 +9,26 @@ export {
   connect,
   type RequestOptions,
 } from './client.ts';
+export { type ControlPath, listControlPaths } from './control/control-path.ts';
+export type {
+  ChangeReport,
+  DeathEntry,
+  InspectReport,
+  JournalEntry,
+  JournalReport,
+  KillReport,
+  MachineReport,
+  MachinesReport,
+  StatsReport,
+  StatusReport,
+  SupervisorKind,
+  WorkerReport,
+} from './control/control-report.ts';
+export {
+  CONTROL_VERSION,
+  type ControlRequest,
+  type ControlVerb,
+} from './control/control-request.ts';
 export {
   currentContext,
   currentTrace,

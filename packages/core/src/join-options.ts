@@ -35,7 +35,8 @@ type SharedName =
   | 'env'
   | 'execArgv'
   | 'exportName'
-  | 'heartbeatTimeout';
+  | 'heartbeatTimeout'
+  | 'control';
 
 /** The options of `scale()` that mean the same to `join()`. */
 const SHARED: readonly SharedName[] = [
@@ -63,6 +64,7 @@ const SHARED: readonly SharedName[] = [
   'execArgv',
   'exportName',
   'heartbeatTimeout',
+  'control',
 ];
 
 /** Options of `join()`. `codec`, `maxMessageSize` and `timeout` must be those of the service. */

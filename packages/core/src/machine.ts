@@ -21,6 +21,7 @@ import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
 import { type ServerEvents, type Service, tellFailure } from './server.ts';
+import { ServiceControl } from './service-control.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
 import { handleSignals } from './supervisor/signals.ts';
@@ -112,6 +113,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #steering: Steering;
   readonly #upkeep: Upkeep;
   readonly #presence: Presence;
+  readonly #control: ServiceControl;
   readonly #discovery: Discovery;
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
@@ -131,7 +133,10 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#options = options;
     this.#service = service;
     const logger = shared.logger ?? createLogger();
-    this.#logger = shared.name === DEFAULTS.name ? logger : logger.child({ service: shared.name });
+    this.#control = new ServiceControl(shared);
+    this.#logger = this.#control.keepLines(
+      shared.name === DEFAULTS.name ? logger : logger.child({ service: shared.name }),
+    );
     this.#supervisor = new Supervisor({
       fork: (id, generation) => this.#fork(id, generation),
       subject: service.subject,
@@ -202,6 +207,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
+      await this.#openControl();
       this.#discovery.start();
       await this.#supervisor.start(this.#service.workerCount);
       this.#patience = setTimeout(() => this.#tellWaiting(), PATIENCE_MS);
@@ -240,6 +246,33 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     return this.close();
   }
 
+  #openControl(): Promise<void> {
+    const controlled = {
+      kind: 'machine',
+      supervisor: this.#supervisor,
+      steering: this.#steering,
+      queue: undefined,
+      events: this,
+      state: () => this.#state,
+      endpoints: () => [],
+      backends: () => this.backends.map(({ endpoint }) => endpoint),
+      codec: () => this.#options.shared.codec,
+      joined: () =>
+        this.backends.map(({ endpoint, workers }) => ({
+          machine: null,
+          address: endpoint,
+          workers,
+          inFlight: null,
+          requests: null,
+        })),
+      poolOf: () => null,
+      recycled: () => this.#upkeep.recycled,
+      followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
+      stop: (reason: string) => void this.#end(reason),
+    } as const;
+    return this.#control.start(controlled, this.#logger.child({ component: 'control' }));
+  }
+
   /** The one way to the end; `reason` is for the log. */
   #end(reason: string): Promise<void> {
     this.#closed ??= this.#shutDown(reason);
@@ -260,6 +293,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#presence.close();
     await this.#presence.ended;
     this.#releaseSignals();
+    await this.#control.close();
     this.#enter('closed');
     if (wasServing) this.#logger.info('left');
     // Before it had joined, whoever called start() is told.
@@ -271,6 +305,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   #kill(): void {
     this.#logger.warn('killing the workers');
     void this.#supervisor.kill();
+    void this.#control.close();
     void this.#end('kill');
   }
 

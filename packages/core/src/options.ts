@@ -242,6 +242,11 @@ export interface ScaleOptions extends HttpOptions {
    * `Infinity` never asks. Default 3000.
    */
   heartbeatTimeout?: number | undefined;
+  /**
+   * Where the `zscale` command reaches this service: the path of an ipc socket that only this user can connect to, or false for
+   * none. Default: a socket named after `name`, in a folder of this user.
+   */
+  control?: string | false | undefined;
 }
 
 /** What happens to what workers print: see {@link ScaleOptions.output}. */
@@ -291,6 +296,7 @@ export interface ResolvedScaleOptions extends ResolvedHttpOptions {
   readonly curve: CurveOptions | undefined;
   readonly insecure: boolean;
   readonly heartbeatTimeout: number;
+  readonly control: string | false | undefined;
 }
 
 /** What each option is when nobody says anything. */
@@ -335,6 +341,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   insecure: false,
   heartbeatTimeout: 3000,
   ...HTTP_DEFAULTS,
+  control: undefined,
 });
 
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
@@ -461,6 +468,10 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
   insecure: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
   heartbeatTimeout: duration(3),
   ...HTTP_CHECKS,
+  control: {
+    expected: 'the path of a socket, or false',
+    accepts: (value) => value === false || (isString(value) && value !== ''),
+  },
 };
 
 /**
@@ -539,6 +550,7 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     insecure: options.insecure ?? DEFAULTS.insecure,
     heartbeatTimeout: options.heartbeatTimeout ?? DEFAULTS.heartbeatTimeout,
     ...resolveHttpOptions(options),
+    control: options.control ?? DEFAULTS.control,
   });
 }
 

@@ -40,6 +40,7 @@ import { ProgramFront } from './program-front.ts';
 import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
+import { ServiceControl } from './service-control.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
@@ -208,6 +209,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #front: ProgramFront;
   readonly #upkeep: Upkeep;
   readonly #http: HttpFront;
+  readonly #control: ServiceControl;
   readonly #output: WorkerOutput | undefined;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
@@ -225,8 +227,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#options = options;
     this.#service = service;
     const logger = options.logger ?? createLogger();
-    this.#logger =
-      options.name === DEFAULTS.name ? logger : logger.child({ service: options.name });
+    this.#control = new ServiceControl(options);
+    this.#logger = this.#control.keepLines(
+      options.name === DEFAULTS.name ? logger : logger.child({ service: options.name }),
+    );
     this.#privateEndpoint = chooseBackendEndpoint();
     this.#gatewayEndpoint = this.#privateEndpoint.replace(/^ipc/, 'inproc');
     this.#pools = planPools(options.pools);
@@ -351,6 +355,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
     try {
       await this.#bind();
+      await this.#openControl();
       const told = this.#front.ready.then(() => onBound(this.endpoints));
       told.catch(() => {}); // it is awaited below; before that, something else may fail
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
@@ -398,6 +403,26 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
   }
 
+  #openControl(): Promise<void> {
+    const controlled = {
+      kind: 'service',
+      supervisor: this.#supervisor,
+      steering: this.#steering,
+      queue: this.#queue,
+      events: this,
+      state: () => this.#state,
+      endpoints: () => this.endpoints,
+      backends: () => this.backendEndpoints,
+      codec: () => this.codec,
+      joined: () => [],
+      poolOf: (id: number) => this.#pools.find(({ workerIds }) => workerIds.has(id))?.name ?? null,
+      recycled: () => this.#upkeep.recycled,
+      followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
+      stop: (reason: string) => void this.#end(reason),
+    } as const;
+    return this.#control.start(controlled, this.#logger.child({ component: 'control' }));
+  }
+
   /** The one way to the end; `reason` is for the log. */
   #end(reason: string): Promise<void> {
     this.#closed ??= this.#shutDown(reason);
@@ -425,6 +450,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     } finally {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();
+      await this.#control.close();
       this.#enter('closed');
     }
     if (wasServing) this.#logger.info('closed');
@@ -456,6 +482,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#hopeless.resolve();
     void this.#supervisor.kill();
     removeBackendFolder(this.#privateEndpoint);
+    void this.#control.close();
     void this.#end('kill');
   }
 

@@ -30,8 +30,11 @@ async function setUp(options: Parameters<typeof startGatewayQueue>[0] = {}) {
 describe('a whole exchange', () => {
   it('is one message each way', async () => {
     const { handler, upstream, queue } = await setUp();
-    const { sink } = open(upstream, ['GET /', 'body']);
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const { sink } = open(upstream, ['GET /', 'body'], { control: { id: 'abc', trace } });
     const held = await handler.nth(0);
+    expect(held.exchange.context.requestId).toBe('abc');
+    expect(held.exchange.context.trace?.traceparent).toBe(trace);
     expect(held.exchange.isWhole).toBe(true);
     expect([held.head, held.text]).toEqual(['GET /', 'body']);
     held.reply(['200', 'hello', 'trailers']);

@@ -33,8 +33,9 @@ export interface UpstreamRequest {
 }
 
 /**
- * What the one who opened an exchange is told. Called from the event loop, never from inside a call to the upstream. Buffers are
- * views that belong to the one told. After an end (`ended`, `onEnd`, `onError`) nothing more comes.
+ * What the one who opened an exchange is told. Called from the event loop, never from inside a call to the upstream or the exchange;
+ * but `Upstream.close` ends what is open there and then. Buffers are views that belong to the one told. After an end (`ended`,
+ * `onEnd`, `onError`) nothing more comes.
  */
 export interface UpstreamSink {
   /** A head that comes before the reply's (HTTP: status 1xx); any number of them. */

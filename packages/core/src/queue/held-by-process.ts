@@ -11,6 +11,8 @@ import type { QueuedRequest } from './queued-request.ts';
 const MAX_REMEMBERED = 1024;
 /** Of what a worker holds so many requests are named. */
 const MAX_NAMED = 10;
+/** And where somebody looks at one worker. */
+const MAX_LISTED = 100;
 
 /** What processes hold, by generation. */
 export class HeldByProcess {
@@ -37,6 +39,17 @@ export class HeldByProcess {
     }
     if (count === 0) return this.#atEnd.get(generation) ?? { count, oldest: 0, names, again };
     return { count, oldest: Math.round(performance.now() - first), names, again };
+  }
+
+  /** What a process holds, the oldest first, at most {@link MAX_LISTED}; ages in ms. */
+  requestsOf(generation: number): { id: string; age: number }[] {
+    const now = performance.now();
+    const held: { id: string; age: number }[] = [];
+    for (const { worker, arrived, control, ticket } of this.#inFlight.entries()) {
+      if (worker?.generation !== generation) continue;
+      held.push({ id: control?.id ?? ticket.toString('hex'), age: Math.round(now - arrived) });
+    }
+    return held.sort((one, other) => other.age - one.age).slice(0, MAX_LISTED);
   }
 
   /** It is connected: what it held before counts no more. */

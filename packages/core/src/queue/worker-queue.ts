@@ -7,6 +7,7 @@
  * It owns each request from its arrival to its one answer: see queued-request.ts. One that timed out while a worker has it,
  * or whose client is gone, is abandoned: the worker is told, and its ticket stays until the worker is done with it, so that the
  * worker counts as busy for as long as it is. What a lost worker held is answered, or goes to another one (retry.ts).
+ * What comes or is answered in several messages is relayed by streams.ts; the ticket lives until the last of the reply.
  * Everything is bounded: requests and bytes waiting, the time a request may wait, the time it may take, the answers that are
  * not read. Each limit answers with its own code and has its own counter; nothing is dropped silently.
  */
@@ -278,6 +279,11 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   /** What a worker process of ours holds, or held when it disconnected. Looks at all that is in flight. */
   heldBy(generation: number): HeldRequests {
     return this.#held.by(generation);
+  }
+
+  /** What a process holds, the oldest first, at most 100; ages in ms. */
+  requestsOf(generation: number): { id: string; age: number }[] {
+    return this.#held.requestsOf(generation);
   }
 
   /** Gives a worker process nothing more; resolves when it holds nothing. */

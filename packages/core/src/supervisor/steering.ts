@@ -50,15 +50,20 @@ export class Steering {
    *
    * @throws ZscaleError `ZSCALE_ERR_OPTIONS` unless `count` is a whole number from 1 to 1024, and as `Supervisor.resize`
    */
-  async resize(count: number): Promise<void> {
+  async resize(count: number, reason: string = 'set by resize()'): Promise<void> {
+    this.checkCount(count);
+    await this.resizeFor(count, reason);
+    this.#logger.info({ workers: count }, 'resized');
+  }
+
+  /** @throws ZscaleError `ZSCALE_ERR_OPTIONS` unless `count` is a whole number from 1 to 1024 */
+  checkCount(count: number): void {
     if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
       throw new ZscaleError(
         'ZSCALE_ERR_OPTIONS',
-        `resize() takes a whole number of workers from 1 to ${MAX_WORKERS}; got ${count}`,
+        `the number of workers must be a whole number from 1 to ${MAX_WORKERS}; got ${count}`,
       );
     }
-    await this.resizeFor(count, 'set by resize()');
-    this.#logger.info({ workers: count }, 'resized');
   }
 
   /** Goes to so many workers for a reason of its own. @throws as `Supervisor.resize` */

@@ -275,6 +275,15 @@ export class Supervisor {
     });
   }
 
+  /**
+   * Sends one process a signal; SIGKILL ends it at once, and as it was asked for it counts as no crash. False when there is no such
+   * process.
+   */
+  signalWorker(generation: number, signal: NodeJS.Signals): boolean {
+    const worker = [...this.#processes].find((other) => other.generation === generation);
+    return worker?.signal(signal) ?? false;
+  }
+
   /** The queue saw this process come in. */
   workerCame(generation: number): void {
     for (const worker of this.#processes) if (worker.generation === generation) worker.came();
@@ -623,8 +632,8 @@ function reloadError(cause: WorkerBootError, renewed: number, count: number): Zs
   const rest = renewed === 0 ? `all ${count} workers` : `${count - renewed} of ${count} workers`;
   return new ZscaleError(
     'ZSCALE_ERR_RELOAD',
-    `the reload failed, and ${rest} go on serving as before: ${cause.message} ` +
-      'Correct it and reload again.',
+    `the reload failed, and ${rest} go on serving as before: ${cause.message}` +
+      `${cause.message.endsWith('.') ? ' ' : '\n'}Correct it and reload again.`,
     { cause },
   );
 }

@@ -46,7 +46,7 @@ export function needsReports(options: Pick<UpkeepOptions, 'limits' | 'autoscale'
 export class Upkeep {
   readonly #options: UpkeepOptions;
   readonly #recycler: Recycler | undefined;
-  readonly #autoscaler: Autoscaler | undefined;
+  #autoscaler: Autoscaler | undefined;
   #recycled: number;
 
   constructor(options: UpkeepOptions) {
@@ -72,6 +72,16 @@ export class Upkeep {
   stop(): void {
     this.#recycler?.stop();
     this.#autoscaler?.stop();
+  }
+
+  /** Lets the number of workers follow the load, or stay as it is. False where there are no limits to follow it within. */
+  followLoad(follow: boolean): boolean {
+    const { autoscale } = this.#options;
+    if (autoscale === undefined) return false;
+    this.#autoscaler?.stop();
+    this.#autoscaler = follow ? this.#createAutoscaler(autoscale) : undefined;
+    this.#autoscaler?.start();
+    return true;
   }
 
   #createRecycler(): Recycler {

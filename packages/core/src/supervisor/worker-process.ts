@@ -277,6 +277,14 @@ export class WorkerProcess {
     return this.#speaksHttp;
   }
 
+  /** Sends it a signal; SIGKILL as `kill()`. False when it has no process. */
+  signal(name: NodeJS.Signals): boolean {
+    if (this.#state === 'exited' || this.#child === undefined) return false;
+    if (name === 'SIGKILL') this.kill();
+    else this.#child.kill(name);
+    return true;
+  }
+
   /** Ends it at once, by SIGKILL. */
   kill(): void {
     if (this.#state === 'exited') return;

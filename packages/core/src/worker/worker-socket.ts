@@ -10,6 +10,8 @@
  *
  * A queue that speaks zscale also says of a request how long it may take, what it is called and which trace it belongs to, and
  * takes requests back: one that is not begun is answered ZSCALE_ERR_CANCELLED at once, the signal of one in progress aborts.
+ * A handler that takes exchanges (`accept`) gets every request as one: parts and grants go to them by ticket, also while all places
+ * are taken, and an exchange gives its place back when its reply has begun (worker-exchange.ts).
  * Where the handler says which requests may be done again, the queue hears it before the handler is begun: judged and told in
  * one turn, begun in a later one, so a handler that takes the process with it finds the word sent.
  */

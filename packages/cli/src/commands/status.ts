@@ -1,0 +1,47 @@
+/** `zscale status`, `zscale ps`: a running service, and each of its workers. */
+import type { StatusReport, WorkerReport } from '@zscale/core';
+import type { ControlClient } from '../control-client.ts';
+import type { ControlInvocation } from '../invocation.ts';
+import type { Output } from '../output.ts';
+import { formatDuration, formatSize, formatTable } from '../tables.ts';
+
+const HEADER = [
+  'ID',
+  'PID',
+  'POOL',
+  'STATE',
+  'UPTIME',
+  'REQUESTS',
+  'IN FLIGHT',
+  'MEMORY',
+  'RESTARTS',
+];
+
+/** Asks and prints. */
+export async function status(
+  { request, json }: Extract<ControlInvocation, { command: 'status' }>,
+  client: ControlClient,
+  output: Output,
+): Promise<void> {
+  const report = await client.ask<StatusReport>(request);
+  output.print(json ? JSON.stringify(report) : describe(report));
+}
+
+function describe(report: StatusReport): string {
+  const { name, kind, pid, state, uptime, endpoints, backends, queued, workers } = report;
+  const lines = [
+    `${name}: ${kind} ${state} for ${formatDuration(uptime)}, pid ${pid}`,
+    ...endpoints.map((endpoint) => `  clients   ${endpoint}`),
+    ...backends.map((endpoint) => `  back end  ${endpoint}`),
+    `  running   ${report.reason}`,
+    ...(queued === null ? [] : [`  waiting   ${queued} ${queued === 1 ? 'request' : 'requests'}`]),
+  ];
+  return `${lines.join('\n')}\n\n${formatTable(HEADER, workers.map(rowOf))}`;
+}
+
+/** A worker as a row of the table. */
+export function rowOf(worker: WorkerReport): readonly (string | number | null)[] {
+  const { id, pid, pool, state, uptime, requests, inFlight, memory, restarts } = worker;
+  const age = state === 'exited' ? '-' : formatDuration(uptime);
+  return [id, pid, pool, state, age, requests, inFlight, formatSize(memory), restarts];
+}

@@ -1,0 +1,372 @@
+/**
+ * What a running service, or a machine that joined one, answers over its control socket.
+ *
+ * Owns the control server and the two journals behind it, of events and of log lines, and turns what the queue, the supervisor and
+ * the steering know into reports. Decides nothing about workers: what changes them is asked of the steering and the supervisor.
+ */
+
+import type { EventEmitter } from 'node:events';
+import type {
+  ChangeReport,
+  DeathEntry,
+  InspectReport,
+  KillReport,
+  MachineReport,
+  StatsReport,
+  StatusReport,
+  SupervisorKind,
+  WorkerReport,
+} from './control/control-report.ts';
+import type { ControlRequest, ControlVerb } from './control/control-request.ts';
+import { ControlServer } from './control/control-server.ts';
+import { Journal } from './control/journal.ts';
+import { journalled } from './control/journalled-logger.ts';
+import { ZscaleError } from './errors.ts';
+import type { Logger } from './logger.ts';
+import type { CodecName, ResolvedScaleOptions } from './options.ts';
+import type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
+import { memoryOf } from './supervisor/memory-of.ts';
+import type { Steering } from './supervisor/steering.ts';
+import type { Supervisor, WorkerInfo } from './supervisor/supervisor.ts';
+import { chooseWorkerCount, readMachineFacts } from './worker-count.ts';
+
+/** Deaths are kept of so many workers. */
+const MAX_DEATHS = 1024;
+/** Why there are as many workers as somebody asked for over the control socket. */
+const ASKED = 'set by zscale scale';
+
+/** What changes something. */
+const CHANGES: ReadonlySet<ControlVerb> = new Set(['reload', 'scale', 'drain', 'kill', 'stop']);
+
+/** Events that a journal keeps. */
+const EVENTS = [
+  'worker-started',
+  'worker-ready',
+  'worker-exited',
+  'worker-recycling',
+  'worker-restarting',
+  'scaling',
+  'joined',
+  'lost',
+] as const;
+
+/** The queue of a service, as far as it is reported. */
+export interface ReportedQueue {
+  stats(): QueueStats;
+  /** What a process holds, oldest first, with its age in ms. */
+  requestsOf(generation: number): readonly { readonly id: string; readonly age: number }[];
+}
+
+/** What is reported, and whom is asked. */
+export interface Controlled {
+  readonly kind: SupervisorKind;
+  readonly supervisor: Supervisor;
+  readonly steering: Steering;
+  /** Undefined on a machine whose queues are elsewhere. */
+  readonly queue: ReportedQueue | undefined;
+  readonly events: EventEmitter;
+  readonly state: () => StatusReport['state'];
+  readonly endpoints: () => readonly string[];
+  readonly backends: () => readonly string[];
+  readonly codec: () => CodecName;
+  /** On a joined machine: the back ends that it works for. */
+  readonly joined: () => readonly MachineReport[];
+  /** The pool of a worker; null for the default one. */
+  readonly poolOf: (workerId: number) => string | null;
+  readonly recycled: () => number | null;
+  /** Switches following the load off or on. False when there is no such thing. */
+  readonly followLoad: (follow: boolean) => boolean;
+  /** Ends it in order. */
+  readonly stop: (reason: string) => void;
+}
+
+/** The control socket of one service. */
+export class ServiceControl {
+  readonly #options: ResolvedScaleOptions;
+  readonly #log = new Journal();
+  readonly #events = new Journal();
+  readonly #deaths = new Map<number, DeathEntry>();
+  readonly #startedAt = performance.now();
+  #server: ControlServer | undefined = undefined;
+  #closed: Promise<void> | undefined = undefined;
+
+  constructor(options: ResolvedScaleOptions) {
+    this.#options = options;
+  }
+
+  /** A logger whose lines are kept for `logs`, beside being written. */
+  keepLines(logger: Logger): Logger {
+    return this.#options.control === false ? logger : journalled(logger, this.#log);
+  }
+
+  /**
+   * Answers from now on, unless the option `control` is false.
+   *
+   * @throws as `ControlServer.start`
+   */
+  async start(controlled: Controlled, logger: Logger): Promise<void> {
+    const { control, name } = this.#options;
+    if (control === false || this.#closed !== undefined) return;
+    this.#remember(controlled.events);
+    this.#server = new ControlServer({
+      name,
+      path: control,
+      logger,
+      carryOut: (request) => this.#carryOutLogged(request, controlled, logger),
+    });
+    await this.#server.start();
+  }
+
+  /** Answers nobody any more. Idempotent. */
+  close(): Promise<void> {
+    this.#log.close();
+    this.#events.close();
+    this.#closed ??= this.#server?.close() ?? Promise.resolve();
+    return this.#closed;
+  }
+
+  #remember(events: EventEmitter): void {
+    for (const event of EVENTS) {
+      events.on(event, (facts: object) => this.#events.add({ event, ...facts }));
+    }
+    events.on(
+      'worker-exited',
+      (facts: Omit<DeathEntry, 'time'> & { id: number; expected: boolean }) => {
+        if (facts.expected) return;
+        const { id, pid, code, signal, why, uptime, held, requests, stack } = facts;
+        const time = new Date().toISOString();
+        this.#deaths.delete(id); // the one that died last is the last to be forgotten
+        this.#deaths.set(id, {
+          time,
+          ...{ pid, code, signal, why: why ?? null, uptime, held, requests, stack: stack ?? null },
+        });
+        for (const oldest of this.#deaths.keys()) {
+          if (this.#deaths.size <= MAX_DEATHS) break;
+          this.#deaths.delete(oldest);
+        }
+      },
+    );
+  }
+
+  /** Whoever changes something is seen in the log, and so is how it failed. */
+  async #carryOutLogged(
+    request: ControlRequest,
+    controlled: Controlled,
+    logger: Logger,
+  ): Promise<object> {
+    if (!CHANGES.has(request.verb)) return this.#carryOut(request, controlled);
+    const { verb, ...facts } = request;
+    logger.info(facts, `asked to ${verb}`);
+    try {
+      return await this.#carryOut(request, controlled);
+    } catch (err) {
+      logger.error({ ...facts, err }, `${verb} failed`);
+      throw err;
+    }
+  }
+
+  async #carryOut(request: ControlRequest, controlled: Controlled): Promise<object> {
+    switch (request.verb) {
+      case 'status':
+        return this.#status(controlled);
+      case 'stats':
+        return statsOf(controlled);
+      case 'machines':
+        return { machines: machinesOf(controlled) };
+      case 'inspect':
+        return this.#inspect(request.worker, controlled);
+      case 'reload':
+        requireServing(controlled);
+        await controlled.steering.reload();
+        return changeOf(controlled);
+      case 'scale':
+        requireServing(controlled);
+        await scale(request, controlled);
+        return changeOf(controlled);
+      case 'drain':
+        requireServing(controlled);
+        await controlled.supervisor.renew(findWorker(request.worker, controlled).generation);
+        return changeOf(controlled);
+      case 'kill':
+        return kill(request, controlled);
+      case 'stop':
+        // After the reply is on its way.
+        setImmediate(controlled.stop, 'zscale stop');
+        return changeOf(controlled);
+      case 'events':
+        return this.#events.read(request.after, request.wait);
+      case 'logs':
+        return this.#log.read(request.after, request.wait);
+    }
+  }
+
+  async #status(controlled: Controlled): Promise<StatusReport> {
+    const { kind, queue, supervisor, steering } = controlled;
+    const stats = queue?.stats();
+    return {
+      name: this.#options.name,
+      kind,
+      pid: process.pid,
+      state: controlled.state(),
+      uptime: Math.round(performance.now() - this.#startedAt),
+      endpoints: controlled.endpoints(),
+      backends: controlled.backends(),
+      codec: controlled.codec(),
+      reason: steering.reason,
+      queued: stats?.queued ?? null,
+      workers: await Promise.all(
+        supervisor.workers.map((worker) => reportOf(worker, stats?.workers, controlled)),
+      ),
+    };
+  }
+
+  async #inspect(id: number, controlled: Controlled): Promise<InspectReport> {
+    const { queue } = controlled;
+    const worker = findWorker(id, controlled);
+    return {
+      worker: await reportOf(worker, queue?.stats().workers, controlled),
+      configuration: configurationOf(this.#options),
+      requests: queue?.requestsOf(worker.generation) ?? null,
+      lastDeath: this.#deaths.get(id) ?? null,
+    };
+  }
+}
+
+function requireServing({ state, kind }: Controlled): void {
+  const now = state();
+  if (now === 'serving') return;
+  throw new ZscaleError(
+    'ZSCALE_ERR_NOT_SERVING',
+    `the ${kind} is ${now}: its workers are changed only while it is serving. See zscale status.`,
+  );
+}
+
+function findWorker(id: number, { supervisor }: Controlled): WorkerInfo {
+  const { workers } = supervisor;
+  const found = workers.find((worker) => worker.id === id);
+  if (found !== undefined) return found;
+  const ids = workers.map((worker) => worker.id).join(', ');
+  throw new ZscaleError(
+    'ZSCALE_ERR_NO_WORKER',
+    `there is no worker ${id}; ${ids === '' ? 'there are none at the moment' : `the workers are ${ids}`}.`,
+  );
+}
+
+async function scale(
+  request: Extract<ControlRequest, { verb: 'scale' }>,
+  { steering, followLoad }: Controlled,
+): Promise<void> {
+  if ('workers' in request && request.workers === 'auto') {
+    if (followLoad(true)) return;
+    const { workers, reason } = chooseWorkerCount(readMachineFacts());
+    await steering.resizeFor(workers, reason.replace(/^\d+ workers?: /, ''));
+    return;
+  }
+  const { length: present } = steering.workers;
+  const workers = 'by' in request ? present + request.by : Number(request.workers);
+  steering.checkCount(workers); // or following the load would end for nothing
+  followLoad(false);
+  await steering.resize(workers, ASKED);
+}
+
+function kill(
+  { worker: id, signal }: Extract<ControlRequest, { verb: 'kill' }>,
+  controlled: Controlled,
+): KillReport {
+  const { pid, generation } = findWorker(id, controlled);
+  if (pid === undefined || !controlled.supervisor.signalWorker(generation, signal)) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_NO_WORKER',
+      `worker ${id} has no process at the moment: it waits for its restart.`,
+    );
+  }
+  return { worker: id, pid, signal };
+}
+
+function changeOf({ supervisor, steering }: Controlled): ChangeReport {
+  return { workers: supervisor.workers.length, reason: steering.reason };
+}
+
+async function reportOf(
+  worker: WorkerInfo,
+  peers: readonly WorkerStats[] | undefined,
+  { poolOf }: Controlled,
+): Promise<WorkerReport> {
+  const { id, pid, state, age, generation, restarts } = worker;
+  const mine = peers?.filter((peer) => peer.generation === generation);
+  const hasProcess = pid !== undefined && state !== 'exited';
+  return {
+    id,
+    pid: pid ?? null,
+    pool: poolOf(id),
+    state,
+    uptime: age,
+    requests: mine === undefined ? null : sumOf(mine, 'requests'),
+    inFlight: mine === undefined ? null : sumOf(mine, 'inFlight'),
+    memory: hasProcess ? ((await memoryOf(pid)) ?? null) : null,
+    restarts,
+  };
+}
+
+function sumOf(peers: readonly WorkerStats[], name: 'requests' | 'inFlight'): number {
+  return peers.reduce((sum, peer) => sum + peer[name], 0);
+}
+
+function statsOf({ queue, supervisor, recycled }: Controlled): StatsReport {
+  const stats = queue?.stats();
+  return {
+    requests: stats?.requests ?? null,
+    replies: stats?.replies ?? null,
+    errors: stats?.errors ?? null,
+    queued: stats?.queued ?? null,
+    queuedBytes: stats?.queuedBytes ?? null,
+    longestWait: stats === undefined ? null : Math.round(stats.longestWait),
+    inFlight: stats?.inFlight ?? null,
+    cancelled: stats?.cancelled ?? null,
+    retried: stats?.retried ?? null,
+    lateReplies: stats?.lateReplies ?? null,
+    undelivered: stats?.undelivered ?? null,
+    slowClients: stats?.slowClients ?? null,
+    recycled: recycled(),
+    restarts: supervisor.workers.reduce((sum, worker) => sum + worker.restarts, 0),
+    hangs: supervisor.hangs,
+  };
+}
+
+/** Workers that are not the service's own: of machines that joined, and plain ones by where they are. */
+function machinesOf({ queue, joined }: Controlled): readonly MachineReport[] {
+  if (queue === undefined) return joined();
+  const groups = new Map<string, WorkerStats[]>();
+  for (const peer of queue.stats().workers) {
+    if (peer.id !== undefined) continue;
+    const place = peer.address.replace(/:\d+$/, ''); // each connection has a port of its own
+    const key = JSON.stringify([peer.machine ?? null, place]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [peer]);
+    else group.push(peer);
+  }
+  return [...groups.values()].map((peers) => ({
+    machine: peers[0]?.machine ?? null,
+    address: peers[0]?.address.replace(/:\d+$/, '') ?? '',
+    workers: peers.length,
+    inFlight: sumOf(peers, 'inFlight'),
+    requests: sumOf(peers, 'requests'),
+  }));
+}
+
+/** The options as they are in effect. Of the environment only names are told, of keys nothing: they may be secret. */
+function configurationOf(options: ResolvedScaleOptions): Readonly<Record<string, unknown>> {
+  const { logger: _logger, env, key, curve, ...rest } = options;
+  const plain = Object.fromEntries(
+    Object.entries(rest).map(([name, value]) => [
+      name,
+      value === undefined || value === Number.POSITIVE_INFINITY ? null : value,
+    ]),
+  );
+  return {
+    ...plain,
+    env: Object.keys(env),
+    key: key !== undefined,
+    curve: curve !== undefined,
+  };
+}
