@@ -119,35 +119,6 @@ describe('a shared ring', () => {
     );
   });
 
-  it.each([
-    [10, 0],
-    [64, 0],
-    [65, 8 * 1024],
-    [500, 8 * 1024],
-  ])('lets whoever keeps a body of %i bytes keep at most %i beside it', (size, most) => {
-    const { writer, reader, sink } = ring();
-    const message = [Buffer.alloc(size, 7)];
-    for (let i = 0; i < 300; i++) writer.write(message, recordBytes(message));
-    writer.publish();
-    expect(all(reader, sink)).toBe(EMPTY);
-    expectSame(
-      sink.got,
-      Array.from({ length: 300 }, () => message),
-    );
-    const kept = sink.got.map(([body]) => body?.buffer.byteLength ?? 0);
-    expect(Math.max(...kept)).toBeLessThanOrEqual(Math.max(most, size));
-  });
-
-  it('lets whoever keeps a small frame beside large ones not keep those', () => {
-    const { writer, reader, sink } = ring();
-    const message = [Buffer.alloc(2000), Buffer.alloc(100, 7)];
-    for (let i = 0; i < 100; i++) writer.write(message, recordBytes(message));
-    writer.publish();
-    expect(all(reader, sink)).toBe(EMPTY);
-    const kept = sink.got.map(([, body]) => body?.buffer.byteLength ?? 0);
-    expect(Math.max(...kept)).toBeLessThanOrEqual(Buffer.poolSize);
-  });
-
   it('shows nothing before it is published', () => {
     const { writer, reader, sink } = ring();
     write(writer, 'a');

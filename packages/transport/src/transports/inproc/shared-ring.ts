@@ -11,7 +11,6 @@
  * one's own, then look at the other's counters; `Atomics` gives the order that this needs.
  */
 
-import { copyOf, HEAP_BYTES, viewOf } from '../../bytes.ts';
 import type { Message } from '../../message.ts';
 
 /** Bytes of a ring. A power of two; the system gives memory only to the pages that were used. */
@@ -21,9 +20,6 @@ const MASK = RING_BYTES - 1;
 export const RECORD_BYTES_MAX: number = 64 * 1024;
 /** The reader copies as much out of the ring at once. */
 const CHUNK_BYTES = 64 * 1024;
-/** And as much where messages are small. One that is kept keeps its chunk: the bounds are those of streams (wire/body.ts). */
-const SMALL_CHUNK_BYTES = 8 * 1024;
-const SMALL_BYTES = 512;
 const WORD_BYTES = 4;
 const SKIP = -1;
 const CARRIED = 0;
@@ -57,7 +53,7 @@ export type ReadEnd = typeof EMPTY | typeof PAUSED | typeof BUDGET | typeof STAR
 export interface RingSink {
   /** Nothing may be delivered now. */
   readonly isPaused: boolean;
-  /** A message, in order. Its frames keep no more than 8 KiB each, and from 512 bytes on a chunk of it and its neighbours. */
+  /** A message, in order. Its frames are views of a chunk that belongs to it and its neighbours. */
   deliver(message: Message): void;
   /** The oldest message that came outside of the ring; undefined when it is still on its way. */
   nextCarried(): Message | undefined;
@@ -249,10 +245,7 @@ export class RingReader {
   /** Copies the whole records of up to a chunk out of the ring, and delivers them. Gives the bytes they took. */
   #readChunk(sink: RingSink, start: number, available: number, limit: number): number {
     const words = this.#words;
-    const first = this.#recordBytesAt(start);
-    const most = first < SMALL_BYTES ? SMALL_CHUNK_BYTES : Math.max(CHUNK_BYTES, first);
-    const size = Math.min(available, most);
-    const copiedBelow = size > SMALL_CHUNK_BYTES ? SMALL_BYTES : HEAP_BYTES + 1;
+    const size = Math.min(available, Math.max(CHUNK_BYTES, this.#recordBytesAt(start)));
     const chunk = Buffer.allocUnsafe(size);
     chunk.set(this.#bytes.subarray(start, start + size));
     let offset = 0;
@@ -266,7 +259,7 @@ export class RingReader {
       const message: Message = [];
       for (let i = 1; i <= count; i++) {
         const end = at + (words[word + i] as number); // inside the record
-        message.push(end - at < copiedBelow ? copyOf(chunk, at, end) : viewOf(chunk, at, end));
+        message.push(chunk.subarray(at, end));
         at = end;
       }
       offset += bytes;
