@@ -23,7 +23,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const FULL = { rounds: 5, durationMs: 300 } as const;
+const FULL = { rounds: 5, durationMs: 280 } as const;
 const QUICK = { rounds: 3, durationMs: 80 } as const;
 const ROUNDS_MAX = 99;
 const DURATION_MIN_MS = 5;
