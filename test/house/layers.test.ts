@@ -78,6 +78,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'join-options.ts',
       'http-options.ts',
       'option-checks.ts',
+      'admin-route.ts',
     ],
     top: [
       'index.ts',

@@ -5,6 +5,7 @@
  * Owns the order in which these begin and end. What they do is in gateway/.
  */
 
+import type { AdminRoute } from './admin-route.ts';
 import { ZscaleError } from './errors.ts';
 import { AccessLog } from './gateway/access-log.ts';
 import { AdminServer } from './gateway/admin-server.ts';
@@ -27,6 +28,8 @@ export interface HttpFrontOptions {
   readonly upstream: string;
   /** Whether the service serves: some worker is ready, and it is not stopping. */
   readonly isReady: () => boolean;
+  /** What the admin address answers beside the probes. */
+  readonly adminRoutes: readonly AdminRoute[];
   readonly logger: Logger;
 }
 
@@ -40,8 +43,10 @@ export class HttpFront {
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
-    const { admin } = options.options;
-    this.#admin = admin === undefined ? undefined : new AdminServer(admin, options.isReady);
+    const { admin: endpoint } = options.options;
+    const { isReady, adminRoutes: routes, logger } = options;
+    this.#admin =
+      endpoint === undefined ? undefined : new AdminServer({ endpoint, isReady, routes, logger });
     this.#upstream = undefined;
     this.#accessLog = undefined;
     this.#gateway = undefined;

@@ -276,6 +276,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       options,
       upstream: this.#gatewayEndpoint,
       isReady: () => this.#isReady(),
+      adminRoutes: [],
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({

@@ -3,23 +3,37 @@
  *
  *     GET /healthz    200 while this process lives and its event loop turns
  *     GET /readyz     200 while requests are answered; 503 before that, and from the moment the service begins to stop
+ *
+ * and whatever routes it is given beside them.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AdminRoute } from '../admin-route.ts';
+import type { Logger } from '../logger.ts';
 import { parseHttpEndpoint } from './http-endpoint.ts';
 import { listen } from './http-listener.ts';
 
+/** What it is made from. */
+export interface AdminServerOptions {
+  /** Where it listens. */
+  readonly endpoint: string;
+  /** What `/readyz` says. */
+  readonly isReady: () => boolean;
+  /** What is answered beside the probes. */
+  readonly routes: readonly AdminRoute[];
+  readonly logger: Logger;
+}
+
 /** See the top of the file. */
 export class AdminServer {
-  readonly #text: string;
-  readonly #isReady: () => boolean;
+  readonly #options: AdminServerOptions;
+  readonly #routes: readonly AdminRoute[];
   readonly #server: Server;
   #endpoint: string | undefined;
 
-  /** @param text where it listens; @param isReady what `/readyz` says */
-  constructor(text: string, isReady: () => boolean) {
-    this.#text = text;
-    this.#isReady = isReady;
+  constructor(options: AdminServerOptions) {
+    this.#options = options;
+    this.#routes = [...probes(options.isReady), ...options.routes];
     this.#server = createServer((request, response) => this.#onRequest(request, response));
     this.#endpoint = undefined;
   }
@@ -31,7 +45,8 @@ export class AdminServer {
 
   /** @throws (rejects) ZscaleError `ZSCALE_ERR_OPTIONS`, or the system's code (`EADDRINUSE` ...) */
   async start(): Promise<void> {
-    this.#endpoint = await listen(this.#server, this.#text, parseHttpEndpoint(this.#text));
+    const { endpoint } = this.#options;
+    this.#endpoint = await listen(this.#server, endpoint, parseHttpEndpoint(endpoint));
   }
 
   /** Idempotent. */
@@ -40,14 +55,52 @@ export class AdminServer {
     this.#server.closeAllConnections();
   }
 
-  #onRequest({ method, url = '' }: IncomingMessage, response: ServerResponse): void {
-    const [path] = url.split('?');
-    if (method !== 'GET' && method !== 'HEAD') reply(response, 405, 'GET is answered here');
-    else if (path === '/healthz') reply(response, 200, 'ok');
-    else if (path !== '/readyz') reply(response, 404, '/healthz and /readyz are answered here');
-    else if (this.#isReady()) reply(response, 200, 'ready');
-    else reply(response, 503, 'not ready');
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const [path] = (request.url ?? '').split('?');
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const here = this.#routes.filter((route) => route.path === path);
+    const route = here.find((one) => one.method === method);
+    if (route !== undefined) {
+      void this.#answer(route, request, response);
+    } else if (here.length > 0) {
+      const methods = here.map((one) => one.method).join(', ');
+      response.setHeader('Allow', methods);
+      reply(response, 405, `${methods} is answered here`);
+    } else {
+      const paths = this.#routes.map((one) => one.path);
+      reply(response, 404, `${[...new Set(paths)].join(', ')} are answered here`);
+    }
   }
+
+  async #answer(
+    route: AdminRoute,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    try {
+      await route.answer(request, response);
+    } catch (err) {
+      this.#options.logger.error({ err, path: route.path }, 'the admin address failed to answer');
+      if (response.headersSent) response.destroy();
+      else reply(response, 500, `${route.path} failed: the service's log says why`);
+    }
+  }
+}
+
+function probes(isReady: () => boolean): readonly AdminRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/healthz',
+      answer: (_, response) => reply(response, 200, 'ok'),
+    },
+    {
+      method: 'GET',
+      path: '/readyz',
+      answer: (_, response) =>
+        isReady() ? reply(response, 200, 'ready') : reply(response, 503, 'not ready'),
+    },
+  ];
 }
 
 function reply(response: ServerResponse, status: number, text: string): void {
