@@ -15,6 +15,7 @@
 import {
   type AnySocketOptions,
   EMPTY_FRAME,
+  keepFrames,
   type Frames as Message,
   type Pipe,
   type Socket,
@@ -560,6 +561,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       request.attempts >= this.#retriesOf(request) ||
       request.control?.idempotent === false ||
       stream !== undefined;
+    if (!isForOneOnly) keepFrames(message);
     if (!this.#backEnd.give(worker, isForOneOnly ? message : message.slice())) {
       this.#inFlight.remove(ticket);
       return false;

@@ -10,6 +10,7 @@
  */
 
 import type { Authenticator } from '../authenticator.ts';
+import type { Blocks } from '../blocks.ts';
 import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import { checkSecurity } from '../mechanisms/create-mechanism.ts';
@@ -48,6 +49,8 @@ export interface ConnectionOwner {
   readonly forwards: boolean;
   /** Where the connection puts its batches together. */
   readonly slab: Slab;
+  /** Memory of large frames that are passed on. */
+  readonly blocks: Blocks;
   /** Whether this peer is sent PINGs, where the options ask for them; left out: every peer that knows them. */
   pings?(peer: PeerInfo): boolean;
   /** So many bytes are kept of a message that is not whole; told at the end of a chunk, when they are more or fewer than before. */
@@ -122,11 +125,21 @@ export class Connection
 
   /** A chunk of the stream. It belongs to the connection from here on. */
   receive(chunk: Buffer): void {
+    this.#receive(chunk, false);
+  }
+
+  /** A chunk of the stream, whose memory is somebody else's again when this returns. */
+  receiveLent(chunk: Buffer): void {
+    if (this.#state === TRAFFIC) this.#receive(chunk, true);
+    else this.#receive(Buffer.from(chunk), false);
+  }
+
+  #receive(chunk: Buffer, isLent: boolean): void {
     if (this.#state >= CLOSING) return;
     this.#heartbeat?.heard();
     let failure: unknown;
     try {
-      if (this.#state === TRAFFIC) this.#decoder.decode(chunk);
+      if (this.#state === TRAFFIC) this.#decoder.decode(chunk, isLent);
       else this.#shakeHands(chunk);
     } catch (error) {
       failure = error;
@@ -250,7 +263,8 @@ export class Connection
     if (takesSubscriptions(this.#owner.socketType)) this.#decoder.expectUnflaggedCommands();
     const knowsCommands = peer.version === '3.1';
     this.#cipher = mechanism.encrypts ? mechanism : undefined;
-    if (this.#owner.forwards && this.#cipher === undefined) this.#decoder.makeRopes();
+    if (this.#cipher !== undefined) this.#decoder.giveViews();
+    else if (this.#owner.forwards) this.#decoder.makeRopes(this.#owner.blocks);
     const pings = knowsCommands && (this.#owner.pings?.(peer) ?? true);
     this.#heartbeat = new Heartbeat(this, this.#owner.options, pings);
     const pipe = this.#owner.connectionReady(this, peer);
