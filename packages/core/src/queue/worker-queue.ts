@@ -718,7 +718,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     this.#open -= 1;
     this.#end(request);
     request.state = 'abandoned';
-    if (worker?.speaksZscale) worker.pipe.writeBeyondMark([ticket, CANCELLED]);
+    if (worker?.speaksZscale) worker.pipe.writeBeyondMark([Buffer.from(ticket), CANCELLED]);
   }
 
   #end(request: QueuedRequest): void {

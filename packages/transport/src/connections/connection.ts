@@ -15,7 +15,6 @@ import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import { checkSecurity } from '../mechanisms/create-mechanism.ts';
 import type { Mechanism } from '../mechanisms/mechanism.ts';
-import type { Message } from '../message.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import type { Pipe, PipeLink } from '../pipes/pipe.ts';
@@ -25,6 +24,7 @@ import { decodeCommand } from '../wire/command.ts';
 import { FrameDecoder, type FrameSink } from '../wire/decoder.ts';
 import { FLAG_COMMAND, FLAG_MORE } from '../wire/frame.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { Gathering } from './gathering.ts';
 import { Handshake, type HandshakeOwner } from './handshake.ts';
 import { Heartbeat, type HeartbeatOwner } from './heartbeat.ts';
 import { subscriptionOf, Traffic, takesSubscriptions } from './traffic.ts';
@@ -94,8 +94,7 @@ export class Connection
   #cipher: Mechanism | undefined = undefined;
   /** The handshake's limit, and later the linger's. */
   #timer: NodeJS.Timeout | undefined = undefined;
-  /** Frames of a message whose last frame has not come. */
-  #message: Message | undefined = undefined;
+  readonly #gathering = new Gathering();
   #messageBytes = 0;
   /** What the owner was last told to be kept of a message that is not whole. */
   #unfinished = 0;
@@ -183,21 +182,17 @@ export class Connection
   #receiveFrame(flags: number, body: Buffer): void {
     if ((flags & FLAG_COMMAND) !== 0) {
       // A command between the frames of a message may share a chunk with them, which they keep in memory.
-      if (this.#message !== undefined && this.#maxMultipartSize >= 0) this.#countBytes(body.length);
+      if (this.#gathering.hasBegun && this.#maxMultipartSize >= 0) this.#countBytes(body.length);
       this.#command(body);
       return;
     }
     if (this.#maxMultipartSize >= 0) this.#countBytes(body.length);
-    let message = this.#message;
-    if (message === undefined) message = [body];
-    else if (message.push(body) > FRAMES_MAX) refuseFrames();
     if ((flags & FLAG_MORE) !== 0) {
-      this.#message = message;
+      if (this.#gathering.add(body) >= FRAMES_MAX) refuseFrames();
       return;
     }
-    this.#message = undefined;
     this.#messageBytes = 0;
-    this.#pipe?.deliver(message);
+    this.#pipe?.deliver(this.#gathering.end(body));
   }
 
   // From the pipe.
@@ -400,7 +395,7 @@ export class Connection
     this.#cipher?.close();
     this.#decoder.stop();
     this.#writer.close();
-    this.#message = undefined;
+    this.#gathering.clear();
     this.#pipe = undefined;
     const isTold = duringHandshake && error instanceof ProtocolError; // by our own READY, which the peer can judge
     if (error instanceof AuthError || isTold) sayWhy(this.#stream);
