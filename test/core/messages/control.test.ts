@@ -47,6 +47,7 @@ describe('a control frame', () => {
     const control = fc.record(
       {
         credit: fc.integer({ min: 0, max: 65_535 }),
+        spare: fc.integer({ min: 0, max: 255 }),
         error: fc.boolean(),
         drain: fc.boolean(),
         cancel: fc.boolean(),
@@ -83,6 +84,7 @@ describe('a control frame', () => {
     ['a map that is cut off', '81 a6 6372656469'],
     ['a credit that is no number', '81 a6637265646974 a133'],
     ['a negative credit', '81 a6637265646974 ff'],
+    ['more spare than there can be', '81 a57370617265 cd0100'],
     ['a credit with a fraction', '81 a6637265646974 cb3ff8000000000000'],
     ['a credit beyond any concurrency', '81 a6637265646974 ce00010000'],
     ['a credit of 2^64 - 1', '81 a6637265646974 cfffffffffffffffff'],

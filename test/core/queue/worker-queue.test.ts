@@ -3,8 +3,10 @@
  */
 import { Dealer, Request } from '@zscale/transport';
 import { describe, expect, it } from 'vitest';
+import { encodeControl } from '../../../packages/core/src/messages/control.ts';
 import { closing } from '../../support/closing.ts';
 import { texts } from '../../support/hex.ts';
+import { RawWorker } from '../../support/raw-worker.ts';
 import { transports } from '../../support/transports.ts';
 import { until, within } from '../../support/until.ts';
 import {
@@ -60,6 +62,29 @@ describe.each(transports)('a queue over $name', ({ anywhere }) => {
     for (let i = 0; i < 20; i++) await within(client.receive(), `reply ${i}`);
     expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
     expect(queue.stats()).toMatchObject({ queued: 0, queuedBytes: 0 });
+  });
+
+  it('lets requests wait at workers that say so, while more wait than there are workers', async () => {
+    const queue = await startQueue();
+    const workers = [await RawWorker.join(queue), await RawWorker.join(queue)];
+    for (const worker of workers) {
+      worker.say('0000000000000000', encodeControl({ credit: 1, spare: 1 }));
+    }
+    const client = dealerClient(queue);
+    for (let i = 0; i < 6; i++) await client.send(['', `${i}`]);
+    await until(() => queue.stats().queued === 4);
+    const held = (): number[] => queue.stats().workers.map(({ inFlight }) => inFlight);
+    expect(held()).toEqual([1, 1]);
+    const [first] = workers;
+    const { ticket = '' } = (await first?.take()) ?? {};
+    first?.answer(ticket, 'done'); // 4 wait, and one of them is its own: 3 for two workers
+    await until(() => queue.stats().queued === 2);
+    expect(held().sort()).toEqual([1, 2]);
+    for (const worker of workers) worker.say('0000000000000000', encodeControl({ credit: 1 }));
+    const second = await first?.take();
+    first?.answer(second?.ticket ?? '', 'done');
+    await until(() => queue.stats().replies === 2);
+    expect(held().sort()).toEqual([1, 1]);
   });
 
   it('gives each request to the least busy worker', async () => {

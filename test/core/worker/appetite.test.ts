@@ -77,3 +77,36 @@ describe('the appetite of a worker', () => {
     );
   });
 });
+
+describe('what may wait at a worker beside', () => {
+  /** After so many requests of a millisecond, one of so many ms, and so many of a millisecond again. */
+  function spareAfter(before: number, slow: number, after: number): number {
+    const appetite = new Appetite(64);
+    for (let i = 0; i < before; i++) appetite.measure(1, 1);
+    appetite.measure(1, slow);
+    for (let i = 0; i < after; i++) appetite.measure(1, 1);
+    return appetite.spare;
+  }
+
+  it('is one request where all take about as long', () => {
+    expect(spareAfter(200, 1, 0)).toBe(1);
+    expect(spareAfter(200, 3, 0)).toBe(1);
+  });
+
+  it('is none before enough were measured', () => {
+    expect(new Appetite(64).spare).toBe(0);
+    expect(spareAfter(20, 1, 0)).toBe(0);
+  });
+
+  it('is none for as long as a slow one among them is remembered', () => {
+    expect(spareAfter(200, 40, 0)).toBe(0);
+    expect(spareAfter(200, 40, 100)).toBe(0);
+    expect(spareAfter(200, 40, 1000)).toBe(1);
+  });
+
+  it('is none where requests take so long that the way to the queue is no matter', () => {
+    const appetite = new Appetite(64);
+    for (let i = 0; i < 200; i++) appetite.measure(1, 6);
+    expect(appetite.spare).toBe(0);
+  });
+});

@@ -12,6 +12,10 @@ import { type Codec, createCodec } from './payload.ts';
 export interface Control {
   /** Worker to queue: how many requests it wants to hold at once, 0 to 65535. */
   readonly credit?: number;
+  /**
+   * Worker to queue, with `credit`, absent for 0: so many more may wait here, 0 to 255, while more requests wait than there are workers.
+   */
+  readonly spare?: number;
   /** Worker to queue, and queue to client: the body is an error reply. */
   readonly error?: boolean;
   /** Worker to queue: give me nothing more. Queue to worker: nothing more comes. */
@@ -51,6 +55,7 @@ export interface Control {
 
 /** As many requests as `concurrency` may allow a worker. */
 export const MAX_CREDIT = 65_535;
+const MAX_SPARE = 255;
 
 /** The longest there is; an id, a trace and a key are far below. */
 const MAX_CONTROL_BYTES = 2048;
@@ -136,6 +141,8 @@ function isEntry(key: string, value: unknown): boolean {
   switch (key) {
     case 'credit':
       return isWhole(value, 0, MAX_CREDIT);
+    case 'spare':
+      return isWhole(value, 0, MAX_SPARE);
     case 'deadline':
       return isWhole(value, 0, MAX_DEADLINE_MS);
     case 'attempt':

@@ -31,6 +31,11 @@ import { type Pinnable, pinOf } from './rendezvous.ts';
 
 /** What a plain REP peer can hold: it answers one request before it takes the next. */
 const PLAIN_LIMIT = 1;
+/**
+ * A worker that asks for so few computes, and stands still until it has its next request: that leaves at once, not at the end of the turn,
+ * in which its last reply is passed on.
+ */
+const FEW = 4;
 const SEEDS = 0x1_0000_0000;
 
 /** For whom an endpoint is that only one process knows. */
@@ -67,6 +72,8 @@ export class WorkerPeer implements Candidate, Pinnable {
   requests = 0;
   /** What it asked for. */
   credit: number = PLAIN_LIMIT;
+  /** How many more may wait at it, while more wait than there are workers. */
+  spare = 0;
   /** It shall get no more: it is to be stopped, or it is dying. */
   retired = false;
   /** Its machine is not present: nobody could tell whether it is busy or dead. */
@@ -184,7 +191,9 @@ export class BackEnd extends Socket {
 
   /** Gives a worker a request, `[ticket][empty][body...]`. False when its pipe cannot take it. */
   give(worker: WorkerPeer, message: Message): boolean {
-    return worker.pipe.write(message);
+    const isGiven = worker.pipe.write(message);
+    if (worker.credit <= FEW) worker.pipe.flush();
+    return isGiven;
   }
 
   /** Ends a worker's connection. */

@@ -73,7 +73,25 @@ export class Pool {
     }
     for (let request = this.#common.first; request !== undefined; request = this.#common.first) {
       const worker = this.workers.next();
-      if (worker === undefined || !give(request, worker)) return;
+      if (worker === undefined) {
+        this.#giveAhead(give);
+        return;
+      }
+      if (!give(request, worker)) return;
+    }
+  }
+
+  /**
+   * Where more wait than there are workers, each worker may have the next one with it already (`spare`), and begins it without
+   * waiting for the queue to be woken.
+   */
+  #giveAhead(give: Give): void {
+    const workers = this.workers.all;
+    for (const worker of workers) {
+      const request = this.#common.first;
+      if (request === undefined || this.#common.length <= workers.length) return;
+      const { held, limit, spare } = worker;
+      if (limit > 0 && held < limit + spare && !give(request, worker)) return;
     }
   }
 

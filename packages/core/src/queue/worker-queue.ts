@@ -598,7 +598,10 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#backEnd.drop(worker);
       return;
     }
-    if (control?.credit !== undefined) worker.credit = control.credit;
+    if (control?.credit !== undefined) {
+      worker.credit = control.credit;
+      worker.spare = control.spare ?? 0;
+    }
     if (control?.drain === true) this.#retire(worker);
     if (message.length === 2 && ticket.length === NO_TICKET.length && ticket.equals(NO_TICKET))
       return;

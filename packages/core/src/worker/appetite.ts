@@ -5,7 +5,11 @@
  * idle worker. A handler that awaits overlaps, so it gets one more than it waits on. Where a request keeps the worker busy for
  * microseconds, the way to the queue and back would cost more than the work: then so many are held in stock that they amount to
  * a fraction of a millisecond (bench: queue). Busy time is the event loop's own (`performance.eventLoopUtilization`), so what
- * a handler computes after an await counts too. Pure: measurements in, a number out.
+ * a handler computes after an await counts too.
+ *
+ * Where requests take milliseconds, and all of them about as long, one more may wait here while the queue has more than enough for everybody:
+ * nothing is lost then by its being bound to this worker, and what the way to the queue and back takes is gained. One slow
+ * request among quick ones, and there is none: whoever stood behind it could not leave. Pure: measurements in, a number out.
  */
 
 /** Requests held in stock amount to at most this much work, in ms. */
@@ -17,6 +21,10 @@ const STOCK_MAX = 256;
  * collection, another process on the CPU) does not pass for work, short enough that one slow request ends the stock at once.
  */
 const WINDOW_REQUESTS = 128;
+/** Requests are taken for alike while the longest of the window takes no more than so many times what they take on the average. */
+const ALIKE = 4;
+/** Above so many ms a request, the way to the queue is no matter. */
+const SPARE_MAX_MS = 5;
 
 /** The appetite of one worker. */
 export class Appetite {
@@ -24,6 +32,8 @@ export class Appetite {
   /** Busy time and number of the requests in the window, older ones counting less and less. */
   #busyMs = 0;
   #requests = 0;
+  /** The longest request of the window, in ms, less and less as it gets older. */
+  #longest = 0;
 
   /** @param concurrency the most it may hold. */
   constructor(concurrency: number) {
@@ -35,6 +45,7 @@ export class Appetite {
     const kept = Math.max(0, 1 - requests / WINDOW_REQUESTS);
     this.#busyMs = this.#busyMs * kept + busyMs;
     this.#requests = this.#requests * kept + requests;
+    this.#longest = Math.max(this.#longest * kept, busyMs / requests);
   }
 
   /** How many requests to hold in all, when `waiting` of them are waiting for something else. */
@@ -42,6 +53,13 @@ export class Appetite {
     const cost = this.#busyMs / this.#requests; // NaN before anything was measured
     const stock = cost > 0 ? Math.min(powerOfTwo(STOCK_MS / cost), STOCK_MAX) : 0;
     return Math.min(waiting + 1 + stock, this.#concurrency);
+  }
+
+  /** How many more may wait here, while more wait than there are workers: 0 or 1. */
+  get spare(): number {
+    const cost = this.#busyMs / this.#requests; // NaN before anything was measured
+    const isAlike = this.#requests >= WINDOW_REQUESTS / 2 && this.#longest <= cost * ALIKE;
+    return isAlike && cost <= SPARE_MAX_MS ? 1 : 0;
   }
 }
 

@@ -36,6 +36,8 @@ export class QueueIntake {
   readonly speaksZscale: boolean;
   /** The credit it was last told. */
   told: number;
+  /** How many more it was told that may wait here. */
+  toldSpare = 0;
   /** It said that nothing more comes. */
   drained: boolean;
   /** Its requests whose promise is not settled. */

@@ -485,13 +485,17 @@ export class WorkerSocket extends Socket implements ExchangePort {
   #tellCredit(): void {
     if (this.#draining) return;
     const wanted = this.#appetite.credit(this.#waiting);
+    const { spare } = this.#appetite;
     for (const queue of this.#queues.values()) {
-      const { told } = queue;
-      if (!queue.speaksZscale || wanted === told) continue;
+      const { told, toldSpare } = queue;
+      if (!queue.speaksZscale || (wanted === told && spare === toldSpare)) continue;
       // More is told at once. Less only when it is much less: a little too much in stock costs less than the messages.
-      if (wanted < told && wanted > told >> 1 && wanted > 1) continue;
+      const isALittleLess = wanted <= told && wanted > told >> 1 && wanted > 1;
+      if (isALittleLess && spare === toldSpare) continue;
       queue.told = wanted;
-      queue.pipe.write([NO_TICKET, encodeControl({ credit: wanted })]);
+      queue.toldSpare = spare;
+      const words = spare === 0 ? { credit: wanted } : { credit: wanted, spare };
+      queue.pipe.write([NO_TICKET, encodeControl(words)]);
     }
   }
 
