@@ -90,6 +90,8 @@ const HOUSES: Readonly<Record<string, House>> = {
       'program-front.ts',
       'http-front.ts',
       'service-control.ts',
+      'service-metrics.ts',
+      'metrics-collector.ts',
       'client.ts',
       'client-socket.ts',
     ],
