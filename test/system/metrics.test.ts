@@ -281,7 +281,8 @@ describe('zscale metrics', () => {
       await scale(ESM, { ...shared, bind, backend: bind, threads: 1, name: 'here' }),
     );
     const connectTo = server.backendEndpoints[0] ?? '';
-    closing(await joinService(ESM, { ...shared, connect: connectTo, name: 'there' }));
+    const admin = await freeHttp();
+    closing(await joinService(ESM, { ...shared, connect: connectTo, name: 'there', admin }));
     await until(() => server.stats().workers.length === 2);
     const print = async (name: string): Promise<Families> => {
       const { stdout, stderr } = await zscale(['metrics', '--name', name]);
@@ -297,10 +298,14 @@ describe('zscale metrics', () => {
     expect(numberOf(there, 'zscale_worker_state', { state: 'ready' })).toBe(1);
     expect(numberOf(there, 'app_workers')).toBe(1);
     expect(there.has('zscale_requests_total')).toBe(false);
+    expect([...(await scrape(admin)).keys()]).toEqual([...there.keys()]);
+    expect((await fetch(`${admin}/readyz`)).status).toBe(200);
     const { stdout } = await zscale(['metrics', '--name', 'here', '--json']);
     expect(
       faultsOf(JSON.parse(stdout), schemasOf('docs/reference/control.md').get('metrics')),
     ).toEqual([]);
+    await server.close();
+    await until(async () => (await fetch(`${admin}/readyz`)).status === 503);
   });
 
   it('tells of programs that are not Node what can be seen from outside', async () => {

@@ -350,6 +350,8 @@ function addJoin(program: Command, sink: Sink): void {
   join
     .optionsGroup('Back ends:')
     .addOption(heartbeatFlag())
+    .optionsGroup('Watching:')
+    .addOption(flag('--admin <endpoint>', 'where /healthz, /readyz, /metrics are', givenText))
     .optionsGroup('Requests, as the service has it:')
     .addOption(codecFlag())
     .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))
