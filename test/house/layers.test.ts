@@ -92,6 +92,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'service-control.ts',
       'service-metrics.ts',
       'metrics-collector.ts',
+      'queue-metrics.ts',
       'client.ts',
       'client-socket.ts',
     ],

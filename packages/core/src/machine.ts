@@ -232,6 +232,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     }
     this.#enter('serving');
     this.#upkeep.start();
+    this.#metrics.serving();
     this.#logger.info(
       { machine: this.id, workers: this.workers.length, reason: this.#steering.reason },
       'joined: workers take requests',

@@ -14,9 +14,8 @@ import { ApplicationRegistry } from './metrics/application-registry.ts';
 import { type Exposition, expose, formatFor } from './metrics/exposition.ts';
 import { type Labels, MetricSet } from './metrics/metric-set.ts';
 import { RunningTotals } from './metrics/running-totals.ts';
-import { labelOf } from './queue/outcomes.ts';
-import type { QueueStats } from './queue/queue-stats.ts';
 import type { WorkerQueue } from './queue/worker-queue.ts';
+import { addQueue, DEFAULT_POOL } from './queue-metrics.ts';
 import { memoryOf } from './supervisor/memory-of.ts';
 import type { Supervisor, WorkerInfo } from './supervisor/supervisor.ts';
 import type { EndCause, WorkerProcess, WorkerState } from './supervisor/worker-process.ts';
@@ -25,8 +24,9 @@ import { ProcessMeter } from './worker/process-meter.ts';
 /** How long a worker may take to say how it is, in ms. */
 const ANSWER_MS = 1000;
 const MS_PER_S = 1000;
-const DEFAULT_POOL = 'default';
 const STATES: readonly WorkerState[] = ['starting', 'ready', 'draining', 'stopping', 'exited'];
+/** Why workers end when something is wrong. */
+const ALARMING: readonly EndCause[] = ['crash', 'hang'];
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** What is measured. */
@@ -53,6 +53,7 @@ export interface WorkerExits {
 /** See the top of the file. */
 export class MetricsCollector {
   readonly #measurable: Measurable;
+  readonly #version = ownVersion();
   readonly #meter = new ProcessMeter();
   readonly #applications = new ApplicationRegistry();
   readonly #totals = new RunningTotals();
@@ -84,8 +85,8 @@ export class MetricsCollector {
     const memory = await this.#foreignMemory();
     const set = new MetricSet();
     const { name, kind, queue, http } = this.#measurable;
-    set.add('zscale_info', 1, { service: name, version: ownVersion(), kind });
-    if (queue !== undefined) addQueue(set, queue, this.#measurable);
+    set.add('zscale_info', 1, { service: name, version: this.#version, kind });
+    if (queue !== undefined) addQueue(set, queue, this.#ownWorkers());
     addHttp(set, http());
     this.#addWorkers(set, exits, memory);
     addFigures(set, 'supervisor', this.#meter.read());
@@ -94,6 +95,7 @@ export class MetricsCollector {
 
   /** A worker has drained, and will end: what it says now is the last of it. Never rejects. */
   async lastWords(worker: WorkerProcess): Promise<void> {
+    await this.#asking; // what was asked before is answered with what was before
     this.#took(worker, await worker.measure(ANSWER_MS));
   }
 
@@ -163,9 +165,7 @@ export class MetricsCollector {
     memory: ReadonlyMap<number, number>,
   ): void {
     const { supervisor } = this.#measurable;
-    for (const { worker, cause, count } of exits) {
-      set.add('zscale_worker_exits_total', count, { ...this.#labels(worker), reason: cause });
-    }
+    this.#addExits(set, exits);
     for (const worker of supervisor.workers) this.#addWorker(set, worker, memory);
     for (const [id, [active, idle, user, system]] of this.#totals.read()) {
       const labels = this.#labels(id);
@@ -176,6 +176,19 @@ export class MetricsCollector {
     }
     this.#addCounts(set, 'zscale_worker_scrape_failures_total', this.#failures);
     this.#addCounts(set, 'zscale_application_reports_refused_total', this.#refusals);
+  }
+
+  /** Those of interest are there from the beginning: of a counter that begins at 1 Prometheus sees no increase. */
+  #addExits(set: MetricSet, exits: Iterable<WorkerExits>): void {
+    const counted = [...exits];
+    const never = this.#measurable.supervisor.workers.flatMap(({ id }) =>
+      ALARMING.filter(
+        (cause) => !counted.some((one) => one.worker === id && one.cause === cause),
+      ).map((cause) => ({ worker: id, cause, count: 0 })),
+    );
+    for (const { worker, cause, count } of [...counted, ...never]) {
+      set.add('zscale_worker_exits_total', count, { ...this.#labels(worker), reason: cause });
+    }
   }
 
   #addWorker(
@@ -203,6 +216,12 @@ export class MetricsCollector {
     for (const id of ids) set.add(name, counts.get(id) ?? 0, this.#labels(id));
   }
 
+  /** The ids of the workers there are, with the name of their pool. */
+  #ownWorkers(): ReadonlyMap<string, string> {
+    const { supervisor, poolOf } = this.#measurable;
+    return new Map(supervisor.workers.map(({ id }) => [String(id), poolOf(id) ?? DEFAULT_POOL]));
+  }
+
   #labels(worker: number): Labels {
     return { worker: String(worker), pool: this.#measurable.poolOf(worker) ?? DEFAULT_POOL };
   }
@@ -210,90 +229,6 @@ export class MetricsCollector {
 
 /** So many different faults of applications are told. */
 const MAX_TOLD = 100;
-
-function addQueue(set: MetricSet, queue: WorkerQueue, { poolOf, supervisor }: Measurable): void {
-  const stats = queue.stats();
-  set.add('zscale_requests_received_total', stats.requests);
-  addOutcomes(set, queue, stats);
-  addInFlight(set, stats, supervisor.workers, poolOf);
-  set.add('zscale_requests_retried_total', stats.retried);
-  for (const times of queue.times()) {
-    const labels = { pool: times.pool ?? DEFAULT_POOL };
-    set.addHistogram('zscale_request_wait_seconds', times.waits, labels);
-    set.addHistogram('zscale_request_service_seconds', times.services, labels);
-    set.add('zscale_queue_requests', times.queued, labels);
-    set.add('zscale_queue_bytes', times.queuedBytes, labels);
-    set.add('zscale_queue_oldest_wait_seconds', times.longestWait / MS_PER_S, labels);
-  }
-  set.add('zscale_queue_kept_bytes', stats.keptBytes);
-  set.add('zscale_queue_unfinished_bytes', stats.unfinishedBytes);
-  set.add('zscale_replies_late_total', stats.lateReplies);
-  set.add('zscale_replies_undelivered_total', stats.undelivered);
-  set.add('zscale_streams_open', stats.streams);
-  set.add('zscale_stream_parts_total', stats.streamParts);
-  set.add('zscale_stream_faults_total', stats.streamFaults);
-  set.add('zscale_slow_clients_total', stats.slowClients);
-  addConnections(set, queue, stats);
-}
-
-/** What no worker had a part in has neither of their labels. */
-function addOutcomes(set: MetricSet, queue: WorkerQueue, stats: QueueStats): void {
-  const rest = new Map(Object.entries({ ...stats.errors, cancelled: stats.cancelled }));
-  for (const { worker, pool = DEFAULT_POOL, ok, others } of queue.outcomes()) {
-    set.add('zscale_requests_total', ok, { outcome: 'ok', worker, pool });
-    for (const [code, count] of others) {
-      set.add('zscale_requests_total', count, { outcome: outcomeOf(code), worker, pool });
-      rest.set(code, (rest.get(code) ?? 0) - count);
-    }
-  }
-  for (const [code, count] of rest) {
-    if (count > 0) set.add('zscale_requests_total', count, { outcome: outcomeOf(code) });
-  }
-}
-
-/** A code of errors.md as a label: `ZSCALE_ERR_QUEUE_WAIT` is `queue_wait`. */
-function outcomeOf(code: string): string {
-  if (code === 'handler') return 'error';
-  if (code === 'EMSGSIZE') return 'too_large';
-  if (code === 'ENOTSUP') return 'not_supported';
-  return code.replace(/^ZSCALE_ERR_/, '').toLowerCase();
-}
-
-function addInFlight(
-  set: MetricSet,
-  stats: QueueStats,
-  own: readonly WorkerInfo[],
-  poolOf: Measurable['poolOf'],
-): void {
-  const held = new Map<string, { pool: string; count: number }>();
-  for (const { id } of own) held.set(String(id), { pool: poolOf(id) ?? DEFAULT_POOL, count: 0 });
-  for (const peer of stats.workers) {
-    const { pool = DEFAULT_POOL, inFlight } = peer;
-    const before = held.get(labelOf(peer))?.count ?? 0;
-    held.set(labelOf(peer), { pool, count: before + inFlight });
-  }
-  for (const [worker, { pool, count }] of held) {
-    set.add('zscale_requests_in_flight', count, { worker, pool });
-  }
-}
-
-function addConnections(set: MetricSet, queue: WorkerQueue, { workers }: QueueStats): void {
-  const { front, back, machines } = queue.traffic();
-  set.add('zscale_client_connections', front.connections, { protocol: 'zmtp' });
-  for (const [side, traffic] of Object.entries({ clients: front, workers: back })) {
-    set.add('zscale_connections_accepted_total', traffic.accepted, { side });
-    set.add('zscale_received_bytes_total', traffic.receivedBytes, { side });
-    set.add('zscale_sent_bytes_total', traffic.sentBytes, { side });
-  }
-  const kinds = { own: 0, joined: 0, plain: 0 };
-  for (const { id, machine } of workers) {
-    if (id !== undefined) kinds.own += 1;
-    else if (machine !== undefined) kinds.joined += 1;
-    else kinds.plain += 1;
-  }
-  for (const [kind, n] of Object.entries(kinds)) set.add('zscale_workers_connected', n, { kind });
-  set.add('zscale_machines', machines);
-}
 
 function addHttp(set: MetricSet, http: HttpFront | undefined): void {
   const [stats, traffic] = [http?.stats(), http?.traffic()];

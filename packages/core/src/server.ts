@@ -372,6 +372,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
     this.#enter('serving');
     this.#upkeep.start();
+    this.#metrics.serving();
     this.#logger.info(
       { endpoints: this.endpoints, workers: this.workers.length, reason: this.#steering.reason },
       'serving',

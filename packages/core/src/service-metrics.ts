@@ -1,8 +1,8 @@
 /**
  * The metrics of a service, or of a machine that joined one, for whoever asks: `/metrics` at the admin address, and the control socket.
  *
- * Counts why workers ended from the start on, which costs nothing, and loads all else when somebody asks for the first time: a service
- * that nobody looks at has no prom-client in memory and starts no later for it.
+ * Counts why workers ended from the start on, which costs nothing, and loads all else once it serves, where there is an admin address, or
+ * when somebody asks for the first time: a service that nobody looks at has no prom-client in memory, and none starts later for it.
  */
 
 import type { AdminRoute } from './admin-route.ts';
@@ -25,6 +25,11 @@ export class ServiceMetrics {
     this.#isAwaited = isAwaited;
     this.#collector = undefined;
     this.#loading = undefined;
+  }
+
+  /** The service serves. What will be needed is loaded now: later somebody may have put other files in its place. */
+  serving(): void {
+    if (this.#isAwaited) this.#load().catch((err: unknown) => this.#tellFailure(err));
   }
 
   /** `GET /metrics`. */
@@ -53,7 +58,7 @@ export class ServiceMetrics {
       const collector = await this.#load();
       await collector.lastWords(worker);
     } catch (err) {
-      this.#measurable.logger.error({ err }, 'metrics cannot be had');
+      this.#tellFailure(err);
     }
   }
 
@@ -64,6 +69,10 @@ export class ServiceMetrics {
     exits.count += 1;
     this.#exits.set(key, exits);
     this.#collector?.ended(worker);
+  }
+
+  #tellFailure(err: unknown): void {
+    this.#measurable.logger.error({ err }, 'there are no metrics: what they need cannot be loaded');
   }
 
   async #scrape(accept: string | undefined): Promise<Exposition> {

@@ -9,7 +9,7 @@
  */
 import { ZscaleError } from '../errors.ts';
 import { CODEC_NAMES, type CodecName, FUNCTION_RULES, type FunctionRule } from '../options.ts';
-import { type Measured, parseFigures } from './process-figures.ts';
+import { MAX_APPLICATION_CHARACTERS, type Measured, parseFigures } from './process-figures.ts';
 
 /** The environment variable that makes a process a worker; {@link parseWorkerStart} reads it. */
 export const WORKER_START_VARIABLE = 'ZSCALE_WORKER';
@@ -182,6 +182,9 @@ export function parseFromWorker(value: unknown): FromWorker {
       if (figures === undefined) refuse('figures of measured', 'figures', fields.figures);
       if (!isOptionalString(application)) {
         refuse('application of measured', 'a string or absent', application);
+      }
+      if ((application?.length ?? 0) > MAX_APPLICATION_CHARACTERS) {
+        refuse('application of measured', `up to ${MAX_APPLICATION_CHARACTERS} characters`, '');
       }
       if (!isOptionalString(refused)) refuse('refused of measured', 'a string or absent', refused);
       return { type: 'measured', figures, application, refused };

@@ -7,7 +7,7 @@
  */
 
 import { parseToWorker } from '../messages/process-message.ts';
-import { measure } from './measure.ts';
+import { measureSelf } from './measure-self.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
@@ -30,7 +30,7 @@ export class ProgramWorker {
   #onMessage(value: unknown): void {
     const { type } = parseToWorker(value);
     if (type === 'measure') {
-      void measure();
+      measureSelf();
       return;
     }
     processRole().leads = type === 'lead';

@@ -24,7 +24,7 @@ import {
   type ToWorker,
   type WorkerStart,
 } from '../messages/process-message.ts';
-import { measure } from './measure.ts';
+import { measureSelf } from './measure-self.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
@@ -137,7 +137,7 @@ export class Worker {
     const message = parseToWorker(value);
     switch (message.type) {
       case 'measure':
-        void measure();
+        measureSelf();
         return;
       case 'backends':
         this.#connectTo(message);
