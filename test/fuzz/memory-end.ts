@@ -4,6 +4,7 @@
  */
 
 import type { Authenticator } from '../../packages/transport/src/authenticator.ts';
+import { Blocks } from '../../packages/transport/src/blocks.ts';
 import {
   Connection,
   type ConnectionEnd,
@@ -37,6 +38,7 @@ export class MemoryEnd implements ConnectionOwner, PipeSink {
   readonly authenticator: Authenticator;
   readonly forwards = false;
   readonly slab: Slab = new Slab();
+  readonly blocks: Blocks = new Blocks();
   readonly stream: MemoryStream;
   readonly connection: Connection;
   /** Messages that came, in order. */

@@ -1,6 +1,7 @@
 /** A real socket whose peers are bytes in memory: what a listener does for it, without a listener. */
 
 import type { Authenticator } from '../../packages/transport/src/authenticator.ts';
+import { Blocks } from '../../packages/transport/src/blocks.ts';
 import {
   Connection,
   type ConnectionEnd,
@@ -23,6 +24,7 @@ export class ServedPeer implements ConnectionOwner {
   readonly authenticator: Authenticator;
   readonly forwards = false;
   readonly slab: Slab = new Slab();
+  readonly blocks: Blocks = new Blocks();
   readonly stream: MemoryStream;
   readonly connection: Connection | RawConnection;
   end: ConnectionEnd | undefined = undefined;

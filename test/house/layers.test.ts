@@ -33,6 +33,7 @@ const HOUSES: Readonly<Record<string, House>> = {
   transport: {
     ground: [
       'authenticator.ts',
+      'blocks.ts',
       'busy-poll.ts',
       'bytes.ts',
       'capability.ts',

@@ -7,6 +7,7 @@
  */
 
 import { availableParallelism } from 'node:os';
+import { Blocks } from './blocks.ts';
 import { BusyPoll } from './busy-poll.ts';
 import { fail, failType } from './errors.ts';
 import { boolean, type Check, integer, number } from './option-checks.ts';
@@ -69,6 +70,8 @@ export class Context {
   readonly poll: BusyPoll = new BusyPoll();
   /** For connections: where batches are put together. */
   readonly slab: Slab = new Slab();
+  /** Memory of large frames that its connections pass on. */
+  readonly blocks: Blocks = new Blocks();
   #sockets = 0;
 
   /**

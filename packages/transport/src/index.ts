@@ -38,7 +38,7 @@ export type { PeerInfo, ZmtpVersion } from './peer-info.ts';
 export { FairQueue } from './pipes/fair-queue.ts';
 export { LoadBalancer } from './pipes/load-balancer.ts';
 export { Pipe, type PipeLink, type PipeMarks, type PipeSink } from './pipes/pipe.ts';
-export { wholeFrame } from './rope.ts';
+export { keepFrames, wholeFrame } from './rope.ts';
 export type { SocketType } from './socket-type.ts';
 export { type BindHook, type HookedSocket, setBindHook } from './sockets/bind-hook.ts';
 export { Dealer } from './sockets/dealer.ts';

@@ -148,6 +148,16 @@ describe('a report', () => {
     ]);
   });
 
+  it('adds samples up that differ only in whether they say their name', async () => {
+    const registry = new ApplicationRegistry();
+    const values = [
+      { labels: {}, value: 1 },
+      { labels: {}, value: 2, metricName: 'x' },
+    ];
+    registry.report(1, JSON.stringify([{ name: 'x', help: 'X.', type: 'counter', values }]));
+    expect(numberOf(await shown(registry), 'x')).toBe(3);
+  });
+
   it('of whatever values makes a text that can be read, in both formats', async () => {
     const label = fc.oneof(fc.string(), fc.constantFrom('"', '\\', '\n', '}', '__proto__'));
     const sample = fc.record({

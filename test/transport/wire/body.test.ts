@@ -8,7 +8,7 @@ import { FrameDecoder } from '../../../packages/transport/src/wire/decoder.ts';
 const CHUNK_BYTES = 64 * 1024;
 
 /** A chunk as net.Socket hands it over, full of frames of so many bytes, and the frames in it. */
-function decodeChunkOf(size: number): { chunk: Buffer; bodies: Buffer[] } {
+function decodeChunkOf(size: number, isLent = false): { chunk: Buffer; bodies: Buffer[] } {
   const header = size > 255 ? 9 : 2;
   const count = Math.floor(CHUNK_BYTES / (size + header));
   const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES).fill(0);
@@ -23,7 +23,8 @@ function decodeChunkOf(size: number): { chunk: Buffer; bodies: Buffer[] } {
   }
   const bodies: Buffer[] = [];
   const decoder = new FrameDecoder({ onFrame: (_flags, body) => bodies.push(body) }, -1);
-  decoder.decode(chunk.subarray(0, count * (size + header)));
+  decoder.decode(chunk.subarray(0, count * (size + header)), isLent);
+  if (isLent) chunk.fill(0xee);
   return { chunk, bodies };
 }
 
@@ -50,6 +51,32 @@ describe('a body', () => {
       expect(body.buffer).not.toBe(chunk.buffer);
       expect(body.buffer.byteLength).toBeLessThanOrEqual(8 * 1024);
     }
+  });
+
+  it.each([1, 10, 32, 33, 64, 65, 100, 255, 256, 511, 512, 1000, 4096])(
+    'of %i bytes is its own when the chunk was lent',
+    (size) => {
+      const { bodies, chunk } = decodeChunkOf(size, true);
+      for (const [i, body] of bodies.entries()) {
+        expect(body.buffer).not.toBe(chunk.buffer);
+        expect(body.equals(Buffer.alloc(size, i))).toBe(true);
+      }
+    },
+  );
+
+  it('of 16 KiB or more keeps nothing but itself when the chunk was lent', () => {
+    const { bodies } = decodeChunkOf(16 * 1024, true);
+    for (const body of bodies) expect(body.buffer.byteLength).toBe(16 * 1024);
+  });
+
+  it('is a view of what was lent for whoever uses it up', () => {
+    const seen: boolean[] = [];
+    const chunk = Buffer.concat([Buffer.from([0, 200]), Buffer.alloc(200, 1)]);
+    const onFrame = (_flags: number, body: Buffer) => seen.push(body.buffer === chunk.buffer);
+    const decoder = new FrameDecoder({ onFrame }, -1);
+    decoder.giveViews();
+    decoder.decode(chunk, true);
+    expect(seen).toEqual([true]);
   });
 
   it('of 512 bytes or more is a view: nothing is copied', () => {

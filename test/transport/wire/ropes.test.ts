@@ -1,9 +1,10 @@
 /*
- * Frames that are passed on unread: in pieces of the chunks they came in, not copied when they come and not when they go.
+ * Frames that are passed on unread: in blocks of memory that are used again when they were sent.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isRope, Rope, wholeFrame } from '../../../packages/transport/src/rope.ts';
+import { BLOCK_BYTES, Blocks } from '../../../packages/transport/src/blocks.ts';
+import { isRope, keepFrames, type Rope, wholeFrame } from '../../../packages/transport/src/rope.ts';
 import { Slab } from '../../../packages/transport/src/slab.ts';
 import { FrameDecoder } from '../../../packages/transport/src/wire/decoder.ts';
 import { Encoder } from '../../../packages/transport/src/wire/encoder.ts';
@@ -12,11 +13,18 @@ import { hex } from '../../support/hex.ts';
 const KIB = 1024;
 
 /** What a decoder that makes ropes gives for these chunks. */
-function decode(chunks: readonly Buffer[], { ropes = true } = {}): Array<Buffer | Rope> {
+function decode(
+  chunks: readonly Buffer[],
+  { blocks = new Blocks(), ropes = true } = {},
+): Array<Buffer | Rope> {
   const bodies: Buffer[] = [];
   const decoder = new FrameDecoder({ onFrame: (_flags, body) => bodies.push(body) }, -1);
-  if (ropes) decoder.makeRopes();
-  for (const chunk of chunks) decoder.decode(chunk);
+  if (ropes) decoder.makeRopes(blocks);
+  for (const chunk of chunks) {
+    const lent = Buffer.from(chunk);
+    decoder.decode(lent, true);
+    lent.fill(0xee); // the next chunk of another connection
+  }
   return bodies;
 }
 
@@ -46,41 +54,42 @@ function pieces(body: Buffer | Rope | undefined): readonly Buffer[] {
   return body.pieces;
 }
 
-describe('a large body that spans chunks', () => {
+describe('a large body', () => {
   const body = bytes(64 * KIB);
 
-  it('comes as views of the chunks', () => {
-    const chunks = cut(frame(body), 40 * KIB);
-    const [rope] = decode(chunks);
-    expect(rope?.length).toBe(body.length);
-    expect(pieces(rope).map(({ buffer }) => buffer)).toEqual(chunks.map(({ buffer }) => buffer));
-    expect(pieces(rope).every(({ buffer }, i) => buffer === chunks[i]?.buffer)).toBe(true);
-    expect(Buffer.concat(pieces(rope)).equals(body)).toBe(true);
+  it('comes in blocks, as far as it fills them', () => {
+    const [rope] = decode(cut(frame(bytes(160 * KIB)), 40 * KIB));
+    expect(rope?.length).toBe(160 * KIB);
+    expect(pieces(rope).map(({ length }) => length)).toEqual([64 * KIB, 64 * KIB, 32 * KIB]);
+    expect(pieces(rope).every(({ buffer }) => buffer.byteLength === BLOCK_BYTES)).toBe(true);
+    expect(Buffer.concat(pieces(rope)).equals(bytes(160 * KIB))).toBe(true);
   });
 
-  it('does not keep a chunk for the few bytes that it has at an end of it', () => {
-    const chunks = cut(Buffer.concat([frame(bytes(39 * KIB)), frame(body)]), 40 * KIB);
-    const [, rope] = decode(chunks);
-    const [first, second] = pieces(rope);
-    expect(first?.length).toBeLessThan(KIB);
-    expect(first?.buffer).not.toBe(chunks[0]?.buffer);
-    expect(second?.buffer).toBe(chunks[1]?.buffer);
-    expect(Buffer.concat(pieces(rope)).equals(body)).toBe(true);
+  it('comes as a rope, too, when it lies in one chunk', () => {
+    const [rope] = decode([frame(bytes(40 * KIB))]);
+    expect(Buffer.concat(pieces(rope)).equals(bytes(40 * KIB))).toBe(true);
   });
 
-  it('is put together when it comes in small chunks', () => {
-    const [whole] = decode(cut(frame(body), 4 * KIB));
-    expect(Buffer.isBuffer(whole) && whole.equals(body)).toBe(true);
+  it('takes no block for an end that would fill less than half of it', () => {
+    const [rope] = decode([frame(bytes(64 * KIB + 31 * KIB))]);
+    expect(pieces(rope).map(({ buffer }) => buffer.byteLength)).toEqual([64 * KIB, 31 * KIB]);
   });
 
-  it('is put together when the stream slows down in the middle of it', () => {
-    const stream = frame(body);
-    const chunks = [
-      ...cut(stream.subarray(0, 20 * KIB), 20 * KIB),
-      ...cut(stream.subarray(20 * KIB), 1460),
-    ];
-    const [whole] = decode(chunks);
-    expect(Buffer.isBuffer(whole) && whole.equals(body)).toBe(true);
+  it('takes memory as it comes, not as it was announced', () => {
+    const decoder = new FrameDecoder({ onFrame: () => {} }, -1);
+    const taken: number[] = [];
+    const blocks = new (class extends Blocks {
+      override take(): Buffer {
+        taken.push(decoder.unfinished);
+        return super.take();
+      }
+    })();
+    decoder.makeRopes(blocks);
+    for (const chunk of cut(frame(bytes(1024 * KIB)).subarray(0, 200 * KIB), 10 * KIB)) {
+      decoder.decode(chunk, true);
+    }
+    expect(taken.length).toBe(4);
+    expect(decoder.unfinished).toBe(200 * KIB - 9);
   });
 
   it('is put together for whoever did not ask for ropes', () => {
@@ -128,14 +137,20 @@ describe('a large body that spans chunks', () => {
 });
 
 describe('a rope that is sent on', () => {
-  it('is written as it came: its own pieces behind a header of nine bytes', () => {
-    const body = bytes(100 * KIB);
-    const [rope] = decode(cut(frame(body), 64 * KIB));
+  const body = bytes(100 * KIB);
+
+  /** The rope in a batch, and what the batch is. */
+  function encode(rope: Buffer | Rope | undefined): { encoder: Encoder; written: Buffer[] } {
     const encoder = new Encoder(new Slab());
     encoder.add([Buffer.from('ticket'), Buffer.alloc(0), rope as Buffer]);
-    const written = encoder.finish();
-    expect(written.slice(1)).toEqual(pieces(rope));
-    expect(written.slice(1).every((piece, i) => piece === pieces(rope)[i])).toBe(true);
+    return { encoder, written: encoder.finish() };
+  }
+
+  it('is written as it is: its own pieces behind a header of nine bytes', () => {
+    const [rope] = decode(cut(frame(body), 64 * KIB));
+    const own = [...pieces(rope)];
+    const { written } = encode(rope);
+    expect(written.slice(1).every((piece, i) => piece === own[i])).toBe(true);
     const expected = Buffer.concat([
       hex('01 06'),
       Buffer.from('ticket'),
@@ -145,14 +160,51 @@ describe('a rope that is sent on', () => {
     expect(Buffer.concat(written).equals(expected)).toBe(true);
   });
 
-  it('may have more pieces than a call of a function may have arguments', () => {
-    const piece = Buffer.alloc(1);
-    const rope = new Rope(
-      Array.from({ length: 300_000 }, () => piece),
-      300_000,
-    );
-    const encoder = new Encoder(new Slab());
-    encoder.add([rope as unknown as Buffer]);
-    expect(encoder.finish().length).toBe(300_001);
+  it('gives its blocks back when the system has taken it, and the next one uses them', () => {
+    const blocks = new Blocks();
+    const [rope] = decode(cut(frame(body), 64 * KIB), { blocks });
+    const memory = pieces(rope)[0]?.buffer;
+    encode(rope).encoder.settle(true);
+    expect(blocks.spare).toBe(2);
+    const [next] = decode(cut(frame(body), 64 * KIB), { blocks });
+    expect(blocks.spare).toBe(0);
+    expect(pieces(next).some(({ buffer }) => buffer === memory)).toBe(true);
+    expect(Buffer.concat(pieces(next)).equals(body)).toBe(true);
+  });
+
+  it('keeps them while the stream holds it', () => {
+    const blocks = new Blocks();
+    const [rope] = decode(cut(frame(body), 64 * KIB), { blocks });
+    const { encoder, written } = encode(rope);
+    encoder.settle(false);
+    encode(Buffer.from('next')).encoder.settle(true);
+    expect(blocks.spare).toBe(0);
+    expect(Buffer.concat(written).subarray(-body.length).equals(body)).toBe(true);
+  });
+
+  it('keeps them when it is to be sent once more', () => {
+    const blocks = new Blocks();
+    const [rope] = decode(cut(frame(body), 64 * KIB), { blocks });
+    keepFrames([Buffer.from('ticket'), rope as Buffer]);
+    encode(rope).encoder.settle(true);
+    expect(blocks.spare).toBe(0);
+    const { written } = encode(rope);
+    expect(Buffer.concat(written).subarray(-body.length).equals(body)).toBe(true);
+  });
+
+  it('keeps them for whoever has asked for its bytes', () => {
+    const blocks = new Blocks();
+    const [rope] = decode([frame(bytes(64 * KIB))], { blocks });
+    const whole = wholeFrame(rope as Buffer);
+    encode(rope).encoder.settle(true);
+    expect(blocks.spare).toBe(0);
+    expect(whole.equals(bytes(64 * KIB))).toBe(true);
+  });
+
+  it('leaves no more than 4 MiB to be used again', () => {
+    const blocks = new Blocks();
+    const [rope] = decode(cut(frame(bytes(8 * 1024 * KIB)), 64 * KIB), { blocks });
+    encode(rope).encoder.settle(true);
+    expect(blocks.spare).toBe(64);
   });
 });

@@ -73,7 +73,8 @@ function sampleOf(value: unknown, name: string, type: MetricType): Sample[] {
   if (!SUFFIXES[type].some((suffix) => ownName === name + suffix)) return [];
   const pairs = Object.entries(Object(labels)).filter(([label]) => LABEL_NAME.test(label));
   const sample = { labels: Object.fromEntries(pairs.map(asText)), value: number };
-  return [typeof metricName === 'string' ? { ...sample, metricName } : sample];
+  // One that has the metric's own name is the same sample as one without.
+  return [ownName === name ? sample : { ...sample, metricName: String(ownName) }];
 }
 
 /** What is kept and added up must not be spoilt for good by one that is no number. */

@@ -41,7 +41,7 @@ export class Answers {
   /**
    * Passes a worker's reply on.
    *
-   * @param envelope what stands in front, with its delimiter; the reply is appended to it.
+   * @param envelope what stands in front, with its delimiter.
    * @param reply `[ticket][empty or control][body...]`
    * @param failed whether the worker marked it as an error.
    * @returns the code of the error that the client got in its place; undefined when it was passed on.
@@ -58,8 +58,7 @@ export class Answers {
       this.count('handler');
       if (client.speaksZscale) envelope[envelope.length - 1] = FAILED;
     }
-    for (let i = 2; i < reply.length; i++) envelope.push(reply[i] as Buffer); // i < length
-    this.#frontEnd.answer(client, envelope);
+    this.#frontEnd.answer(client, answerOf(envelope, reply));
     return undefined;
   }
 
@@ -90,4 +89,17 @@ export class Answers {
   count(code: string): void {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1;
   }
+}
+
+/** What the client gets. What most are has an array of just its size. */
+function answerOf(envelope: Message, reply: Message): Message {
+  const [first, second] = envelope;
+  const body = reply[2];
+  if (reply.length === 3 && body !== undefined && first !== undefined) {
+    if (envelope.length === 1) return [first, body];
+    if (envelope.length === 2 && second !== undefined) return [first, second, body];
+  }
+  const answer = envelope.slice();
+  for (let i = 2; i < reply.length; i++) answer.push(reply[i] as Buffer); // i < length
+  return answer;
 }

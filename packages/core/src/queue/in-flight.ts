@@ -17,6 +17,8 @@ const GENERATIONS = 0x1_0000_0000;
 interface Slot<T> {
   generation: number;
   entry: T | undefined;
+  /** The ticket of its entry. */
+  readonly ticket: Buffer;
 }
 
 /** Entries by ticket. */
@@ -30,20 +32,18 @@ export class InFlight<T> {
     return this.#size;
   }
 
-  /** Enters a request; its ticket is a Buffer of its own. */
+  /** Enters a request. Its ticket is another one's when this one was removed: whoever sends it after that needs a copy. */
   add(entry: T): Buffer {
     let index = this.#free.pop();
     if (index === undefined) {
       index = this.#slots.length;
-      this.#slots.push({ generation: randomInt(GENERATIONS), entry: undefined });
+      this.#slots.push(slotOf(index));
     }
     const slot = this.#slots[index] as Slot<T>; // taken from the free list or just made
     slot.entry = entry;
     this.#size += 1;
-    const ticket = Buffer.allocUnsafe(TICKET_BYTES);
-    ticket.writeUInt32BE(index, 0);
-    ticket.writeUInt32BE(slot.generation, 4);
-    return ticket;
+    slot.ticket.writeUInt32BE(slot.generation, 4);
+    return slot.ticket;
   }
 
   /** The request of this ticket; undefined for a late, duplicate or malformed one. */
@@ -72,4 +72,10 @@ export class InFlight<T> {
       if (slot.entry !== undefined) yield slot.entry;
     }
   }
+}
+
+function slotOf<T>(index: number): Slot<T> {
+  const ticket = Buffer.alloc(TICKET_BYTES);
+  ticket.writeUInt32BE(index, 0);
+  return { generation: randomInt(GENERATIONS), entry: undefined, ticket };
 }

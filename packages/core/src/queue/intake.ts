@@ -142,31 +142,30 @@ export class Intake {
       this.#orphans += 1;
       return undefined;
     }
-    const toWorker: Message = [NO_TICKET, EMPTY_FRAME];
-    for (let i = delimiter + 1; i < message.length; i++) toWorker.push(message[i] as Buffer); // i < length
-    message.length = delimiter + 1;
+    const toWorker = bodyForWorker(message, delimiter + 1);
+    const envelope = message.slice(0, delimiter + 1);
     const bytes = sizeOf(toWorker, 2);
     const { timeout, maxMessageSize } = this.#options;
     if (this.#isStopping || bytes > maxMessageSize) {
       const refusal = this.#isStopping ? STOPPING : tooLarge(bytes, maxMessageSize);
-      this.#answers.refuse(client, message, refusal);
+      this.#answers.refuse(client, envelope, refusal);
       return undefined;
     }
     const pin = this.#stickiness?.pinOf(client, control, toWorker.slice(2)) ?? 0;
     if (typeof pin !== 'number') {
-      this.#answers.refuse(client, message, pin);
+      this.#answers.refuse(client, envelope, pin);
       return undefined;
     }
     const request: QueuedRequest = {
       state: 'queued',
       client,
-      envelope: message,
+      envelope,
       message: toWorker,
       bytes,
       memory:
-        bytesOf(message) +
+        bytesOf(envelope) +
         bytesOf(toWorker) +
-        FRAME_OVERHEAD_BYTES * (message.length + toWorker.length),
+        FRAME_OVERHEAD_BYTES * (envelope.length + toWorker.length),
       number: this.#requests,
       arrived: now,
       given: now,
@@ -194,7 +193,16 @@ export class Intake {
     if (fault === undefined) return request;
     client.closed(request);
     this.#streams.closed(request);
-    this.#answers.refuse(client, message, fault);
+    this.#answers.refuse(client, request.envelope, fault);
     return undefined;
   }
+}
+
+/** `[ticket][empty or control][body...]`, with places for the first two. @param start where the body begins in the client's message. */
+function bodyForWorker(message: Message, start: number): Message {
+  const first = message[start];
+  if (first === undefined) return [NO_TICKET, EMPTY_FRAME];
+  const toWorker = [NO_TICKET, EMPTY_FRAME, first];
+  for (let i = start + 1; i < message.length; i++) toWorker.push(message[i] as Buffer); // i < length
+  return toWorker;
 }

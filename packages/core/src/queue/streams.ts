@@ -123,7 +123,7 @@ export class Streams {
     const { stream, worker, ticket } = request;
     if (stream === undefined) return;
     for (const message of stream.kept) {
-      message[0] = ticket;
+      message[0] = Buffer.from(ticket); // it may leave after the request has ended
       worker?.pipe.writeBeyondMark(message);
     }
     stream.kept = [];
@@ -197,7 +197,10 @@ export class Streams {
     if (control.grant !== undefined) {
       if (!stream.reply.granted(control.grant)) fault = 'it granted more than it got';
       else if (state === 'given') {
-        worker?.pipe.writeBeyondMark([ticket, encodeControl({ grant: control.grant })]);
+        worker?.pipe.writeBeyondMark([
+          Buffer.from(ticket),
+          encodeControl({ grant: control.grant }),
+        ]);
       }
     } else if (stream.hasCome) {
       fault = 'a part came behind the last one';
@@ -209,7 +212,7 @@ export class Streams {
       message[1] = stream.hasCome ? LAST_PART : PART;
       if (message.length < 3) message.push(NOTHING);
       if (state === 'given') {
-        message[0] = ticket;
+        message[0] = Buffer.from(ticket); // it may leave after the request has ended
         worker?.pipe.writeBeyondMark(message);
       } else {
         stream.kept.push(message);

@@ -15,6 +15,7 @@
 import {
   type AnySocketOptions,
   EMPTY_FRAME,
+  keepFrames,
   type Frames as Message,
   type Pipe,
   type Socket,
@@ -584,6 +585,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       request.attempts >= this.#retriesOf(request) ||
       request.control?.idempotent === false ||
       stream !== undefined;
+    if (!isForOneOnly) keepFrames(message);
     if (!this.#backEnd.give(worker, isForOneOnly ? message : message.slice())) {
       this.#inFlight.remove(ticket);
       return false;
@@ -753,7 +755,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     this.#open -= 1;
     this.#end(request);
     request.state = 'abandoned';
-    if (worker?.speaksZscale) worker.pipe.writeBeyondMark([ticket, CANCELLED]);
+    if (worker?.speaksZscale) worker.pipe.writeBeyondMark([Buffer.from(ticket), CANCELLED]);
   }
 
   #end(request: QueuedRequest): void {

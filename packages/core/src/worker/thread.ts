@@ -7,7 +7,7 @@
 import { BroadcastChannel, workerData } from 'node:worker_threads';
 import { errorReplyOf, ZscaleError } from '../errors.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
-import { RequestContext, RequestHost } from '../handlers/request-context.ts';
+import { cancelled, RequestContext, RequestHost } from '../handlers/request-context.ts';
 import { createLogger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
 import { HttpCapture } from './capture-http.ts';
@@ -79,9 +79,9 @@ export default async function answer(task: ThreadTask): Promise<unknown> {
       };
       return reply;
     }
+    if (early.delete(task.number)) throw cancelled();
     const context = new RequestContext(host, undefined, performance.now(), task.control);
     current = { number: task.number, context };
-    if (early.delete(task.number)) context.cancel();
     try {
       const body = await handler.handle(task.body.map(asBuffer), context);
       // Bytes that the handler returned as they are may be bytes that it keeps.

@@ -343,7 +343,7 @@ export class WorkerSocket extends Socket implements ExchangePort {
       this.#accept(kept ?? this.#exchangeOf(queue, message, delimiter, control, now));
       return true;
     }
-    const body = message.splice(delimiter + 1);
+    const body = takeBody(message, delimiter + 1);
     const ticket = queue.speaksZscale ? message[0] : undefined;
     const context = new RequestContext(this.#options.host, ticket, now, control);
     if (control?.more === true) {
@@ -522,6 +522,13 @@ function turn(socket: WorkerSocket): void {
 function isThrough(queue: QueueIntake): boolean {
   if (!queue.drained || queue.waiting > 0 || queue.streams > 0) return false;
   return !queue.speaksZscale || queue.unbegun === 0;
+}
+
+/** Takes the body out of a message: the envelope is left. */
+function takeBody(message: Message, start: number): Message {
+  if (message.length !== start + 1) return message.splice(start);
+  const only = message.pop();
+  return only === undefined ? [] : [only];
 }
 
 /** For a request in several messages, where the handler takes one. */

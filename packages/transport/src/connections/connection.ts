@@ -10,11 +10,11 @@
  */
 
 import type { Authenticator } from '../authenticator.ts';
+import type { Blocks } from '../blocks.ts';
 import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import { checkSecurity } from '../mechanisms/create-mechanism.ts';
 import type { Mechanism } from '../mechanisms/mechanism.ts';
-import type { Message } from '../message.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
 import type { PeerInfo } from '../peer-info.ts';
 import type { Pipe, PipeLink } from '../pipes/pipe.ts';
@@ -24,6 +24,7 @@ import { decodeCommand } from '../wire/command.ts';
 import { FrameDecoder, type FrameSink } from '../wire/decoder.ts';
 import { FLAG_COMMAND, FLAG_MORE } from '../wire/frame.ts';
 import type { ByteStream } from './byte-stream.ts';
+import { Gathering } from './gathering.ts';
 import { Handshake, type HandshakeOwner } from './handshake.ts';
 import { Heartbeat, type HeartbeatOwner } from './heartbeat.ts';
 import { subscriptionOf, Traffic, takesSubscriptions } from './traffic.ts';
@@ -48,6 +49,8 @@ export interface ConnectionOwner {
   readonly forwards: boolean;
   /** Where the connection puts its batches together. */
   readonly slab: Slab;
+  /** Memory of large frames that are passed on. */
+  readonly blocks: Blocks;
   /** Whether this peer is sent PINGs, where the options ask for them; left out: every peer that knows them. */
   pings?(peer: PeerInfo): boolean;
   /** So many bytes are kept of a message that is not whole; told at the end of a chunk, when they are more or fewer than before. */
@@ -91,8 +94,7 @@ export class Connection
   #cipher: Mechanism | undefined = undefined;
   /** The handshake's limit, and later the linger's. */
   #timer: NodeJS.Timeout | undefined = undefined;
-  /** Frames of a message whose last frame has not come. */
-  #message: Message | undefined = undefined;
+  readonly #gathering = new Gathering();
   #messageBytes = 0;
   /** What the owner was last told to be kept of a message that is not whole. */
   #unfinished = 0;
@@ -122,11 +124,21 @@ export class Connection
 
   /** A chunk of the stream. It belongs to the connection from here on. */
   receive(chunk: Buffer): void {
+    this.#receive(chunk, false);
+  }
+
+  /** A chunk of the stream, whose memory is somebody else's again when this returns. */
+  receiveLent(chunk: Buffer): void {
+    if (this.#state === TRAFFIC) this.#receive(chunk, true);
+    else this.#receive(Buffer.from(chunk), false);
+  }
+
+  #receive(chunk: Buffer, isLent: boolean): void {
     if (this.#state >= CLOSING) return;
     this.#heartbeat?.heard();
     let failure: unknown;
     try {
-      if (this.#state === TRAFFIC) this.#decoder.decode(chunk);
+      if (this.#state === TRAFFIC) this.#decoder.decode(chunk, isLent);
       else this.#shakeHands(chunk);
     } catch (error) {
       failure = error;
@@ -170,21 +182,17 @@ export class Connection
   #receiveFrame(flags: number, body: Buffer): void {
     if ((flags & FLAG_COMMAND) !== 0) {
       // A command between the frames of a message may share a chunk with them, which they keep in memory.
-      if (this.#message !== undefined && this.#maxMultipartSize >= 0) this.#countBytes(body.length);
+      if (this.#gathering.hasBegun && this.#maxMultipartSize >= 0) this.#countBytes(body.length);
       this.#command(body);
       return;
     }
     if (this.#maxMultipartSize >= 0) this.#countBytes(body.length);
-    let message = this.#message;
-    if (message === undefined) message = [body];
-    else if (message.push(body) > FRAMES_MAX) refuseFrames();
     if ((flags & FLAG_MORE) !== 0) {
-      this.#message = message;
+      if (this.#gathering.add(body) >= FRAMES_MAX) refuseFrames();
       return;
     }
-    this.#message = undefined;
     this.#messageBytes = 0;
-    this.#pipe?.deliver(message);
+    this.#pipe?.deliver(this.#gathering.end(body));
   }
 
   // From the pipe.
@@ -250,7 +258,8 @@ export class Connection
     if (takesSubscriptions(this.#owner.socketType)) this.#decoder.expectUnflaggedCommands();
     const knowsCommands = peer.version === '3.1';
     this.#cipher = mechanism.encrypts ? mechanism : undefined;
-    if (this.#owner.forwards && this.#cipher === undefined) this.#decoder.makeRopes();
+    if (this.#cipher !== undefined) this.#decoder.giveViews();
+    else if (this.#owner.forwards) this.#decoder.makeRopes(this.#owner.blocks);
     const pings = knowsCommands && (this.#owner.pings?.(peer) ?? true);
     this.#heartbeat = new Heartbeat(this, this.#owner.options, pings);
     const pipe = this.#owner.connectionReady(this, peer);
@@ -386,7 +395,7 @@ export class Connection
     this.#cipher?.close();
     this.#decoder.stop();
     this.#writer.close();
-    this.#message = undefined;
+    this.#gathering.clear();
     this.#pipe = undefined;
     const isTold = duringHandshake && error instanceof ProtocolError; // by our own READY, which the peer can judge
     if (error instanceof AuthError || isTold) sayWhy(this.#stream);

@@ -96,6 +96,11 @@ export class RawConnection implements PipeLink {
     pipe.delivered();
   }
 
+  /** A chunk of the stream, whose memory is somebody else's again when this returns. */
+  receiveLent(chunk: Buffer): void {
+    this.receive(Buffer.from(chunk));
+  }
+
   /** The stream has written what it held. */
   streamDrained(): void {
     if (!this.#blocked) return;

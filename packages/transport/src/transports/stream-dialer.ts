@@ -9,6 +9,7 @@
 
 import type { Socket as NetSocket } from 'node:net';
 import type { Authenticator } from '../authenticator.ts';
+import type { Blocks } from '../blocks.ts';
 import {
   type ConnectionEnd,
   type ConnectionOwner,
@@ -113,6 +114,10 @@ export class StreamDialer implements Dialer, ConnectionOwner, RawConnectionOwner
 
   get slab(): Slab {
     return this.#host.context.slab;
+  }
+
+  get blocks(): Blocks {
+    return this.#host.context.blocks;
   }
 
   pings(peer: PeerInfo): boolean {

@@ -4,6 +4,7 @@
 
 import { createServer, type Socket as NetSocket, type Server } from 'node:net';
 import type { Authenticator } from '../authenticator.ts';
+import type { Blocks } from '../blocks.ts';
 import {
   type ConnectionEnd,
   type ConnectionOwner,
@@ -173,6 +174,10 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
 
   get slab(): Slab {
     return this.#host.context.slab;
+  }
+
+  get blocks(): Blocks {
+    return this.#host.context.blocks;
   }
 
   pings(peer: PeerInfo): boolean {

@@ -11,6 +11,7 @@ import { Connection, type ConnectionEnd, type ConnectionOwner } from '../connect
 import { RawConnection, type RawConnectionOwner } from '../connections/raw-connection.ts';
 import { AuthError, ProtocolError, TransportError } from '../errors.ts';
 import type { ResolvedSocketOptions } from '../options.ts';
+import { readLent } from './lent-memory.ts';
 import type { PipeHost } from './transport.ts';
 import { limitUnsent } from './unsent-limit.ts';
 
@@ -44,7 +45,8 @@ export function serve(
   if (options.tcpKeepalive >= 0) {
     socket.setKeepAlive(options.tcpKeepalive === 1, Math.max(0, options.tcpKeepaliveIdle) * 1000);
   }
-  socket.on('data', onData);
+  if (readLent(socket, onLent)) socket.resume();
+  else socket.on('data', onData);
   socket.on('drain', onDrain);
   socket.on('error', rememberError);
   socket.on('close', onClose);
@@ -119,6 +121,10 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 function onData(this: NetSocket, chunk: Buffer): void {
   (this as ServedSocket)[kConnection]?.receive(chunk);
+}
+
+function onLent(this: NetSocket, chunk: Buffer): void {
+  (this as ServedSocket)[kConnection]?.receiveLent(chunk);
 }
 
 function onDrain(this: NetSocket): void {

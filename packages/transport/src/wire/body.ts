@@ -6,7 +6,8 @@
  *   from there on   a view of the chunk, which has 64 KiB at most
  *
  * So a receiver that keeps one small body retains it, or 8 KiB, and not the chunk. Small chunks are not cut: what they hold is
- * what came. What else was tried is in docs/performance.md, "Bodies".
+ * what came. A chunk that is lent is gone when it is decoded, so no view of it is given away: what would be one is a view of a copy
+ * of the rest of it, or, from 16 KiB on, a copy of its own. What else was tried is in docs/performance.md, "Bodies".
  */
 
 import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
@@ -17,17 +18,22 @@ const VIEW_BYTES = 512;
 /** Chunks up to this size are not worth copying. */
 const SMALL_CHUNK_BYTES: number = 2 * SLAB_BYTES;
 
+/** Bodies from this size on are copied each by itself. */
+const OWN_BYTES = 16 * 1024;
+
 /** Cuts the bodies of one connection, chunk after chunk. */
 export class BodyCutter {
   #isSmall = false;
+  #isLent = false;
   #slab: Buffer | undefined = undefined;
   /** Which bytes of the chunk are in the slab. */
   #slabStart = 0;
   #slabEnd = 0;
 
-  /** Another chunk: bodies are cut from this one until {@link end}. */
-  start(chunk: Buffer): void {
+  /** Another chunk: bodies are cut from this one until {@link end}. @param isLent it is gone then. */
+  start(chunk: Buffer, isLent: boolean): void {
     this.end();
+    this.#isLent = isLent;
     this.#isSmall = chunk.buffer.byteLength <= SMALL_CHUNK_BYTES;
   }
 
@@ -42,14 +48,18 @@ export class BodyCutter {
   cut(chunk: Buffer, start: number, stop: number): Buffer {
     const size = stop - start;
     if (size <= HEAP_BYTES) return copyOf(chunk, start, stop);
-    if (size >= VIEW_BYTES || this.#isSmall) return viewOf(chunk, start, stop);
-    return this.#cutFromSlab(chunk, start, stop);
+    if (size < VIEW_BYTES && !this.#isSmall)
+      return this.#cutFromSlab(chunk, start, stop, SLAB_BYTES);
+    if (!this.#isLent) return viewOf(chunk, start, stop);
+    if (size >= OWN_BYTES) return copyOf(chunk, start, stop);
+    return this.#cutFromSlab(chunk, start, stop, chunk.length);
   }
 
-  #cutFromSlab(chunk: Buffer, start: number, stop: number): Buffer {
+  /** @param bytes of a new slab, where the chunk has so many. */
+  #cutFromSlab(chunk: Buffer, start: number, stop: number, bytes: number): Buffer {
     let slab = this.#slab;
     if (slab === undefined || stop > this.#slabEnd) {
-      const end = Math.min(start + SLAB_BYTES, chunk.length);
+      const end = Math.min(start + bytes, chunk.length);
       slab = Buffer.allocUnsafeSlow(end - start);
       chunk.copy(slab, 0, start, end);
       this.#slab = slab;

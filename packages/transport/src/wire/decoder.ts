@@ -2,16 +2,17 @@
  * The only byte-level state machine: chunks in, frames out (RFC 37, "Framing").
  *
  * It owns the position inside a frame and the bytes of a frame that spans chunks. It does not know messages, commands
- * or sockets. A body that lies whole in one chunk is handed on as a view of that chunk; one that spans chunks is
- * copied together, its buffer growing with the bytes that came, never with the size the peer claims; or, for a socket
- * that passes it on unread, handed on as a rope of views.
+ * or sockets. A body that lies whole in one chunk is cut out of it (`body.ts`); one that spans chunks is copied together, its
+ * buffer growing with the bytes that came, never with the size the peer claims. A socket that passes messages on unread gets
+ * large ones as ropes.
  *
  *   FLAGS -> SHORT_SIZE -+-> BODY -> FLAGS
  *        \-> LONG_SIZE --/
  */
 
 import { constants } from 'node:buffer';
-import { viewOf } from '../bytes.ts';
+import type { Blocks } from '../blocks.ts';
+import { copyOf } from '../bytes.ts';
 import { ProtocolError } from '../errors.ts';
 import { EMPTY_FRAME } from '../message.ts';
 import { Rope, ropeFrame } from '../rope.ts';
@@ -43,10 +44,8 @@ const BODY = 3;
 /** A spanning body up to this size gets its buffer at once; a larger one grows by doubling as bytes arrive. */
 const FIRST_ALLOCATION_BYTES = 64 * 1024;
 const LONG_SIZE_BYTES = 8;
-/** Smaller bodies are never ropes: they are copied in less time than a gathered write takes more for another piece. */
+/** Smaller bodies are never ropes: they would waste most of a block. */
 const ROPE_BYTES = 32 * 1024;
-/** A piece of a rope: below it a body is put together instead, and what the ends of a rope have of a chunk is copied out of it. */
-const PIECE_BYTES = 8 * 1024;
 /** High half of a 64-bit size beyond which it is no safe integer (2^53). */
 const SAFE_HIGH_WORD = 0x20_0000;
 
@@ -63,10 +62,15 @@ export class FrameDecoder {
   /** How much of the size field or of the spanning body is there. */
   #filled = 0;
   #body: Buffer | undefined = undefined;
-  /** The pieces of a spanning body that is to be a rope; undefined while there is none. */
-  #pieces: Buffer[] | undefined = undefined;
-  #makesRopes = false;
+  /** A body that is to be a rope, as far as it came; undefined while there is none. */
+  #rope: Rope | undefined = undefined;
+  /** Where ropes take their memory; undefined for no ropes. */
+  #blocks: Blocks | undefined = undefined;
   #toleratesUnflagged = false;
+  /** The chunk is there only until it is decoded: what is kept of it is copied. */
+  #isLent = false;
+  /** The sink keeps nothing of a body. */
+  #sinkCopies = false;
   #halted = false;
   #stopped = false;
   /** A chunk whose frames from `#restStart` on wait, because the sink called {@link halt}. */
@@ -92,14 +96,19 @@ export class FrameDecoder {
     this.#toleratesUnflagged = true;
   }
 
-  /** From the next frame on, large bodies of messages that span chunks are handed on as ropes (`rope.ts`). */
-  makeRopes(): void {
-    this.#makesRopes = true;
+  /** From the next frame on, large bodies of messages are handed on as ropes (`rope.ts`), in memory of these blocks. */
+  makeRopes(blocks: Blocks): void {
+    this.#blocks = blocks;
+  }
+
+  /** The sink takes what it wants of a body before it returns, so bodies need not be copied out of a chunk that is lent. */
+  giveViews(): void {
+    this.#sinkCopies = true;
   }
 
   /** Bytes kept of a body that is not whole. */
   get unfinished(): number {
-    return this.#body === undefined && this.#pieces === undefined ? 0 : this.#filled;
+    return this.#rope?.filled ?? (this.#body === undefined ? 0 : this.#filled);
   }
 
   /** True while frames wait in the decoder because the sink called {@link halt}. */
@@ -111,16 +120,18 @@ export class FrameDecoder {
    * Takes the next chunk of the stream and gives every frame it completes to the sink. While halted, chunks must not
    * be handed in: the stream is paused then.
    *
+   * @param isLent its memory is somebody else's again when this returns. Default: it belongs to the decoder from here on.
    * @throws ProtocolError for reserved flags, a size above 2^53 - 1, or `EMSGSIZE` for one above the limit, before a
    *   byte of that body is kept; and whatever the sink threw. The decoder is stopped then.
    */
-  decode(chunk: Buffer): void {
+  decode(chunk: Buffer, isLent = false): void {
     if (this.#stopped) return;
     const rest = this.#rest;
     const bytes =
       rest === undefined ? chunk : Buffer.concat([rest.subarray(this.#restStart), chunk]);
     this.#rest = undefined;
-    this.#bodies.start(bytes);
+    this.#isLent = isLent && bytes === chunk;
+    this.#bodies.start(bytes, this.#isLent && !this.#sinkCopies);
     this.#run(bytes, 0);
   }
 
@@ -144,7 +155,7 @@ export class FrameDecoder {
     this.#stopped = true;
     this.#rest = undefined;
     this.#body = undefined;
-    this.#pieces = undefined;
+    this.#rope = undefined;
     this.#bodies.end();
   }
 
@@ -155,8 +166,7 @@ export class FrameDecoder {
       while (offset < end) {
         if (this.#halted || this.#stopped) {
           if (this.#stopped) return;
-          this.#rest = chunk;
-          this.#restStart = offset;
+          this.#keepRest(chunk, offset);
           return;
         }
         if (this.#state === FLAGS) offset = this.#frame(chunk, offset, end);
@@ -172,6 +182,15 @@ export class FrameDecoder {
     } finally {
       if (this.#rest === undefined) this.#bodies.end();
     }
+  }
+
+  /** Halted: the frames from here on wait. */
+  #keepRest(chunk: Buffer, offset: number): void {
+    this.#rest = this.#isLent ? copyOf(chunk, offset, chunk.length) : chunk;
+    this.#restStart = this.#isLent ? 0 : offset;
+    if (!this.#isLent) return;
+    this.#isLent = false;
+    this.#bodies.start(this.#rest, false);
   }
 
   /** At a frame's first byte. What most frames are, a short one of a message and whole in this chunk, takes the short way. */
@@ -215,6 +234,7 @@ export class FrameDecoder {
   #bodyInChunk(chunk: Buffer, start: number, end: number): number {
     const stop = start + this.#size;
     if (this.#size === 0 || stop > end) return start;
+    if (this.#blocks !== undefined && this.#isForRope()) return this.#spin(chunk, start, stop);
     this.#emit(this.#bodies.cut(chunk, start, stop));
     return stop;
   }
@@ -257,11 +277,14 @@ export class FrameDecoder {
   }
 
   #fillBody(chunk: Buffer, offset: number, end: number): number {
+    if (this.#blocks !== undefined && this.#isForRope()) {
+      const lacks = this.#size - (this.#rope?.filled ?? 0);
+      return this.#spin(chunk, offset, Math.min(offset + lacks, end));
+    }
     if (this.#filled === 0 && end - offset >= this.#size)
       return this.#bodyInChunk(chunk, offset, end);
     const count = Math.min(this.#size - this.#filled, end - offset);
     const stop = offset + count;
-    if (this.#takePiece(chunk, offset, stop)) return stop;
     const body = this.#room(this.#filled + count);
     chunk.copy(body, this.#filled, offset, stop);
     this.#filled += count;
@@ -269,36 +292,17 @@ export class FrameDecoder {
     return stop;
   }
 
-  /** Makes what the chunk has of a spanning body a piece of a rope. False where it is to be put together. */
-  #takePiece(chunk: Buffer, start: number, stop: number): boolean {
-    const pieces = this.#filled === 0 ? this.#startRope() : this.#pieces;
-    if (pieces === undefined) return false;
-    const filled = this.#filled + stop - start;
-    const isEnd = pieces.length === 0 || filled === this.#size;
-    const isSmall = stop - start < PIECE_BYTES;
-    if (isSmall && !isEnd) {
-      this.#putTogether(pieces);
-      return false;
-    }
-    pieces.push(isSmall ? Buffer.from(chunk.subarray(start, stop)) : viewOf(chunk, start, stop));
-    this.#filled = filled;
-    if (filled === this.#size) this.#emit(ropeFrame(new Rope(pieces, filled)));
-    return true;
+  #isForRope(): boolean {
+    return this.#size >= ROPE_BYTES && (this.#flags & FLAG_COMMAND) === 0;
   }
 
-  #startRope(): Buffer[] | undefined {
-    const isRope =
-      this.#makesRopes && this.#size >= ROPE_BYTES && (this.#flags & FLAG_COMMAND) === 0;
-    this.#pieces = isRope ? [] : undefined;
-    return this.#pieces;
-  }
-
-  /** The stream comes in small chunks: the body goes on as one that is copied. */
-  #putTogether(pieces: readonly Buffer[]): void {
-    this.#pieces = undefined;
-    const body = this.#room(this.#filled);
-    let offset = 0;
-    for (const piece of pieces) offset += piece.copy(body, offset);
+  /** Adds what the chunk has of a body to its rope. */
+  #spin(chunk: Buffer, start: number, stop: number): number {
+    const blocks = this.#blocks as Blocks; // only then are there ropes
+    this.#rope ??= new Rope(this.#size, blocks);
+    this.#rope.add(chunk, start, stop);
+    if (this.#rope.isWhole) this.#emit(ropeFrame(this.#rope));
+    return stop;
   }
 
   /** The spanning body's buffer, with room for `needed` bytes and never more than twice what has come. */
@@ -317,7 +321,7 @@ export class FrameDecoder {
     const flags = this.#flags;
     this.#state = FLAGS;
     this.#body = undefined;
-    this.#pieces = undefined;
+    this.#rope = undefined;
     this.#sink.onFrame(flags, body);
   }
 }

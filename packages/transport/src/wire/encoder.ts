@@ -7,7 +7,7 @@
  */
 
 import type { Message } from '../message.ts';
-import { isRope } from '../rope.ts';
+import { isRope, type Rope } from '../rope.ts';
 import type { Slab } from '../slab.ts';
 import {
   FLAG_LONG,
@@ -31,6 +31,8 @@ export class Encoder {
   bytes = 0;
   readonly #slab: Slab;
   #chunks: Buffer[] = [];
+  /** Ropes whose pieces are among the chunks. */
+  #ropes: Rope[] = [];
   #memory: Buffer = NOTHING;
   /** What of the memory is not in `chunks` yet: from `start` to `offset`. */
   #start = 0;
@@ -66,9 +68,14 @@ export class Encoder {
     } else {
       this.#offset = offset;
       this.#cut();
-      if (isRope(body)) for (const piece of body.pieces) this.#chunks.push(piece);
+      if (isRope(body)) this.#addRope(body);
       else this.#chunks.push(body);
     }
+  }
+
+  #addRope(rope: Rope): void {
+    for (const piece of rope.pieces) this.#chunks.push(piece);
+    this.#ropes.push(rope);
   }
 
   /**
@@ -109,6 +116,10 @@ export class Encoder {
 
   /** What {@link finish} gave was written. @param isGone whether the system has taken all of it. */
   settle(isGone: boolean): void {
+    if (this.#ropes.length > 0) {
+      if (isGone) for (const rope of this.#ropes) rope.release();
+      this.#ropes = [];
+    }
     if (!this.#usesSlab) return;
     this.#usesSlab = false;
     if (isGone || !this.#lendsSlab) this.#slab.release();
