@@ -14,14 +14,17 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
+import type { AdminRoute } from './admin-route.ts';
 import { Discovery, type DiscoverySink } from './discovery/discovery.ts';
 import { isSource } from './discovery/records.ts';
 import { ZscaleError } from './errors.ts';
+import { AdminServer } from './gateway/admin-server.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
 import { type ServerEvents, type Service, tellFailure } from './server.ts';
 import { ServiceControl } from './service-control.ts';
+import { ServiceMetrics } from './service-metrics.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
 import { handleSignals } from './supervisor/signals.ts';
@@ -114,6 +117,8 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #upkeep: Upkeep;
   readonly #presence: Presence;
   readonly #control: ServiceControl;
+  readonly #metrics: ServiceMetrics;
+  readonly #admin: AdminServer | undefined;
   readonly #discovery: Discovery;
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
@@ -153,6 +158,8 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       logger: this.#logger,
     });
     this.#upkeep = this.#createUpkeep();
+    this.#metrics = this.#createMetrics();
+    this.#admin = this.#createAdmin([this.#metrics.route]);
     this.#presence = new Presence({
       machine: this.id,
       keys,
@@ -207,6 +214,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
+      await this.#admin?.start();
       await this.#openControl();
       this.#discovery.start();
       await this.#supervisor.start(this.#service.workerCount);
@@ -224,6 +232,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     }
     this.#enter('serving');
     this.#upkeep.start();
+    this.#metrics.serving();
     this.#logger.info(
       { machine: this.id, workers: this.workers.length, reason: this.#steering.reason },
       'joined: workers take requests',
@@ -265,12 +274,36 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
           inFlight: null,
           requests: null,
         })),
+      metrics: () => this.#metrics.text(),
       poolOf: () => null,
       recycled: () => this.#upkeep.recycled,
       followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
       stop: (reason: string) => void this.#end(reason),
     } as const;
     return this.#control.start(controlled, this.#logger.child({ component: 'control' }));
+  }
+
+  #createMetrics(): ServiceMetrics {
+    const measured = {
+      name: this.#options.shared.name,
+      kind: 'machine',
+      supervisor: this.#supervisor,
+      queue: undefined,
+      http: () => undefined,
+      poolOf: () => null,
+      logger: this.#logger.child({ component: 'metrics' }),
+    } as const;
+    return new ServiceMetrics(measured, this.#options.shared.admin !== undefined);
+  }
+
+  /** It is ready while its workers are connected to some back end. */
+  #createAdmin(routes: readonly AdminRoute[]): AdminServer | undefined {
+    const { admin: endpoint } = this.#options.shared;
+    if (endpoint === undefined) return undefined;
+    const isReady = (): boolean =>
+      this.#state === 'serving' && this.backends.some(({ workers }) => workers > 0);
+    const logger = this.#logger.child({ component: 'admin' });
+    return new AdminServer({ endpoint, isReady, routes, logger });
   }
 
   /** The one way to the end; `reason` is for the log. */
@@ -293,6 +326,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#presence.close();
     await this.#presence.ended;
     this.#releaseSignals();
+    await this.#admin?.close();
     await this.#control.close();
     this.#enter('closed');
     if (wasServing) this.#logger.info('left');
@@ -371,7 +405,11 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       },
       workerBound: () => {}, // programs are no workers here
       workerBackend: (generation, report) => this.#workerBackend(generation, report),
-      workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
+      workerDrained: (worker) => this.#metrics.workerDrained(worker),
+      workerExited: (worker, exit, report) => {
+        const { id, generation, pid } = worker;
+        const { code, signal, expected, hang } = exit;
+        this.#metrics.workerExited(worker, exit);
         for (const endpoint of this.#backends.keys()) this.#workerLost(generation, endpoint);
         if (pid === undefined) return;
         const { why, uptime, held } = report;

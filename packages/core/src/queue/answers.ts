@@ -44,19 +44,22 @@ export class Answers {
    * @param envelope what stands in front, with its delimiter.
    * @param reply `[ticket][empty or control][body...]`
    * @param failed whether the worker marked it as an error.
+   * @returns the code of the error that the client got in its place; undefined when it was passed on.
    */
-  reply(client: Client, envelope: Message, reply: Message, failed: boolean): void {
+  reply(client: Client, envelope: Message, reply: Message, failed: boolean): string | undefined {
     this.#replies += 1;
     const limit = client.maxMessageSize;
     if (!failed && limit < Infinity && sizeOf(reply, 2) > limit) {
-      this.refuse(client, envelope, replyTooLarge(sizeOf(reply, 2), limit));
-      return;
+      const refusal = replyTooLarge(sizeOf(reply, 2), limit);
+      this.refuse(client, envelope, refusal);
+      return refusal.code;
     }
     if (failed) {
       this.count('handler');
       if (client.speaksZscale) envelope[envelope.length - 1] = FAILED;
     }
     this.#frontEnd.answer(client, answerOf(envelope, reply));
+    return undefined;
   }
 
   /** Passes a message on that is no answer, or a part of one. `message` has all that its client gets. */

@@ -15,6 +15,7 @@ import {
   type PeerInfo,
   type Pipe,
   Socket,
+  StreamTraffic,
 } from '@zscale/transport';
 import { ZscaleError } from '../errors.ts';
 import {
@@ -70,6 +71,10 @@ export class WorkerPeer implements Candidate, Pinnable {
   streams = 0;
   /** Requests given to it since it connected. */
   requests = 0;
+  /** Of those, the ones that it answered, and whose reply was passed on. */
+  answered = 0;
+  /** Of those, the ones that ended in another way, by code; see outcomes.ts. */
+  readonly failures: Map<string, number> = new Map();
   /** What it asked for. */
   credit: number = PLAIN_LIMIT;
   /** How many more may wait at it, while more wait than there are workers. */
@@ -96,6 +101,11 @@ export class WorkerPeer implements Candidate, Pinnable {
     this.absent = this.machine !== undefined;
   }
 
+  /** A request that it had ended in another way than by a reply. */
+  failed(code: string): void {
+    this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
+  }
+
   get limit(): number {
     return this.retired || this.absent || !this.pipe.writable ? 0 : this.credit;
   }
@@ -120,6 +130,8 @@ export interface BackEndSink {
 
 /** A DEALER whose peers are told apart. */
 export class BackEnd extends Socket {
+  /** Connections of workers, and what went over them. */
+  readonly traffic: StreamTraffic = new StreamTraffic();
   readonly #sink: BackEndSink;
   readonly #ownEndpoint: string | undefined;
   readonly #workers = new Map<Pipe, WorkerPeer>();
@@ -175,6 +187,11 @@ export class BackEnd extends Socket {
   openDoor(endpoint: string, door: Door): void {
     this.bindSync(endpoint);
     this.#doors.set(endpoint, door);
+  }
+
+  /** Machines that have joined and are present. */
+  get machines(): number {
+    return this.#machines.size;
   }
 
   /** Ends a door and whoever came in by it. Idempotent. */

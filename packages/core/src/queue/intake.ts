@@ -168,6 +168,7 @@ export class Intake {
         FRAME_OVERHEAD_BYTES * (envelope.length + toWorker.length),
       number: this.#requests,
       arrived: now,
+      given: now,
       expires: now + Math.min(timeout, control?.deadline ?? Infinity),
       isHurried: control?.deadline !== undefined,
       control,
