@@ -170,6 +170,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       servers: options.dnsServers,
     });
     for (const endpoint of options.connect) if (!isSource(endpoint)) this.#addBackend(endpoint);
+    this.#attachControl();
   }
 
   get backends(): readonly BackendInfo[] {
@@ -207,7 +208,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
-      await this.#openControl();
+      await this.#control.start();
       this.#discovery.start();
       await this.#supervisor.start(this.#service.workerCount);
       this.#patience = setTimeout(() => this.#tellWaiting(), PATIENCE_MS);
@@ -246,7 +247,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     return this.close();
   }
 
-  #openControl(): Promise<void> {
+  #attachControl(): void {
     const controlled = {
       kind: 'machine',
       supervisor: this.#supervisor,
@@ -270,7 +271,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
       stop: (reason: string) => void this.#end(reason),
     } as const;
-    return this.#control.start(controlled, this.#logger.child({ component: 'control' }));
+    this.#control.attach(controlled, this.#logger.child({ component: 'control' }));
   }
 
   /** The one way to the end; `reason` is for the log. */

@@ -41,6 +41,7 @@ import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
 import { ServiceControl } from './service-control.ts';
+import { dashboardRoutes } from './service-dashboard.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
@@ -276,7 +277,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       options,
       upstream: this.#gatewayEndpoint,
       isReady: () => this.#isReady(),
-      adminRoutes: [],
+      adminRoutes: dashboardRoutes(options, this.#control, this.#logger),
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({
@@ -301,6 +302,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#earlierEndpoints = [];
     this.#failure = undefined;
     this.#closed = undefined;
+    this.#attachControl();
   }
 
   get endpoints(): readonly string[] {
@@ -356,7 +358,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
     try {
       await this.#bind();
-      await this.#openControl();
+      await this.#control.start();
       const told = this.#front.ready.then(() => onBound(this.endpoints));
       told.catch(() => {}); // it is awaited below; before that, something else may fail
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
@@ -404,7 +406,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
   }
 
-  #openControl(): Promise<void> {
+  #attachControl(): void {
     const controlled = {
       kind: 'service',
       supervisor: this.#supervisor,
@@ -421,7 +423,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
       stop: (reason: string) => void this.#end(reason),
     } as const;
-    return this.#control.start(controlled, this.#logger.child({ component: 'control' }));
+    this.#control.attach(controlled, this.#logger.child({ component: 'control' }));
   }
 
   /** The one way to the end; `reason` is for the log. */
@@ -531,7 +533,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       exportName,
       functions: functionRuleOf(this.#options),
       maxMessageSize,
-      reportsLoad: this.#options.autoscale !== undefined,
+      reportsLoad: this.#options.autoscale !== undefined || this.#options.admin !== undefined,
       hangTimeout,
       earlierEndpoints: this.#earlierEndpoints,
     };

@@ -1,0 +1,84 @@
+/**
+ * What has been seen so far: the last minutes of each figure, and how fast counters grow.
+ *
+ * Counters of another process of the service begin again: then there is a gap, and no rate until its second snapshot.
+ */
+
+import type { Snapshot, WorkerView } from '../src/dashboard/snapshot.ts';
+
+/** How much is kept and shown, in seconds. */
+export const SHOWN_SECONDS = 300;
+
+/** The figures of one moment; null where they cannot be known. */
+export interface Moment {
+  /** Unix time in seconds. */
+  readonly time: number;
+  /** A second. */
+  readonly requests: number | null;
+  readonly errors: number | null;
+  readonly longestWait: number | null;
+  readonly queued: number | null;
+  readonly inFlight: number | null;
+}
+
+/** The name of a figure. */
+export type FigureName = Exclude<keyof Moment, 'time'>;
+
+/** See the top of the file. */
+export class History {
+  readonly #moments: Moment[] = [];
+  #last: Snapshot | undefined = undefined;
+  #before: Snapshot | undefined = undefined;
+
+  /** Adds what came, and gives the figures of this moment. */
+  add(snapshot: Snapshot): Moment {
+    this.#before = this.#last?.pid === snapshot.pid ? this.#last : undefined;
+    this.#last = snapshot;
+    const { load } = snapshot;
+    const moment: Moment = {
+      time: Date.now() / 1000,
+      requests: this.#rateOf(({ load: { replies } }) => replies),
+      errors: this.#rateOf(({ load: { errors } }) => errors),
+      longestWait: load.longestWait,
+      queued: load.queued,
+      inFlight: load.inFlight,
+    };
+    this.#keep(moment);
+    return moment;
+  }
+
+  /** From now on nothing is known. */
+  interrupt(): void {
+    const nothing = { requests: null, errors: null, longestWait: null, queued: null };
+    this.#keep({ time: Date.now() / 1000, ...nothing, inFlight: null });
+  }
+
+  /** Times, and the values of these figures at them. */
+  columns(...names: readonly FigureName[]): (readonly (number | null)[])[] {
+    return [
+      this.#moments.map(({ time }) => time),
+      ...names.map((name) => this.#moments.map((moment) => moment[name])),
+    ];
+  }
+
+  /** Requests a second that were given to a worker; null when its process is new. */
+  rateOf({ id, pid }: WorkerView): number | null {
+    const requestsIn = ({ workers }: Snapshot): number | null =>
+      workers.find((worker) => worker.id === id && worker.pid === pid)?.requests ?? null;
+    return this.#rateOf(requestsIn);
+  }
+
+  #rateOf(counter: (snapshot: Snapshot) => number | null): number | null {
+    if (this.#before === undefined || this.#last === undefined) return null;
+    const now = counter(this.#last);
+    const before = counter(this.#before);
+    const seconds = (this.#last.at - this.#before.at) / 1000;
+    return now === null || before === null || seconds <= 0 ? null : (now - before) / seconds;
+  }
+
+  #keep(moment: Moment): void {
+    this.#moments.push(moment);
+    const oldest = moment.time - SHOWN_SECONDS;
+    while ((this.#moments[0]?.time ?? oldest) < oldest) this.#moments.shift();
+  }
+}
