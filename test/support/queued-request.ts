@@ -29,6 +29,7 @@ export function queuedRequest(
     memory: 1,
     number: 0,
     arrived: 0,
+    given: 0,
     expires: Infinity,
     isHurried: false,
     control: undefined,

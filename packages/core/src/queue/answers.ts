@@ -44,13 +44,15 @@ export class Answers {
    * @param envelope what stands in front, with its delimiter; the reply is appended to it.
    * @param reply `[ticket][empty or control][body...]`
    * @param failed whether the worker marked it as an error.
+   * @returns the code of the error that the client got in its place; undefined when it was passed on.
    */
-  reply(client: Client, envelope: Message, reply: Message, failed: boolean): void {
+  reply(client: Client, envelope: Message, reply: Message, failed: boolean): string | undefined {
     this.#replies += 1;
     const limit = client.maxMessageSize;
     if (!failed && limit < Infinity && sizeOf(reply, 2) > limit) {
-      this.refuse(client, envelope, replyTooLarge(sizeOf(reply, 2), limit));
-      return;
+      const refusal = replyTooLarge(sizeOf(reply, 2), limit);
+      this.refuse(client, envelope, refusal);
+      return refusal.code;
     }
     if (failed) {
       this.count('handler');
@@ -58,6 +60,7 @@ export class Answers {
     }
     for (let i = 2; i < reply.length; i++) envelope.push(reply[i] as Buffer); // i < length
     this.#frontEnd.answer(client, envelope);
+    return undefined;
   }
 
   /** Passes a message on that is no answer, or a part of one. `message` has all that its client gets. */

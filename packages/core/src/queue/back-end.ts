@@ -65,6 +65,10 @@ export class WorkerPeer implements Candidate, Pinnable {
   streams = 0;
   /** Requests given to it since it connected. */
   requests = 0;
+  /** Of those, the ones that it answered, and whose reply was passed on. */
+  answered = 0;
+  /** Of those, the ones that ended in another way, by code; see outcomes.ts. */
+  readonly failures: Map<string, number> = new Map();
   /** What it asked for. */
   credit: number = PLAIN_LIMIT;
   /** It shall get no more: it is to be stopped, or it is dying. */
@@ -87,6 +91,11 @@ export class WorkerPeer implements Candidate, Pinnable {
     this.address = pipe.peer?.address ?? '';
     this.machine = isOwn ? undefined : machineOf(pipe.peer?.metadata);
     this.absent = this.machine !== undefined;
+  }
+
+  /** A request that it had ended in another way than by a reply. */
+  failed(code: string): void {
+    this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
   }
 
   get limit(): number {

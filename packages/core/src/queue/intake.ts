@@ -169,6 +169,7 @@ export class Intake {
         FRAME_OVERHEAD_BYTES * (message.length + toWorker.length),
       number: this.#requests,
       arrived: now,
+      given: now,
       expires: now + Math.min(timeout, control?.deadline ?? Infinity),
       isHurried: control?.deadline !== undefined,
       control,

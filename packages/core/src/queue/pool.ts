@@ -6,6 +6,7 @@
  * comes while there is no worker at all. When workers come or go every waiting request is lined up anew.
  */
 
+import { Histogram } from '../metrics/histogram.ts';
 import type { Balance } from '../options.ts';
 import type { WorkerPeer } from './back-end.ts';
 import { Backlog, type BacklogLimits } from './backlog.ts';
@@ -22,6 +23,10 @@ export class Pool {
   readonly name: string | undefined;
   readonly workers: WorkerSet;
   readonly backlog: Backlog;
+  /** For how long its requests waited until a worker had them. */
+  readonly waits: Histogram = new Histogram();
+  /** For how long workers had those that they answered. */
+  readonly services: Histogram = new Histogram();
   readonly #common = new Line<QueuedRequest>();
   readonly #own: Map<WorkerPeer, RequestLine> | undefined;
 

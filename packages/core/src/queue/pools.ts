@@ -4,7 +4,7 @@ import type { Balance } from '../options.ts';
 import type { WorkerPeer } from './back-end.ts';
 import type { BacklogLimits } from './backlog.ts';
 import { type Give, Pool } from './pool.ts';
-import type { WorkerStats } from './queue-stats.ts';
+import type { PoolTimes, WorkerStats } from './queue-stats.ts';
 import type { QueuedRequest, RequestLine } from './queued-request.ts';
 
 /** A pool beside the default one: which workers are in it, and what they get. */
@@ -59,9 +59,7 @@ export class Pools {
 
   /** For how long the request has waited that waits longest, in ms; 0 when none does. @param now of `performance.now()`. */
   longestWait(now: number): number {
-    let earliest = now;
-    for (const { first } of this.lines()) earliest = Math.min(earliest, first?.arrived ?? now);
-    return now - earliest;
+    return longestWait(this.lines(), now);
   }
 
   /** The connections of one process of ours: one, or none before it has connected and after it has gone. */
@@ -89,8 +87,33 @@ export class Pools {
     for (const pool of this.#pools) pool.lineUp();
   }
 
+  /** Every worker, with the name of its pool. */
+  *workers(): Generator<readonly [WorkerPeer, string | undefined]> {
+    for (const { name, workers } of this.#pools) {
+      for (const worker of workers.all) yield [worker, name];
+    }
+  }
+
+  /** What requests of each pool waited and took. @param now of `performance.now()`. */
+  times(now: number): PoolTimes[] {
+    return this.#pools.map((pool) => ({
+      pool: pool.name,
+      queued: pool.backlog.length,
+      queuedBytes: pool.backlog.bytes,
+      longestWait: longestWait(pool.lines(), now),
+      waits: pool.waits.snapshot(),
+      services: pool.services.snapshot(),
+    }));
+  }
+
   /** A snapshot of each worker. */
   stats(): WorkerStats[] {
     return this.#pools.flatMap(({ name, workers }) => workers.stats(name));
   }
+}
+
+function longestWait(lines: Iterable<RequestLine>, now: number): number {
+  let earliest = now;
+  for (const { first } of lines) earliest = Math.min(earliest, first?.arrived ?? now);
+  return now - earliest;
 }

@@ -1,5 +1,7 @@
 /** What a queue tells of itself: counters since the start, and what is going on now. */
 
+import type { HistogramSnapshot } from '../metrics/histogram.ts';
+
 /** A worker, as `stats()` shows it. */
 export interface WorkerStats {
   /** Its number within the service; undefined for one that is not ours. */
@@ -19,6 +21,21 @@ export interface WorkerStats {
   readonly address: string;
   /** The machine that it has joined from (`zscale join`); undefined for all others. */
   readonly machine: string | undefined;
+}
+
+/** What requests of a pool waited and took. Durations are ms. */
+export interface PoolTimes {
+  /** Undefined for the default pool. */
+  readonly pool: string | undefined;
+  /** Requests that wait, and what they take up. */
+  readonly queued: number;
+  readonly queuedBytes: number;
+  /** For how long the one has waited that waits longest; 0 when none does. */
+  readonly longestWait: number;
+  /** From their arrival until a worker had them, of all that were given to one. */
+  readonly waits: HistogramSnapshot;
+  /** From then until the worker's reply had come, of all that were answered by a worker; streamed ones until their last part. */
+  readonly services: HistogramSnapshot;
 }
 
 /** Requests that a worker has, those included that were answered in its place meanwhile. */

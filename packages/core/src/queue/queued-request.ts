@@ -56,6 +56,8 @@ export interface QueuedRequest extends Asked<QueuedRequest>, Standing<QueuedRequ
   readonly number: number;
   /** When it came, in ms of `performance.now()`. */
   readonly arrived: number;
+  /** When it was given to the worker that has it, in the same; as `arrived` before that. */
+  given: number;
   /** When it is answered ZSCALE_ERR_TIMEOUT, in the same. Where it streams that moves on. */
   expires: number;
   /** Its client said when it ends, so it may end before those that came earlier. */

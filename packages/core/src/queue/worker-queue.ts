@@ -34,9 +34,10 @@ import { FrontEnd, type FrontEndSink } from './front-end.ts';
 import { HeldByProcess } from './held-by-process.ts';
 import { InFlight } from './in-flight.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
+import { Outcomes, type WorkerOutcomes } from './outcomes.ts';
 import type { Give } from './pool.ts';
 import { Pools } from './pools.ts';
-import type { HeldRequests, QueueStats } from './queue-stats.ts';
+import type { HeldRequests, PoolTimes, QueueStats } from './queue-stats.ts';
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
 import {
   lostEachTime,
@@ -122,6 +123,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   readonly #sweeper: Sweeper;
   readonly #inFlight = new InFlight<QueuedRequest>();
   readonly #held = new HeldByProcess(this.#inFlight);
+  readonly #outcomes = new Outcomes();
   readonly #waiters = new Waiters();
   /** In flight without those that were abandoned. */
   #open = 0;
@@ -259,6 +261,16 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     };
   }
 
+  /** What requests waited and took, for each pool. Counts only grow. */
+  times(): readonly PoolTimes[] {
+    return this.#pools.times(performance.now());
+  }
+
+  /** How the requests ended that workers had, by worker, with those of workers that are gone. Counts only grow. */
+  outcomes(): readonly WorkerOutcomes[] {
+    return this.#outcomes.read(this.#pools.workers());
+  }
+
   /** A worker process is dead: its connections get nothing more, and what it held is answered as soon as its last replies are read. */
   workerExited(generation: number): void {
     const doors = this.#backEnd.doorsOf(generation);
@@ -347,10 +359,11 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   workerReadable(worker: WorkerPeer): void {
     this.#frontEnd.wake();
+    this.#now = performance.now(); // once for all that came: it is the end of what is answered, and the beginning of what is given
     for (let message = worker.pipe.read(); message !== undefined; message = worker.pipe.read()) {
       this.#fromWorker(worker, message);
     }
-    this.#dispatch();
+    this.#pools.dispatch(this.#giveWaiting);
     this.#rest();
   }
 
@@ -378,6 +391,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     }
     worker.held = 0;
     worker.streams = 0;
+    this.#outcomes.keep(worker, this.#pools.ofWorker(worker).name);
     const level = lost + again.length > 0 ? 'warn' : 'debug';
     this.#logger[level](
       { ...factsOf(worker), lost, retried: again.length },
@@ -530,6 +544,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   #cancel(request: QueuedRequest): void {
     this.#cancelled += 1;
     if (request.state === 'given') {
+      request.worker?.failed('cancelled');
       this.#abandon(request);
       return;
     }
@@ -564,8 +579,11 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#inFlight.remove(ticket);
       return false;
     }
-    if (request.line !== undefined) this.#pools.of(request).backlog.remove(request);
-    request.isKept = !isForOneOnly && this.#pools.of(request).backlog.keep(request);
+    const pool = this.#pools.of(request);
+    if (request.line !== undefined) pool.backlog.remove(request);
+    request.isKept = !isForOneOnly && pool.backlog.keep(request);
+    if (request.attempts === 0) pool.waits.observe(now - request.arrived);
+    request.given = now;
     if (!request.isKept) request.message = GIVEN;
     request.state = 'given';
     request.worker = worker;
@@ -625,8 +643,14 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#refuse(request, this.#streams.answeredTwice());
     } else {
       this.#open -= 1;
+      const { client, envelope } = request;
       this.#end(request);
-      this.#answers.reply(request.client, request.envelope, message, control?.error === true);
+      this.#pools.of(request).services.observe(this.#now - request.given);
+      const failed = control?.error === true;
+      const code = this.#answers.reply(client, envelope, message, failed);
+      if (code !== undefined) worker.failed(code);
+      else if (failed) worker.failed('handler');
+      else worker.answered += 1;
     }
     if (!this.#waiters.isEmpty) this.#waiters.look();
   }
@@ -651,6 +675,8 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#refuse(request, fault);
     } else {
       this.#end(request);
+      this.#pools.of(request).services.observe(this.#now - request.given);
+      worker.answered += 1;
       this.#answers.relayed();
     }
     this.#waiters.look();
@@ -684,6 +710,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#refuseWaiting(request, refusal);
     } else if (request.state === 'given') {
       this.#answers.refuse(request.client, request.envelope, refusal);
+      request.worker?.failed(refusal.code);
       this.#abandon(request);
     } else {
       this.#refuse(request, refusal);
@@ -693,6 +720,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   #refuse(request: QueuedRequest, refusal: Refusal): void {
     this.#end(request);
+    request.worker?.failed(refusal.code);
     this.#answers.refuse(request.client, request.envelope, refusal);
   }
 
