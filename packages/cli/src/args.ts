@@ -222,7 +222,10 @@ function addRun(program: Command, sink: Sink): void {
     )
     .addOption(flag('--sticky <by>', 'cookie:, header:, query:NAME or address', givenText))
     .addOption(flag('--access-log <file>', 'of requests: a file, or - for stdout', givenText))
-    .addOption(flag('--admin <endpoint>', 'where /healthz and /readyz are', givenText))
+    .addOption(flag('--admin <endpoint>', 'where /healthz, /readyz and a dashboard are', givenText))
+    .addOption(
+      flag('--admin-token-file <file>', 'with the token that the dashboard asks for', givenText),
+    )
     .addOption(
       flag('--drain-delay <time>', 'from not ready to stopping (default: 0s)', (name, text) =>
         parseDuration(name, text, { least: 0 }),

@@ -25,7 +25,7 @@ import { journalled } from './control/journalled-logger.ts';
 import { ZscaleError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
-import type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
+import type { PoolTimes, QueueStats, WorkerStats } from './queue/queue-stats.ts';
 import { memoryOf } from './supervisor/memory-of.ts';
 import type { Steering } from './supervisor/steering.ts';
 import type { Supervisor, WorkerInfo } from './supervisor/supervisor.ts';
@@ -54,6 +54,7 @@ const EVENTS = [
 /** The queue of a service, as far as it is reported. */
 export interface ReportedQueue {
   stats(): QueueStats;
+  times(): readonly PoolTimes[];
   /** What a process holds, oldest first, with its age in ms. */
   requestsOf(generation: number): readonly { readonly id: string; readonly age: number }[];
 }
@@ -86,6 +87,8 @@ export interface Overview {
   readonly status: StatusReport;
   readonly stats: StatsReport;
   readonly machines: readonly MachineReport[];
+  /** What requests waited and took, for each pool; none on a joined machine. */
+  readonly times: readonly PoolTimes[];
   /** How busy the event loop of each worker was, 0 to 1, by the worker's id; those that do not say it are missing. */
   readonly utilizations: ReadonlyMap<number, number>;
   /** By the worker's id; the one that died last is the last. */
@@ -161,6 +164,7 @@ export class ServiceControl {
       status: await this.#status(controlled),
       stats: statsOf(controlled),
       machines: machinesOf(controlled),
+      times: controlled.queue?.times() ?? [],
       utilizations: new Map(
         workers.flatMap(({ id, utilization }) =>
           utilization === undefined ? [] : [[id, utilization]],

@@ -13,11 +13,13 @@ import {
   parseControlRequest,
 } from './control/control-request.ts';
 import { Dashboard } from './dashboard/dashboard.ts';
+import { Latency } from './dashboard/latency.ts';
 import type { Snapshot } from './dashboard/snapshot.ts';
 import { ZscaleError } from './errors.ts';
 import { isBeyondLoopback } from './exposure.ts';
 import { parseHttpEndpoint } from './gateway/http-endpoint.ts';
 import type { Logger } from './logger.ts';
+import { together } from './metrics/histogram.ts';
 import type { ResolvedScaleOptions } from './options.ts';
 import type { Overview, ServiceControl } from './service-control.ts';
 
@@ -42,10 +44,11 @@ export function dashboardRoutes(
     if (adminTokenFile !== undefined) refuseToken('there is no admin address (admin)');
     return [];
   }
+  const latencies = { waits: new Latency(), services: new Latency() };
   const dashboard = new Dashboard({
     token: adminTokenFile === undefined ? undefined : readToken(adminTokenFile),
     isExposed: () => isExposed(admin),
-    look: async () => snapshotOf(await control.overview()),
+    look: async () => snapshotOf(await control.overview(), latencies),
     carryOut: (request) => carryOut(request, control),
     logger: logger.child({ component: 'dashboard' }),
   });
@@ -93,11 +96,15 @@ function refuseChange(): never {
   );
 }
 
-function snapshotOf({ status, stats, machines, utilizations, deaths }: Overview): Snapshot {
+function snapshotOf(
+  { status, stats, machines, times, utilizations, deaths }: Overview,
+  latencies: { readonly waits: Latency; readonly services: Latency },
+): Snapshot {
+  const now = performance.now();
   const { name, pid, state, uptime, endpoints, reason, workers } = status;
   const errors = Object.values(stats.errors ?? {}).reduce((sum, count) => sum + count, 0);
   return {
-    at: Math.round(performance.now()),
+    at: Math.round(now),
     ...{ name, pid, state, uptime, endpoints, reason },
     load: {
       requests: stats.requests ?? 0,
@@ -108,6 +115,8 @@ function snapshotOf({ status, stats, machines, utilizations, deaths }: Overview)
       longestWait: stats.longestWait ?? 0,
       restarts: stats.restarts,
     },
+    waits: latencies.waits.since(together(times.map(({ waits }) => waits)), now),
+    services: latencies.services.since(together(times.map(({ services }) => services)), now),
     workers: workers.map((worker) => ({
       ...worker,
       utilization: utilizations.get(worker.id) ?? null,

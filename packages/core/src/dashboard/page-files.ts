@@ -20,6 +20,7 @@ const MODULES = [
   'actions',
   'chart',
   'death-list',
+  'elements',
   'feed',
   'figures',
   'history',
@@ -66,7 +67,7 @@ export const LOGIN: PageFile = own('/login', HTML, 'page/login.html');
 export const RESOURCES: readonly PageFile[] = [
   own('/dashboard/dashboard.css', STYLE, 'page/dashboard.css'),
   own('/dashboard/icon.svg', 'image/svg+xml', 'page/icon.svg'),
-  ...MODULES.map((name) => own(`/dashboard/${name}.js`, SCRIPT, `dist/page/${name}.js`)),
+  ...MODULES.map((name) => own(`/dashboard/${name}.js`, SCRIPT, `dist/dashboard/page/${name}.js`)),
   uplot('/dashboard/uplot.js', SCRIPT, 'uPlot.iife.min.js'),
   uplot('/dashboard/uplot.css', STYLE, 'uPlot.min.css'),
 ];

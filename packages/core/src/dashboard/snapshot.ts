@@ -57,6 +57,13 @@ export interface LoadView {
   readonly restarts: number;
 }
 
+/** Of the requests of the last second; null when there were none. */
+export interface PercentilesView {
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
 /** See the top of the file. */
 export interface Snapshot {
   /** On a clock that nobody sets, of the service's process. */
@@ -70,6 +77,10 @@ export interface Snapshot {
   /** Why there are as many workers as there are. */
   readonly reason: string;
   readonly load: LoadView;
+  /** From the arrival of a request until a worker had it. */
+  readonly waits: PercentilesView;
+  /** From then until its reply. */
+  readonly services: PercentilesView;
   readonly workers: readonly WorkerView[];
   readonly machines: readonly MachineView[];
   /** The last first. */

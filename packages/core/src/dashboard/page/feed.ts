@@ -8,7 +8,7 @@
  * The browser connects again by itself when a connection is lost, and gives up when it is refused; then this asks why, and goes on.
  */
 
-import type { Snapshot } from '../src/dashboard/snapshot.ts';
+import type { Snapshot } from '../snapshot.ts';
 
 /** How it stands; `full` is refused because too many look already. */
 export type FeedState = 'connecting' | 'live' | 'late' | 'gone' | 'full';

@@ -4,7 +4,7 @@
  * Owns which figure goes where. How they are written, drawn and listed is in the modules beside it.
  */
 
-import type { MachineView, Snapshot, WorkerView } from '../src/dashboard/snapshot.ts';
+import type { MachineView, Snapshot, WorkerView } from '../snapshot.ts';
 import { change, confirmed, tell } from './actions.ts';
 import { Chart } from './chart.ts';
 import { DeathList, deathText } from './death-list.ts';
@@ -31,6 +31,12 @@ const reload = elementOf('reload', HTMLButtonElement);
 const controls = elementOf('controls', HTMLFieldSetElement);
 
 const seconds = SHOWN_SECONDS;
+/** The higher the percentile, the more it stands out. */
+const PERCENTILES = [
+  { label: 'p50', colour: '--accent', isFilled: true },
+  { label: 'p95', colour: '--accent', dash: [6, 3] },
+  { label: 'p99', colour: '--strong', dash: [2, 3] },
+];
 const charts = [
   {
     names: ['requests', 'errors'],
@@ -38,17 +44,26 @@ const charts = [
       place: elementOf('chart-throughput'),
       lines: [
         { label: 'replies', colour: '--accent', isFilled: true },
-        { label: 'errors', colour: '--bad', dash: [4, 3] },
+        { label: 'errors', colour: '--bad', dash: [6, 3] },
       ],
       format: rate,
       seconds,
     }),
   },
   {
-    names: ['longestWait'],
+    names: ['service50', 'service95', 'service99'],
     chart: new Chart({
-      place: elementOf('chart-latency'),
-      lines: [{ label: 'longest wait', colour: '--accent' }],
+      place: elementOf('chart-service'),
+      lines: PERCENTILES,
+      format: duration,
+      seconds,
+    }),
+  },
+  {
+    names: ['wait50', 'wait95', 'wait99'],
+    chart: new Chart({
+      place: elementOf('chart-wait'),
+      lines: PERCENTILES,
       format: duration,
       seconds,
     }),
@@ -59,7 +74,7 @@ const charts = [
       place: elementOf('chart-queue'),
       lines: [
         { label: 'queued', colour: '--accent', isFilled: true },
-        { label: 'in flight', colour: '--soft', dash: [4, 3] },
+        { label: 'in flight', colour: '--strong', dash: [6, 3] },
       ],
       format: count,
       seconds,
@@ -97,6 +112,9 @@ function showFigures({ load, workers }: Snapshot, moment: Moment): void {
   const figures = {
     requests: rate(moment.requests),
     errors: rate(moment.errors),
+    p50: duration(moment.service50),
+    p95: duration(moment.service95),
+    p99: duration(moment.service99),
     queued: count(load.queued),
     wait: duration(load.longestWait),
     'in-flight': count(load.inFlight),

@@ -4,7 +4,7 @@
  * Counters of another process of the service begin again: then there is a gap, and no rate until its second snapshot.
  */
 
-import type { Snapshot, WorkerView } from '../src/dashboard/snapshot.ts';
+import type { Snapshot, WorkerView } from '../snapshot.ts';
 
 /** How much is kept and shown, in seconds. */
 export const SHOWN_SECONDS = 300;
@@ -16,13 +16,32 @@ export interface Moment {
   /** A second. */
   readonly requests: number | null;
   readonly errors: number | null;
-  readonly longestWait: number | null;
   readonly queued: number | null;
   readonly inFlight: number | null;
+  /** Percentiles of the time with a worker, and of the time in the queue. */
+  readonly service50: number | null;
+  readonly service95: number | null;
+  readonly service99: number | null;
+  readonly wait50: number | null;
+  readonly wait95: number | null;
+  readonly wait99: number | null;
 }
 
 /** The name of a figure. */
 export type FigureName = Exclude<keyof Moment, 'time'>;
+
+const NOTHING: Omit<Moment, 'time'> = {
+  requests: null,
+  errors: null,
+  queued: null,
+  inFlight: null,
+  service50: null,
+  service95: null,
+  service99: null,
+  wait50: null,
+  wait95: null,
+  wait99: null,
+};
 
 /** See the top of the file. */
 export class History {
@@ -34,14 +53,19 @@ export class History {
   add(snapshot: Snapshot): Moment {
     this.#before = this.#last?.pid === snapshot.pid ? this.#last : undefined;
     this.#last = snapshot;
-    const { load } = snapshot;
+    const { load, services, waits } = snapshot;
     const moment: Moment = {
       time: Date.now() / 1000,
       requests: this.#rateOf(({ load: { replies } }) => replies),
       errors: this.#rateOf(({ load: { errors } }) => errors),
-      longestWait: load.longestWait,
       queued: load.queued,
       inFlight: load.inFlight,
+      service50: services.p50,
+      service95: services.p95,
+      service99: services.p99,
+      wait50: waits.p50,
+      wait95: waits.p95,
+      wait99: waits.p99,
     };
     this.#keep(moment);
     return moment;
@@ -49,8 +73,7 @@ export class History {
 
   /** From now on nothing is known. */
   interrupt(): void {
-    const nothing = { requests: null, errors: null, longestWait: null, queued: null };
-    this.#keep({ time: Date.now() / 1000, ...nothing, inFlight: null });
+    this.#keep({ time: Date.now() / 1000, ...NOTHING });
   }
 
   /** Times, and the values of these figures at them. */

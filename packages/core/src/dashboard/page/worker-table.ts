@@ -3,7 +3,7 @@
  * keyboard's focus keeps it.
  */
 
-import type { WorkerView } from '../src/dashboard/snapshot.ts';
+import type { WorkerView } from '../snapshot.ts';
 import { make, write } from './elements.ts';
 import { count, percent, rate, several, size, span, UNKNOWN } from './figures.ts';
 

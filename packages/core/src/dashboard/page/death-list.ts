@@ -3,7 +3,7 @@
  * others come.
  */
 
-import type { DeathView } from '../src/dashboard/snapshot.ts';
+import type { DeathView } from '../snapshot.ts';
 import { make } from './elements.ts';
 import { several, span } from './figures.ts';
 
