@@ -67,9 +67,7 @@ export class Access {
           'Behind a proxy, start the service with --admin-token-file <file> (option adminTokenFile).',
       );
     }
-    return isFromElsewhere(request)
-      ? forbid('A page of another site asked for this.')
-      : undefined;
+    return isFromElsewhere(request) ? forbid('A page of another site asked for this.') : undefined;
   }
 
   /** Why the request is refused for lack of the token; undefined when it is not. */

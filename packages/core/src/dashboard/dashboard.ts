@@ -16,15 +16,7 @@ import type { AdminRoute } from '../admin-route.ts';
 import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { ACTION_HEADER, Access, type Refusal } from './access.ts';
-import {
-  beginEvents,
-  LOGIN,
-  PAGE,
-  RESOURCES,
-  send,
-  sendFile,
-  textOf,
-} from './page-files.ts';
+import { beginEvents, LOGIN, PAGE, RESOURCES, send, sendFile, textOf } from './page-files.ts';
 import type { Snapshot } from './snapshot.ts';
 import { MAX_VIEWERS, Viewers } from './viewers.ts';
 

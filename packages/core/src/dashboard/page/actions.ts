@@ -23,18 +23,19 @@ export interface ChangeTexts {
 const SHOWN_MS = 8000;
 
 const line = elementOf('message');
+const lineText = elementOf('message-text');
 const question = elementOf('question', HTMLDialogElement);
 const questionText = elementOf('question-text');
 const yes = elementOf('question-yes', HTMLButtonElement);
 const no = elementOf('question-no', HTMLButtonElement);
 let timer = 0;
 
-/** Tells something in the line for it; what went wrong stays there. */
-export function tell(text: string, kind: 'news' | 'failure' = 'news'): void {
+/** Tells something in the line for it. What went wrong stays there until it is closed, or there is other news. */
+export function tell(text: string, kind: 'news' | 'bad news' | 'failure' = 'news'): void {
   clearTimeout(timer);
-  line.textContent = text;
+  lineText.textContent = text;
   line.className = kind;
-  if (kind === 'news') timer = setTimeout(() => tell(''), SHOWN_MS);
+  if (kind !== 'failure') timer = setTimeout(() => tell(''), SHOWN_MS);
 }
 
 /** Has it carried out and tells how it went. Never rejects. */
@@ -68,6 +69,7 @@ export function confirmed(text: string, verb: string): Promise<boolean> {
   });
 }
 
+elementOf('message-close').addEventListener('click', () => tell(''));
 yes.addEventListener('click', () => question.close('yes'));
 no.addEventListener('click', () => question.close());
 

@@ -5,6 +5,7 @@
  */
 
 import type UPlot from 'uplot';
+import { make, write } from './elements.ts';
 
 declare const uPlot: typeof UPlot;
 
@@ -13,7 +14,7 @@ export interface Line {
   readonly label: string;
   /** The colour's name in the style sheet: `--accent`. */
   readonly colour: string;
-  readonly dash?: readonly number[];
+  readonly dash?: 'dashed' | 'dotted';
   /** Whether what is below it is filled. */
   readonly isFilled?: boolean;
 }
@@ -25,13 +26,14 @@ export interface ChartOptions {
   readonly lines: readonly Line[];
   /** A value as text, with its unit. */
   readonly format: (value: number | null) => string;
-  /** How much time is shown, in seconds. */
-  readonly seconds: number;
 }
 
 /** Times in seconds, then the values of each line; null where there is none. */
 export type ChartData = readonly (readonly (number | null)[])[];
 
+/** Less is not shown, so that a page that was just opened has no lines of a few pixels. */
+const LEAST_SECONDS = 60;
+const DASHES = { dashed: [6, 3], dotted: [2, 3] } as const;
 const HEIGHT = 168;
 const AXIS_WIDTH = 62;
 const AXIS_HEIGHT = 26;
@@ -41,68 +43,103 @@ const FILL_OPACITY = 0.12;
 /** See the top of the file. */
 export class Chart {
   readonly #plot: UPlot;
+  readonly #legend: Legend;
 
-  constructor({ place, lines, format, seconds }: ChartOptions) {
-    const axis = {
-      stroke: () => colour('--soft'),
-      font: FONT,
-      grid: { stroke: () => colour('--line'), width: 1 },
-      ticks: { show: false },
-    };
+  constructor(options: ChartOptions) {
+    const { place, lines } = options;
+    this.#legend = new Legend(options);
     this.#plot = new uPlot(
       {
         width: place.clientWidth,
         height: HEIGHT,
-        padding: [8, 8, 0, 0],
-        legend: { live: true },
+        padding: [8, 26, 0, 0],
+        legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         select: { show: false, left: 0, top: 0, width: 0, height: 0 },
         scales: {
-          x: { time: true, range: (_plot, _least, most) => [most - seconds, most] },
+          x: {
+            time: true,
+            range: (_plot, first, last) => [Math.min(first, last - LEAST_SECONDS), last],
+          },
           y: { range: (_plot, _least, most) => [0, roundUp(most)] },
         },
-        axes: [
-          { ...axis, size: AXIS_HEIGHT, space: 70, values: (_plot, times) => times.map(timeOf) },
-          {
-            ...axis,
-            size: AXIS_WIDTH,
-            space: 32,
-            values: (_plot, values) => values.map((value) => format(value)),
-          },
-        ],
-        series: [
-          { label: 'time', value: (_plot, time) => (time === null ? '' : timeOf(time)) },
-          ...lines.map(
-            (line): UPlot.Series => ({
-              label: line.label,
-              stroke: () => colour(line.colour),
-              width: 1.5,
-              points: { show: false },
-              spanGaps: false,
-              value: (_plot, value) => format(value),
-              ...(line.dash !== undefined && { dash: [...line.dash] }),
-              ...(line.isFilled && { fill: () => faded(colour(line.colour)) }),
-            }),
-          ),
-        ],
+        axes: axesOf(options),
+        series: [{}, ...lines.map(seriesOf)],
+        hooks: { setCursor: [(plot) => this.#legend.show(plot)] },
       },
       [[], ...lines.map(() => [])],
       place,
     );
+    place.append(this.#legend.element);
     new ResizeObserver(() => this.#fit(place)).observe(place);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () =>
-      this.#plot.redraw(),
-    );
+    const isDark = matchMedia('(prefers-color-scheme: dark)');
+    isDark.addEventListener('change', () => this.#plot.redraw());
   }
 
   show(data: ChartData): void {
     const [times = [], ...values] = data;
     this.#plot.setData([times.map(Number), ...values.map((line) => [...line])]);
+    this.#legend.show(this.#plot);
   }
 
   #fit({ clientWidth: width }: HTMLElement): void {
     if (width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height: HEIGHT });
   }
+}
+
+/** What each line is, and its value: where the pointer is, or the last. */
+class Legend {
+  readonly element: HTMLElement = make('ul', 'legend');
+  readonly #format: ChartOptions['format'];
+  readonly #values: readonly HTMLElement[];
+  readonly #time = make('li', 'time');
+
+  constructor({ lines, format }: ChartOptions) {
+    this.#format = format;
+    this.#values = lines.map(({ label, colour: name, dash = 'solid' }) => {
+      const entry = make('li');
+      const sample = make('span', 'sample');
+      sample.style.borderTop = `2px ${dash} var(${name})`;
+      const value = make('b');
+      entry.append(sample, `${label} `, value);
+      this.element.append(entry);
+      return value;
+    });
+    this.element.append(this.#time);
+  }
+
+  show({ data, cursor }: UPlot): void {
+    const [times, ...lines] = data;
+    const at = cursor.idx ?? times.length - 1;
+    for (const [i, value] of this.#values.entries()) {
+      write(value, this.#format(lines[i]?.[at] ?? null));
+    }
+    write(this.#time, cursor.idx == null ? '' : `at ${timeOf(times[at] ?? 0)}`);
+  }
+}
+
+function axesOf({ format }: ChartOptions): UPlot.Axis[] {
+  const axis: UPlot.Axis = {
+    stroke: () => colour('--soft'),
+    font: FONT,
+    grid: { stroke: () => colour('--line'), width: 1 },
+    ticks: { show: false },
+  };
+  return [
+    { ...axis, size: AXIS_HEIGHT, space: 70, values: (_plot, times) => times.map(timeOf) },
+    { ...axis, size: AXIS_WIDTH, space: 32, values: (_plot, values) => values.map(format) },
+  ];
+}
+
+function seriesOf({ label, colour: name, dash, isFilled }: Line): UPlot.Series {
+  return {
+    label,
+    stroke: () => colour(name),
+    width: 1.5,
+    points: { show: false },
+    ...(dash !== undefined && { dash: [...DASHES[dash]] }),
+    ...(isFilled && { fill: () => faded(colour(name)) }),
+  };
 }
 
 /** A little more than the largest value, so that small changes of it move nothing. */

@@ -6,20 +6,20 @@
 
 import type { MachineView, Snapshot, WorkerView } from '../snapshot.ts';
 import { change, confirmed, tell } from './actions.ts';
-import { Chart } from './chart.ts';
+import { Chart, type Line } from './chart.ts';
 import { DeathList, deathText } from './death-list.ts';
 import { elementOf, make, write } from './elements.ts';
 import { Feed, type FeedState } from './feed.ts';
 import { count, duration, rate, several, size, span } from './figures.ts';
-import { History, type Moment, SHOWN_SECONDS } from './history.ts';
+import { History, type Moment } from './history.ts';
 import { killQuestion, WorkerTable } from './worker-table.ts';
 
 const FEED_TEXTS: Readonly<Record<FeedState, string>> = {
   connecting: '◌ connecting',
   live: '● live',
   late: '◐ no news',
-  gone: '✕ service is gone, trying again',
-  full: '✕ too many pages look already, trying again',
+  gone: '✕ gone',
+  full: '✕ too many pages look',
 };
 
 const history = new History();
@@ -30,24 +30,22 @@ const fewer = elementOf('fewer', HTMLButtonElement);
 const reload = elementOf('reload', HTMLButtonElement);
 const controls = elementOf('controls', HTMLFieldSetElement);
 
-const seconds = SHOWN_SECONDS;
 /** The higher the percentile, the more it stands out. */
-const PERCENTILES = [
+const PERCENTILES: readonly Line[] = [
   { label: 'p50', colour: '--accent', isFilled: true },
-  { label: 'p95', colour: '--accent', dash: [6, 3] },
-  { label: 'p99', colour: '--strong', dash: [2, 3] },
+  { label: 'p95', colour: '--accent', dash: 'dashed' },
+  { label: 'p99', colour: '--strong', dash: 'dotted' },
 ];
-const charts = [
+const CHARTS = [
   {
     names: ['requests', 'errors'],
     chart: new Chart({
       place: elementOf('chart-throughput'),
       lines: [
         { label: 'replies', colour: '--accent', isFilled: true },
-        { label: 'errors', colour: '--bad', dash: [6, 3] },
+        { label: 'errors', colour: '--bad', dash: 'dashed' },
       ],
       format: rate,
-      seconds,
     }),
   },
   {
@@ -56,7 +54,6 @@ const charts = [
       place: elementOf('chart-service'),
       lines: PERCENTILES,
       format: duration,
-      seconds,
     }),
   },
   {
@@ -65,7 +62,6 @@ const charts = [
       place: elementOf('chart-wait'),
       lines: PERCENTILES,
       format: duration,
-      seconds,
     }),
   },
   {
@@ -74,10 +70,9 @@ const charts = [
       place: elementOf('chart-queue'),
       lines: [
         { label: 'queued', colour: '--accent', isFilled: true },
-        { label: 'in flight', colour: '--strong', dash: [6, 3] },
+        { label: 'in flight', colour: '--strong', dash: 'dashed' },
       ],
       format: count,
-      seconds,
     }),
   },
 ] as const;
@@ -90,7 +85,7 @@ function show(snapshot: Snapshot): void {
   showWorkers(snapshot);
   showMachines(snapshot.machines);
   const [last] = deaths.show(snapshot.deaths);
-  if (last !== undefined) tell(deathText(last), 'failure');
+  if (last !== undefined) tell(deathText(last), 'bad news');
 }
 
 function showService({ name, state, pid, uptime, endpoints }: Snapshot): void {
@@ -125,7 +120,7 @@ function showFigures({ load, workers }: Snapshot, moment: Moment): void {
 }
 
 function showCharts(): void {
-  for (const { chart, names } of charts) chart.show(history.columns(...names));
+  for (const { chart, names } of CHARTS) chart.show(history.columns(...names));
 }
 
 function showWorkers({ workers, reason, state }: Snapshot): void {
@@ -163,8 +158,9 @@ function showMachines(machines: readonly MachineView[]): void {
 
 function showFeed(state: FeedState): void {
   const word = elementOf('feed');
-  const since = state === 'gone' ? ` (since ${new Date().toLocaleTimeString('en-GB')})` : '';
-  write(word, FEED_TEXTS[state] + since);
+  const since = state === 'gone' ? ` since ${new Date().toLocaleTimeString('en-GB')}` : '';
+  const next = state === 'gone' || state === 'full' ? ', trying again' : '';
+  write(word, FEED_TEXTS[state] + since + next);
   word.dataset.state = state;
   document.body.dataset.feed = state;
   controls.disabled = state !== 'live';

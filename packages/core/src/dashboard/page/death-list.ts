@@ -1,6 +1,5 @@
 /**
- * Machines that have joined, and the last deaths: what a page shows in lists that change seldom. A death that is open stays open when
- * others come.
+ * The last deaths, each with its stack if there is one. What is open stays open when others come.
  */
 
 import type { DeathView } from '../snapshot.ts';
@@ -63,11 +62,14 @@ function entryOf(death: DeathView): HTMLElement {
     make('span', 'why', why ?? 'it is not known why'),
   );
   const facts = [`pid ${pid}`, `after ${span(uptime)}`, `held ${several(held, 'request')}`];
-  entry.append(head, make('p', 'facts', facts.join(' · ')));
+  head.append(make('span', 'facts', facts.join(' · ')));
+  entry.append(head);
+  const more = make('div', 'folded');
   if (requests.length > 0) {
-    entry.append(folded(several(requests.length, 'request id'), requests.join('\n')));
+    more.append(folded(several(requests.length, 'request id'), requests.join('\n')));
   }
-  if (stack !== null) entry.append(folded('stack', stack));
+  if (stack !== null) more.append(folded('stack', stack));
+  entry.append(more);
   return entry;
 }
 

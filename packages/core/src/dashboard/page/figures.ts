@@ -39,11 +39,12 @@ export function span(ms: number): string {
   return `${Math.floor(ms / DAY)} d ${Math.floor((ms % DAY) / HOUR)} h`;
 }
 
-/** A number of bytes: `512 B`, `84.2 MiB`. */
+/** A number of bytes, in three digits: `512 B`, `84.2 MiB`, `348 MiB`. */
 export function size(bytes: number | null): string {
   if (bytes === null) return UNKNOWN;
   const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log(bytes) / Math.log(KIB)), 4);
-  return `${(bytes / KIB ** step).toFixed(step === 0 ? 0 : 1)} ${SIZES[step] ?? ''}`;
+  const amount = bytes / KIB ** step;
+  return `${amount.toFixed(step === 0 || amount >= 100 ? 0 : 1)} ${SIZES[step] ?? ''}`;
 }
 
 /** A part of one: `37 %`. */

@@ -6,8 +6,8 @@
 
 import type { Snapshot, WorkerView } from '../snapshot.ts';
 
-/** How much is kept and shown, in seconds. */
-export const SHOWN_SECONDS = 300;
+/** How much is kept and shown. */
+const SHOWN_SECONDS = 300;
 
 /** The figures of one moment; null where they cannot be known. */
 export interface Moment {

@@ -91,8 +91,8 @@ class WorkerRow {
     this.#cells = Object.fromEntries(cells) as Record<ColumnName, HTMLElement>; // one for each column
     this.#shape.setAttribute('aria-hidden', 'true');
     this.#bar.setAttribute('aria-hidden', 'true');
-    this.#cells.state.append(this.#shape, this.#state);
-    this.#cells.utilization.append(this.#bar, this.#part);
+    this.#cells.state.append(together(this.#shape, this.#state));
+    this.#cells.utilization.append(together(this.#bar, this.#part));
     this.#drain = this.#button('Drain', 'quiet', () => actions.drain(this.#worker));
     this.#kill = this.#button('Kill', 'quiet danger', () => actions.kill(this.#worker));
     const buttons = make('td', 'actions');
@@ -127,6 +127,13 @@ class WorkerRow {
     button.addEventListener('click', onClick);
     return button;
   }
+}
+
+/** In a narrow window a cell has its name on the left and all else on the right. */
+function together(...parts: readonly HTMLElement[]): HTMLElement {
+  const whole = make('span');
+  whole.append(...parts);
+  return whole;
 }
 
 /** The question before a worker is killed. */
