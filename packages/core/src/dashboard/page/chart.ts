@@ -26,6 +26,8 @@ export interface ChartOptions {
   readonly lines: readonly Line[];
   /** A value as text, with its unit. */
   readonly format: (value: number | null) => string;
+  /** What the scale reaches at least, so that next to nothing does not look like much. */
+  readonly least: number;
 }
 
 /** Times in seconds, then the values of each line; null where there is none. */
@@ -57,11 +59,8 @@ export class Chart {
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
         select: { show: false, left: 0, top: 0, width: 0, height: 0 },
         scales: {
-          x: {
-            time: true,
-            range: (_plot, first, last) => [Math.min(first, last - LEAST_SECONDS), last],
-          },
-          y: { range: (_plot, _least, most) => [0, roundUp(most)] },
+          x: { time: true, range: ({ data: [times] }) => rangeOf(times) },
+          y: { range: (_plot, _lowest, highest) => [0, roundUp(highest ?? 0, options.least)] },
         },
         axes: axesOf(options),
         series: [{}, ...lines.map(seriesOf)],
@@ -142,11 +141,17 @@ function seriesOf({ label, colour: name, dash, isFilled }: Line): UPlot.Series {
   };
 }
 
-/** A little more than the largest value, so that small changes of it move nothing. */
-function roundUp(most: number | null): number {
-  if (most === null || most <= 0) return 1;
+/** From the first time to the last; uPlot's own idea of one time alone is a day. */
+function rangeOf(times: ArrayLike<number>): [number, number] {
+  const last = times[times.length - 1] ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? last, last - LEAST_SECONDS), last];
+}
+
+/** A little more than the highest value, so that small changes of it move nothing. */
+function roundUp(highest: number, least: number): number {
+  const most = Math.max(highest, least);
   const unit = 10 ** Math.floor(Math.log10(most));
-  const step = [1, 2, 2.5, 5, 10].find((one) => one * unit >= most * 1.05) ?? 20;
+  const step = [1, 2, 4, 5, 10].find((one) => one * unit >= most) ?? 10;
   return step * unit;
 }
 

@@ -46,6 +46,7 @@ const CHARTS = [
         { label: 'errors', colour: '--bad', dash: 'dashed' },
       ],
       format: rate,
+      least: 4,
     }),
   },
   {
@@ -54,6 +55,7 @@ const CHARTS = [
       place: elementOf('chart-service'),
       lines: PERCENTILES,
       format: duration,
+      least: 0.4,
     }),
   },
   {
@@ -62,6 +64,7 @@ const CHARTS = [
       place: elementOf('chart-wait'),
       lines: PERCENTILES,
       format: duration,
+      least: 0.4,
     }),
   },
   {
@@ -73,6 +76,7 @@ const CHARTS = [
         { label: 'in flight', colour: '--strong', dash: 'dashed' },
       ],
       format: count,
+      least: 4,
     }),
   },
 ] as const;

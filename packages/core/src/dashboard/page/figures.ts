@@ -20,15 +20,16 @@ export function count(value: number | null): string {
 /** How often in a second: `0`, `0.5`, `12,345`. */
 export function rate(value: number | null): string {
   if (value === null) return UNKNOWN;
-  return value > 0 && value < 10 ? value.toFixed(1) : WHOLE.format(value);
+  return value > 0 && value < 9.95 ? value.toFixed(1) : WHOLE.format(value);
 }
 
-/** A short time, of milliseconds: `0.4 ms`, `12 ms`, `3.4 s`. */
+/** A short time, of milliseconds: `0.25 ms`, `3.4 ms`, `12 ms`, `3.4 s`. */
 export function duration(ms: number | null): string {
   if (ms === null) return UNKNOWN;
   if (ms >= MINUTE) return span(ms);
   if (ms >= SECOND) return `${(ms / SECOND).toFixed(1)} s`;
-  return `${ms > 0 && ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+  if (ms === 0 || ms >= 9.95) return `${Math.round(ms)} ms`;
+  return `${ms.toFixed(ms < 0.995 ? 2 : 1)} ms`;
 }
 
 /** A long time, of milliseconds, in its two largest units: `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`. */
