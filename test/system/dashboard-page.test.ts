@@ -81,9 +81,9 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
     expect(await page.textContent('h1')).toBe('shop');
     expect(await page.textContent('#state')).toContain('serving');
     expect(await page.textContent('#endpoints')).toBe(endpoint);
-    await until(async () => (await page.textContent('#figure-requests')) === '0');
+    await until(async () => (await page.textContent('#figure-replies')) === '0');
     load(endpoint);
-    await until(async () => Number(await page.textContent('#figure-requests')) > 10);
+    await until(async () => Number(await page.textContent('#figure-replies')) > 10);
     await until(async () => /^[2-9]\d ms$/.test((await page.textContent('#figure-p50')) ?? ''));
     await until(async () => (await rows(page)).every((row) => Number(row[5]) > 0));
     for (const row of await rows(page)) {
@@ -201,7 +201,7 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
     };
     expect(await luminance()).toBeLessThan(60);
     load(endpoint);
-    await until(async () => Number(await page.textContent('#figure-requests')) > 10);
+    await until(async () => Number(await page.textContent('#figure-replies')) > 10);
     await picture(page, 'dark');
     await page.emulateMedia({ colorScheme: 'light' });
     expect(await luminance()).toBeGreaterThan(200);

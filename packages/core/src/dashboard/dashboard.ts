@@ -28,6 +28,9 @@ const MAX_BODY_BYTES = 4096;
 /** Changes at work at once. */
 const MAX_AT_WORK = 16;
 
+/** How often the log tells at most of wrong tokens. */
+const QUIET_MS = 10_000;
+
 /** In the form for the token: where it says that what came was not it. */
 const REFUSAL_MARK = '<!-- refusal -->';
 const WRONG_TOKEN = '<p role="alert">That is not the token.</p>';
@@ -61,6 +64,8 @@ export class Dashboard {
   readonly routes: readonly AdminRoute[];
   #access: Promise<Access> | undefined = undefined;
   #atWork = 0;
+  #wrongTokens = 0;
+  #quietUntil = 0;
 
   constructor(options: DashboardOptions) {
     this.#options = options;
@@ -96,7 +101,7 @@ export class Dashboard {
     if (form === undefined) return refuseBody(response);
     const token = new URLSearchParams(form).get('token')?.trim() ?? '';
     if (access.isToken(token)) return letIn(response, access);
-    this.#options.logger.warn({ from: request.socket.remoteAddress }, 'dashboard: a wrong token');
+    this.#tellWrongToken(request);
     return askForToken(response, WRONG_TOKEN);
   }
 
@@ -145,6 +150,14 @@ export class Dashboard {
   async #refusalOf(request: IncomingMessage): Promise<Refusal | undefined> {
     const access = await this.#accessRules();
     return access.refusePlace(request) ?? access.refuseStranger(request);
+  }
+
+  /** In one line for many: whoever guesses must not fill the log. */
+  #tellWrongToken({ socket: { remoteAddress: from } }: IncomingMessage): void {
+    this.#wrongTokens += 1;
+    if (performance.now() < this.#quietUntil) return;
+    this.#options.logger.warn({ from, wrongTokens: this.#wrongTokens }, 'not the token');
+    this.#quietUntil = performance.now() + QUIET_MS;
   }
 
   #accessRules(): Promise<Access> {

@@ -38,7 +38,7 @@ const PERCENTILES: readonly Line[] = [
 ];
 const CHARTS = [
   {
-    names: ['requests', 'errors'],
+    names: ['replies', 'errors'],
     chart: new Chart({
       place: elementOf('chart-throughput'),
       lines: [
@@ -109,7 +109,7 @@ function showService({ name, state, pid, uptime, endpoints }: Snapshot): void {
 function showFigures({ load, workers }: Snapshot, moment: Moment): void {
   const memory = workers.reduce((sum, worker) => sum + (worker.memory ?? 0), 0);
   const figures = {
-    requests: rate(moment.requests),
+    replies: rate(moment.replies),
     errors: rate(moment.errors),
     p50: duration(moment.service50),
     p95: duration(moment.service95),

@@ -14,7 +14,7 @@ export interface Moment {
   /** Unix time in seconds. */
   readonly time: number;
   /** A second. */
-  readonly requests: number | null;
+  readonly replies: number | null;
   readonly errors: number | null;
   readonly queued: number | null;
   readonly inFlight: number | null;
@@ -31,7 +31,7 @@ export interface Moment {
 export type FigureName = Exclude<keyof Moment, 'time'>;
 
 const NOTHING: Omit<Moment, 'time'> = {
-  requests: null,
+  replies: null,
   errors: null,
   queued: null,
   inFlight: null,
@@ -56,7 +56,7 @@ export class History {
     const { load, services, waits } = snapshot;
     const moment: Moment = {
       time: Date.now() / 1000,
-      requests: this.#rateOf(({ load: { replies } }) => replies),
+      replies: this.#rateOf(({ load: { replies } }) => replies),
       errors: this.#rateOf(({ load: { errors } }) => errors),
       queued: load.queued,
       inFlight: load.inFlight,
