@@ -91,6 +91,8 @@ const HOUSES: Readonly<Record<string, House>> = {
       'http-front.ts',
       'service-control.ts',
       'service-dashboard.ts',
+      'service-metrics.ts',
+      'metrics-collector.ts',
       'client.ts',
       'client-socket.ts',
     ],

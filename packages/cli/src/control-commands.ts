@@ -123,6 +123,16 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     invoke: (_, flags) => ({ ...same(flags), command: 'stats', request: { verb: 'stats' } }),
   },
   {
+    name: 'metrics',
+    summary: 'print all that is measured, for Prometheus',
+    description:
+      'Print all that is measured, as GET /metrics has it (--admin), in the text format of Prometheus;\n' +
+      'also where there is no admin address.',
+    follows: false,
+    examples: `Examples:\n  zscale metrics | grep zscale_requests_total\n\n${EXITS}`,
+    invoke: (_, flags) => ({ ...same(flags), command: 'metrics', request: { verb: 'metrics' } }),
+  },
+  {
     name: 'inspect',
     summary: 'show one worker: what it holds, how it died last',
     description:

@@ -11,7 +11,7 @@ import { AccessLog } from './gateway/access-log.ts';
 import { AdminServer } from './gateway/admin-server.ts';
 import { ForeignFormat } from './gateway/foreign-format.ts';
 import { GatewayRules } from './gateway/gateway-rules.ts';
-import { type GatewayStats, HttpGateway } from './gateway/http-gateway.ts';
+import { type GatewayStats, type GatewayTraffic, HttpGateway } from './gateway/http-gateway.ts';
 import { MessageFace } from './gateway/message-face.ts';
 import { parseStickyRule } from './gateway/sticky-key.ts';
 import { TrustedProxies } from './gateway/trusted-proxies.ts';
@@ -60,6 +60,11 @@ export class HttpFront {
   /** Undefined where no HTTP is spoken. */
   stats(): GatewayStats | undefined {
     return this.#gateway?.stats();
+  }
+
+  /** What went through the gateway; undefined where no HTTP is spoken. */
+  traffic(): GatewayTraffic | undefined {
+    return this.#gateway?.traffic();
   }
 
   /** Answers the probes, before anything else is there. @throws (rejects) as `listen` */

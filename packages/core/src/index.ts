@@ -19,6 +19,7 @@ export type {
   KillReport,
   MachineReport,
   MachinesReport,
+  MetricsReport,
   StatsReport,
   StatusReport,
   SupervisorKind,
@@ -80,4 +81,5 @@ export { type Command, scale } from './scale.ts';
 export type { Server, ServerEvents, ServerStats } from './server.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';
+export { exposeMetrics, type MetricsRegistry } from './worker/application-metrics.ts';
 export { leader } from './worker/leader.ts';

@@ -22,6 +22,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
 import { type ServerEvents, type Service, tellFailure } from './server.ts';
 import { ServiceControl } from './service-control.ts';
+import { ServiceMetrics } from './service-metrics.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
 import { handleSignals } from './supervisor/signals.ts';
@@ -114,6 +115,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #upkeep: Upkeep;
   readonly #presence: Presence;
   readonly #control: ServiceControl;
+  readonly #metrics: ServiceMetrics;
   readonly #discovery: Discovery;
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
@@ -153,6 +155,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       logger: this.#logger,
     });
     this.#upkeep = this.#createUpkeep();
+    this.#metrics = this.#createMetrics();
     this.#presence = new Presence({
       machine: this.id,
       keys,
@@ -266,12 +269,26 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
           inFlight: null,
           requests: null,
         })),
+      metrics: () => this.#metrics.text(),
       poolOf: () => null,
       recycled: () => this.#upkeep.recycled,
       followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
       stop: (reason: string) => void this.#end(reason),
     } as const;
     this.#control.attach(controlled, this.#logger.child({ component: 'control' }));
+  }
+
+  #createMetrics(): ServiceMetrics {
+    const measured = {
+      name: this.#options.shared.name,
+      kind: 'machine',
+      supervisor: this.#supervisor,
+      queue: undefined,
+      http: () => undefined,
+      poolOf: () => null,
+      logger: this.#logger.child({ component: 'metrics' }),
+    } as const;
+    return new ServiceMetrics(measured, false);
   }
 
   /** The one way to the end; `reason` is for the log. */
@@ -372,7 +389,11 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       },
       workerBound: () => {}, // programs are no workers here
       workerBackend: (generation, report) => this.#workerBackend(generation, report),
-      workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
+      workerDrained: (worker) => this.#metrics.workerDrained(worker),
+      workerExited: (worker, exit, report) => {
+        const { id, generation, pid } = worker;
+        const { code, signal, expected, hang } = exit;
+        this.#metrics.workerExited(worker, exit);
         for (const endpoint of this.#backends.keys()) this.#workerLost(generation, endpoint);
         if (pid === undefined) return;
         const { why, uptime, held } = report;

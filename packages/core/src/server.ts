@@ -42,6 +42,7 @@ import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
+import { ServiceMetrics } from './service-metrics.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
@@ -211,6 +212,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #upkeep: Upkeep;
   readonly #http: HttpFront;
   readonly #control: ServiceControl;
+  readonly #metrics: ServiceMetrics;
   readonly #output: WorkerOutput | undefined;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
@@ -273,11 +275,12 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       isServing: () => this.#state === 'serving',
       logger: this.#logger,
     });
+    this.#metrics = this.#createMetrics();
     this.#http = new HttpFront({
       options,
       upstream: this.#gatewayEndpoint,
       isReady: () => this.#isReady(),
-      adminRoutes: dashboardRoutes(options, this.#control, this.#logger),
+      adminRoutes: [this.#metrics.route, ...dashboardRoutes(options, this.#control, this.#logger)],
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({
@@ -418,12 +421,31 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       backends: () => this.backendEndpoints,
       codec: () => this.codec,
       joined: () => [],
-      poolOf: (id: number) => this.#pools.find(({ workerIds }) => workerIds.has(id))?.name ?? null,
+      metrics: () => this.#metrics.text(),
+      poolOf: (id: number) => this.#poolOf(id),
       recycled: () => this.#upkeep.recycled,
       followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
       stop: (reason: string) => void this.#end(reason),
     } as const;
     this.#control.attach(controlled, this.#logger.child({ component: 'control' }));
+  }
+
+  /** The pool of a worker; null for the default one. */
+  #poolOf(id: number): string | null {
+    return this.#pools.find(({ workerIds }) => workerIds.has(id))?.name ?? null;
+  }
+
+  #createMetrics(): ServiceMetrics {
+    const measured = {
+      name: this.#options.name,
+      kind: 'service',
+      supervisor: this.#supervisor,
+      queue: this.#queue,
+      http: () => this.#http,
+      poolOf: (id: number) => this.#poolOf(id),
+      logger: this.#logger.child({ component: 'metrics' }),
+    } as const;
+    return new ServiceMetrics(measured, this.#options.admin !== undefined);
   }
 
   /** The one way to the end; `reason` is for the log. */
@@ -575,7 +597,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       },
       workerBound: (id, endpoint) => this.#front.workerBound(id, endpoint),
       heldBy: (generation) => this.#queue.heldBy(generation),
-      workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
+      workerDrained: (worker) => this.#metrics.workerDrained(worker),
+      workerExited: (worker, exit, report) => {
+        const { id, generation, pid } = worker;
+        const { code, signal, expected, hang } = exit;
+        this.#metrics.workerExited(worker, exit);
         const { why, uptime, held } = report;
         const facts = {
           why,

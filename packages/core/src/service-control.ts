@@ -73,6 +73,8 @@ export interface Controlled {
   readonly codec: () => CodecName;
   /** On a joined machine: the back ends that it works for. */
   readonly joined: () => readonly MachineReport[];
+  /** What it measures, in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
   /** The pool of a worker; null for the default one. */
   readonly poolOf: (workerId: number) => string | null;
   readonly recycled: () => number | null;
@@ -216,6 +218,8 @@ export class ServiceControl {
         return this.#status(controlled);
       case 'stats':
         return statsOf(controlled);
+      case 'metrics':
+        return { text: await controlled.metrics() };
       case 'machines':
         return { machines: machinesOf(controlled) };
       case 'inspect':

@@ -72,5 +72,6 @@ export { Subscriber } from './sockets/subscriber.ts';
 export { XPublisher } from './sockets/xpublisher.ts';
 export { XSubscriber } from './sockets/xsubscriber.ts';
 export type { MulticastStats } from './transports/epgm/stats.ts';
+export { StreamTraffic, type TrafficStats } from './transports/stream-traffic.ts';
 export type { PipeHost } from './transports/transport.ts';
 export { decodeZ85, encodeZ85 } from './z85.ts';

@@ -17,9 +17,10 @@ describe('a worker', () => {
     const limits = { ...NONE, maxMemory: 100 * MIB };
     expect(recycles(limits)).toBe(true);
     expect(whyRecycle({ ...YOUNG, memory: 100 * MIB }, limits)).toBeUndefined();
-    expect(whyRecycle({ ...YOUNG, memory: 130 * MIB }, limits)).toBe(
-      'it has 130 MiB of memory, more than 100 (maxMemory)',
-    );
+    expect(whyRecycle({ ...YOUNG, memory: 130 * MIB }, limits)).toEqual({
+      limit: 'memory',
+      text: 'it has 130 MiB of memory, more than 100 (maxMemory)',
+    });
     expect(whyRecycle({ ...YOUNG, memory: undefined }, limits)).toBeUndefined();
   });
 
@@ -30,14 +31,16 @@ describe('a worker', () => {
         if (whyRecycle({ ...YOUNG, requests, jitter }, limits) !== undefined) return requests;
     };
     expect([0, 0.5, 1].map(goesAt)).toEqual([1000, 950, 900]);
+    expect(whyRecycle({ ...YOUNG, requests: 1000 }, limits)).toMatchObject({ limit: 'requests' });
   });
 
   it('is replaced within the last tenth of its life', () => {
     const limits = { ...NONE, maxLifetime: 60_000 };
     expect(whyRecycle({ ...YOUNG, age: 53_999, jitter: 1 }, limits)).toBeUndefined();
-    expect(whyRecycle({ ...YOUNG, age: 54_000, jitter: 1 }, limits)).toBe(
-      'it is 54000 ms old (maxLifetime 60000)',
-    );
+    expect(whyRecycle({ ...YOUNG, age: 54_000, jitter: 1 }, limits)).toEqual({
+      limit: 'lifetime',
+      text: 'it is 54000 ms old (maxLifetime 60000)',
+    });
     expect(whyRecycle({ ...YOUNG, age: 59_999, jitter: 0 }, limits)).toBeUndefined();
     expect(whyRecycle({ ...YOUNG, age: 60_000, jitter: 0 }, limits)).toBeDefined();
   });

@@ -10,6 +10,7 @@ import { follow } from './follow.ts';
 import { inspect } from './inspect.ts';
 import { kill } from './kill.ts';
 import { machines } from './machines.ts';
+import { metrics } from './metrics.ts';
 import { reload } from './reload.ts';
 import { scaleWorkers } from './scale.ts';
 import { stats } from './stats.ts';
@@ -41,6 +42,8 @@ function carryOut(
       return status(invocation, client, output);
     case 'stats':
       return stats(invocation, client, output);
+    case 'metrics':
+      return metrics(invocation, client, output);
     case 'machines':
       return machines(invocation, client, output);
     case 'inspect':

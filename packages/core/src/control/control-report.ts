@@ -68,6 +68,12 @@ export interface StatsReport {
   readonly hangs: number;
 }
 
+/** The reply to `metrics`. */
+export interface MetricsReport {
+  /** In Prometheus' text format. */
+  readonly text: string;
+}
+
 /** One other machine in {@link MachinesReport}, or a back end. */
 export interface MachineReport {
   /** The machine that joined, by name; null for a plain worker, and for a back end. */

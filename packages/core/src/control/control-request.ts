@@ -20,6 +20,8 @@ export type ControlRequest =
   | { readonly verb: 'status' }
   /** Counters since the start. */
   | { readonly verb: 'stats' }
+  /** Everything that is measured, as `/metrics` has it. */
+  | { readonly verb: 'metrics' }
   /** Workers that are other machines', or the back ends that this machine works for. */
   | { readonly verb: 'machines' }
   /** One worker: its configuration, what it holds, how it died last. */
@@ -50,6 +52,7 @@ const MAX_WAIT_MS = 60_000;
 const ARGUMENTS: Readonly<Record<ControlVerb, readonly string[]>> = {
   status: [],
   stats: [],
+  metrics: [],
   machines: [],
   inspect: ['worker'],
   reload: [],

@@ -9,6 +9,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Logger } from '../logger.ts';
 import type { Control } from '../messages/control.ts';
 import { encodeRequestHead } from '../messages/http-message.ts';
+import { Histogram } from '../metrics/histogram.ts';
 import type { AccessLog, Outcome } from './access-log.ts';
 import type { ForeignFormat } from './foreign-format.ts';
 import { HeldBytes } from './held-bytes.ts';
@@ -72,6 +73,13 @@ export class GatewayRules {
   requests: number;
   /** Answers that were cut. */
   cut: number;
+  /** Those requests by the class of their status: 1xx at 0, to 5xx at 4. */
+  readonly byClass: number[];
+  /** Bytes of their bodies, and of the answers' bodies. */
+  received: number;
+  sent: number;
+  /** What they took, but for those that became tunnels. */
+  readonly durations: Histogram;
   readonly #options: GatewayRulesOptions;
   readonly #idPrefix: string;
   #ids: number;
@@ -86,6 +94,10 @@ export class GatewayRules {
     this.isDraining = false;
     this.requests = 0;
     this.cut = 0;
+    this.byClass = [0, 0, 0, 0, 0];
+    this.received = 0;
+    this.sent = 0;
+    this.durations = new Histogram();
     this.#options = options;
     this.#idPrefix = `${randomBytes(ID_BYTES).toString('hex')}-`;
     this.#ids = 0;
@@ -137,7 +149,13 @@ export class GatewayRules {
 
   /** A request is over, in whatever way. */
   ended(outcome: Outcome): void {
+    const { status, received, sent, ms } = outcome;
+    const place = Math.min(Math.max(Math.trunc(status / 100) - 1, 0), 4);
     this.requests += 1;
+    this.byClass[place] = (this.byClass[place] as number) + 1; // there are five
+    this.received += received;
+    this.sent += sent;
+    if (status !== 101) this.durations.observe(ms);
     this.#options.accessLog?.write(outcome);
   }
 

@@ -20,6 +20,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { HistogramSnapshot } from '../metrics/histogram.ts';
 import { ClientConnection } from './client-connection.ts';
 import { errorBytes, errorPage } from './error-page.ts';
 import type { GatewayRules } from './gateway-rules.ts';
@@ -58,6 +59,17 @@ export interface GatewayStats {
   readonly requests: number;
   /** Answers that had begun and could not be ended. */
   readonly cut: number;
+}
+
+/** What went through a gateway. */
+export interface GatewayTraffic {
+  /** Requests that have ended by the class of their status, 1xx to 5xx. */
+  readonly byClass: readonly number[];
+  /** Bytes of the bodies of those requests that came, and of their answers that were written. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** What they took, without WebSocket and other tunnels. */
+  readonly durations: HistogramSnapshot;
 }
 
 /** Connections are looked over for heads that do not come so often, in ms, at least. */
@@ -120,6 +132,17 @@ export class HttpGateway {
       malformed: this.#malformed,
       requests,
       cut,
+    };
+  }
+
+  /** A snapshot of what went through. */
+  traffic(): GatewayTraffic {
+    const { byClass, received, sent, durations } = this.#rules;
+    return {
+      byClass: [...byClass],
+      receivedBytes: received,
+      sentBytes: sent,
+      durations: durations.snapshot(),
     };
   }
 

@@ -9,6 +9,7 @@
  */
 import { ZscaleError } from '../errors.ts';
 import { CODEC_NAMES, type CodecName, FUNCTION_RULES, type FunctionRule } from '../options.ts';
+import { type Measured, parseFigures } from './process-figures.ts';
 
 /** The environment variable that makes a process a worker; {@link parseWorkerStart} reads it. */
 export const WORKER_START_VARIABLE = 'ZSCALE_WORKER';
@@ -82,6 +83,8 @@ export type FromWorker =
   | { readonly type: 'drained' }
   /** For which part of the time its event loop was busy since it said so last, 0 to 1, and how many requests it has begun so far. */
   | { readonly type: 'load'; readonly utilization: number; readonly begun: number }
+  /** How it is, since it was asked; and what its application measures. */
+  | ({ readonly type: 'measured' } & Measured)
   /**
    * It is a program that bound a REP socket there, which is connected to its door instead; or one that listens there for HTTP, whose
    * listener is the handler.
@@ -119,6 +122,8 @@ export type ToWorker =
       readonly renew: readonly string[];
       readonly keys: BackendKeys | undefined;
     }
+  /** Say `measured`. */
+  | { readonly type: 'measure' }
   /** Finish what you hold, take nothing more, say `drained`. */
   | { readonly type: 'drain' }
   /** Exit now. */
@@ -171,6 +176,16 @@ export function parseFromWorker(value: unknown): FromWorker {
       }
       return { type: 'load', utilization, begun: Number(begun) };
     }
+    case 'measured': {
+      const { application, refused } = fields;
+      const figures = parseFigures(fields.figures);
+      if (figures === undefined) refuse('figures of measured', 'figures', fields.figures);
+      if (!isOptionalString(application)) {
+        refuse('application of measured', 'a string or absent', application);
+      }
+      if (!isOptionalString(refused)) refuse('refused of measured', 'a string or absent', refused);
+      return { type: 'measured', figures, application, refused };
+    }
     case 'bound': {
       const { endpoint } = fields;
       if (!isString(endpoint)) refuse('endpoint of bound', 'a string', endpoint);
@@ -197,7 +212,7 @@ export function parseFromWorker(value: unknown): FromWorker {
     default:
       refuse(
         'the type of a message from a worker',
-        "'ready', 'leaving', 'drained', 'load', 'bound', 'backend' or 'boot-failed'",
+        "'ready', 'leaving', 'drained', 'load', 'measured', 'bound', 'backend' or 'boot-failed'",
         fields.type,
       );
   }
@@ -207,11 +222,13 @@ export function parseFromWorker(value: unknown): FromWorker {
 export function parseToWorker(value: unknown): ToWorker {
   const fields = recordOf(value, 'a message from the supervisor');
   const { type, endpoints, renew, keys } = fields;
-  if (type === 'lead' || type === 'drain' || type === 'stop') return { type };
+  if (type === 'lead' || type === 'measure' || type === 'drain' || type === 'stop') {
+    return { type };
+  }
   if (type !== 'backends') {
     refuse(
       'the type of a message from the supervisor',
-      "'lead', 'backends', 'drain' or 'stop'",
+      "'lead', 'backends', 'measure', 'drain' or 'stop'",
       type,
     );
   }

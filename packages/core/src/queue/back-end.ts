@@ -15,6 +15,7 @@ import {
   type PeerInfo,
   type Pipe,
   Socket,
+  StreamTraffic,
 } from '@zscale/transport';
 import { ZscaleError } from '../errors.ts';
 import {
@@ -122,6 +123,8 @@ export interface BackEndSink {
 
 /** A DEALER whose peers are told apart. */
 export class BackEnd extends Socket {
+  /** Connections of workers, and what went over them. */
+  readonly traffic: StreamTraffic = new StreamTraffic();
   readonly #sink: BackEndSink;
   readonly #ownEndpoint: string | undefined;
   readonly #workers = new Map<Pipe, WorkerPeer>();
@@ -177,6 +180,11 @@ export class BackEnd extends Socket {
   openDoor(endpoint: string, door: Door): void {
     this.bindSync(endpoint);
     this.#doors.set(endpoint, door);
+  }
+
+  /** Machines that have joined and are present. */
+  get machines(): number {
+    return this.#machines.size;
   }
 
   /** Ends a door and whoever came in by it. Idempotent. */

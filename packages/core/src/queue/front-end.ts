@@ -14,6 +14,7 @@ import {
   type Pipe,
   Router,
   type SocketOptions,
+  StreamTraffic,
 } from '@zscale/transport';
 import { bytesOf } from '../messages/frames.ts';
 import { ClientPeer } from './client-peer.ts';
@@ -37,6 +38,8 @@ const LOOK_AGAIN = 1 / 64;
 
 /** A ROUTER for the queue. */
 export class FrontEnd extends Router {
+  /** Connections of clients, and what went over them. */
+  readonly traffic: StreamTraffic = new StreamTraffic();
   readonly #sink: FrontEndSink;
   readonly #maxUnsentBytes: number;
   readonly #authenticator: Authenticator | undefined;

@@ -12,6 +12,11 @@ import type { Pipe } from '@zscale/transport';
 export class MachineSet {
   readonly #machines = new Map<Pipe, string>();
 
+  /** How many machines are present. */
+  get size(): number {
+    return new Set(this.#machines.values()).size;
+  }
+
   /** Whether a machine is present. */
   has(machine: string): boolean {
     for (const present of this.#machines.values()) if (present === machine) return true;

@@ -1,5 +1,6 @@
 /** What a queue tells of itself: counters since the start, and what is going on now. */
 
+import type { TrafficStats } from '@zscale/transport';
 import type { HistogramSnapshot } from '../metrics/histogram.ts';
 
 /** A worker, as `stats()` shows it. */
@@ -36,6 +37,14 @@ export interface PoolTimes {
   readonly waits: HistogramSnapshot;
   /** From then until the worker's reply had come, of all that were answered by a worker; streamed ones until their last part. */
   readonly services: HistogramSnapshot;
+}
+
+/** Connections at both sides of a queue. */
+export interface QueueTraffic {
+  readonly front: TrafficStats;
+  readonly back: TrafficStats;
+  /** Machines that have joined and are present. */
+  readonly machines: number;
 }
 
 /** Requests that a worker has, those included that were answered in its place meanwhile. */

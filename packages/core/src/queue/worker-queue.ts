@@ -37,7 +37,7 @@ import { Intake, type IntakeOptions } from './intake.ts';
 import { Outcomes, type WorkerOutcomes } from './outcomes.ts';
 import type { Give } from './pool.ts';
 import { Pools } from './pools.ts';
-import type { HeldRequests, PoolTimes, QueueStats } from './queue-stats.ts';
+import type { HeldRequests, PoolTimes, QueueStats, QueueTraffic } from './queue-stats.ts';
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
 import {
   lostEachTime,
@@ -264,6 +264,15 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   /** What requests waited and took, for each pool. Counts only grow. */
   times(): readonly PoolTimes[] {
     return this.#pools.times(performance.now());
+  }
+
+  /** Connections of clients and of workers, and what went over them. Gateways of this process are none. */
+  traffic(): QueueTraffic {
+    return {
+      front: this.#frontEnd.traffic.stats(),
+      back: this.#backEnd.traffic.stats(),
+      machines: this.#backEnd.machines,
+    };
   }
 
   /** How the requests ended that workers had, by worker, with those of workers that are gone. Counts only grow. */

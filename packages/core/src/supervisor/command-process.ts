@@ -88,6 +88,10 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
     this.#listen((reports as Readable | null | undefined) ?? undefined);
   }
 
+  get isForeign(): boolean {
+    return true;
+  }
+
   get pid(): number | undefined {
     return this.#child.pid;
   }

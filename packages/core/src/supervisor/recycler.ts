@@ -6,7 +6,7 @@
 
 import type { Logger } from '../logger.ts';
 import { memoryOf } from './memory-of.ts';
-import { type RecyclingLimits, whyRecycle } from './recycling.ts';
+import { type RecyclingLimits, type RecyclingReason, whyRecycle } from './recycling.ts';
 
 const INTERVAL_MS = 1000;
 /** After a successor that did not become ready, or was no better, nobody is replaced for so long. */
@@ -29,7 +29,7 @@ export interface RecyclerOptions {
   /** The workers that are ready. */
   readonly workers: () => readonly Recyclable[];
   /** Replaces one; rejects when its successor did not become ready. */
-  readonly renew: (generation: number) => Promise<void>;
+  readonly renew: (generation: number, limit: RecyclingReason['limit']) => Promise<void>;
   /** Told before a worker is replaced. */
   readonly recycling: (worker: Recyclable, reason: string) => void;
   readonly logger: Logger;
@@ -81,8 +81,9 @@ export class Recycler {
       const { id, generation, pid, age, requests } = worker;
       const memory = limits.maxMemory < Infinity ? await memoryOf(pid) : undefined;
       const jitter = this.#jitters.get(generation) ?? 0;
-      const reason = whyRecycle({ memory, requests, age, jitter }, limits);
-      if (reason === undefined || this.#isStopped) continue;
+      const why = whyRecycle({ memory, requests, age, jitter }, limits);
+      if (why === undefined || this.#isStopped) continue;
+      const reason = why.text;
       if (id === fresh && memory !== undefined && memory > limits.maxMemory) {
         const advice = 'maxMemory must be above what a worker needs';
         this.#pause(`a worker is not replaced: ${reason} right after its start; ${advice}`, {
@@ -93,7 +94,7 @@ export class Recycler {
       logger.info({ worker: id, workerPid: pid, reason }, 'replacing a worker');
       recycling(worker, reason);
       try {
-        await renew(generation);
+        await renew(generation, why.limit);
         this.#renewed = id;
       } catch (error) {
         if (this.#isStopped) return;

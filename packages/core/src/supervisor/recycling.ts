@@ -31,19 +31,32 @@ export interface WorkerFacts {
 const JITTER = 0.1;
 const MIB = 1024 * 1024;
 
-/** Why the worker is to be replaced, for people; undefined when it is not. */
-export function whyRecycle(facts: WorkerFacts, limits: RecyclingLimits): string | undefined {
+/** Why a worker is to be replaced. */
+export interface RecyclingReason {
+  readonly limit: 'memory' | 'requests' | 'lifetime';
+  /** For people. */
+  readonly text: string;
+}
+
+/** Why the worker is to be replaced; undefined when it is not. */
+export function whyRecycle(
+  facts: WorkerFacts,
+  limits: RecyclingLimits,
+): RecyclingReason | undefined {
   const { maxMemory, maxRequests, maxLifetime } = limits;
   const { memory, requests, age, jitter } = facts;
   const factor = 1 - JITTER * jitter;
   if (memory !== undefined && memory > maxMemory) {
-    return `it has ${toMib(memory)} MiB of memory, more than ${toMib(maxMemory)} (maxMemory)`;
+    const text = `it has ${toMib(memory)} MiB of memory, more than ${toMib(maxMemory)} (maxMemory)`;
+    return { limit: 'memory', text };
   }
   if (requests >= Math.max(1, Math.ceil(maxRequests * factor))) {
-    return `it was given ${requests} requests (maxRequests ${maxRequests})`;
+    const text = `it was given ${requests} requests (maxRequests ${maxRequests})`;
+    return { limit: 'requests', text };
   }
   if (age >= maxLifetime * factor) {
-    return `it is ${Math.round(age)} ms old (maxLifetime ${maxLifetime})`;
+    const text = `it is ${Math.round(age)} ms old (maxLifetime ${maxLifetime})`;
+    return { limit: 'lifetime', text };
   }
   return undefined;
 }

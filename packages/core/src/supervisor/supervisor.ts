@@ -22,6 +22,7 @@
 import assert from 'node:assert/strict';
 import { type WorkerBootError, ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { Measured } from '../messages/process-figures.ts';
 import type { ToWorker } from '../messages/process-message.ts';
 import { doneWithin } from '../waiting.ts';
 import { explainDeath, type Hang, type HeldRequests } from './death-report.ts';
@@ -34,6 +35,7 @@ import {
 } from './restart-policy.ts';
 import {
   type BackendReport,
+  type EndCause,
   type WorkerChild,
   type WorkerExit,
   WorkerProcess,
@@ -69,6 +71,8 @@ export interface SupervisorSink {
   workerBound(id: number, endpoint: string): void;
   /** Of a joined machine: how a worker stands with one of its back ends. */
   workerBackend?(generation: number, backend: BackendReport): void;
+  /** A process has drained and will be told to end: the last chance to ask it something, which never rejects. */
+  workerDrained?(worker: WorkerProcess): Promise<void>;
   /** A replacement with the same id may be there already, but then with another generation. */
   workerExited(worker: WorkerProcess, exit: WorkerExit, report: DeathReport): void;
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
@@ -265,12 +269,12 @@ export class Supervisor {
    * @throws ZscaleError `ZSCALE_ERR_RELOAD` when the successor does not become ready: the worker stays.
    * @throws ZscaleError `ZSCALE_ERR_CLOSED` when the supervisor is stopped before it is done.
    */
-  renew(generation: number): Promise<void> {
+  renew(generation: number, cause: EndCause = 'drain'): Promise<void> {
     return this.#inLine(async () => {
       if (this.#state !== 'serving') throw closedError();
       const seat = [...this.#seats.values()].find(({ worker }) => worker.generation === generation);
       if (seat?.worker.state !== 'ready') return;
-      const error = await this.#renew(seat);
+      const error = await this.#renew(seat, cause);
       if (error !== undefined) throw reloadError(error, 0, 1);
     });
   }
@@ -282,6 +286,24 @@ export class Supervisor {
   signalWorker(generation: number, signal: NodeJS.Signals): boolean {
     const worker = [...this.#processes].find((other) => other.generation === generation);
     return worker?.signal(signal) ?? false;
+  }
+
+  /**
+   * Asks every process that serves how it is, and waits for each answer for up to `ms`; see {@link WorkerProcess.measure}.
+   *
+   * @param took is given each answer as it comes, undefined for none; not of processes that ended meanwhile.
+   */
+  async measure(
+    ms: number,
+    took: (worker: WorkerProcess, measured: Measured | undefined) => void,
+  ): Promise<void> {
+    const asked = [...this.#processes].filter(({ canMeasure }) => canMeasure);
+    await Promise.all(
+      asked.map(async (worker) => {
+        const measured = await worker.measure(ms);
+        if (worker.state !== 'exited') took(worker, measured);
+      }),
+    );
   }
 
   /** The queue saw this process come in. */
@@ -344,7 +366,7 @@ export class Supervisor {
     const seats = [...this.#seats.values()];
     let renewed = 0;
     for (const seat of seats) {
-      const error = await this.#renew(seat);
+      const error = await this.#renew(seat, 'reload');
       if (error !== undefined) throw reloadError(error, renewed, seats.length);
       renewed += 1;
     }
@@ -356,7 +378,7 @@ export class Supervisor {
    *
    * @throws ZscaleError `ZSCALE_ERR_CLOSED` when the supervisor is stopped meanwhile.
    */
-  async #renew(seat: Seat): Promise<WorkerBootError | undefined> {
+  async #renew(seat: Seat, cause: EndCause): Promise<WorkerBootError | undefined> {
     const old = seat.worker;
     const isEmpty = old.state === 'exited'; // it crashed, and waits for its restart
     if (isEmpty) {
@@ -370,7 +392,7 @@ export class Supervisor {
     await Promise.race([next.ready, next.exited]);
     if (this.#state !== 'serving') throw closedError();
     if (next.bootError !== undefined) return next.bootError;
-    if (!isEmpty) await this.#retire(old);
+    if (!isEmpty) await this.#retire(old, cause);
     if (this.#state !== 'serving') throw closedError();
     return undefined;
   }
@@ -418,16 +440,18 @@ export class Supervisor {
       seat.isLeaving = true;
       clearTimeout(seat.restartTimer);
     }
-    await Promise.all(seats.map(({ worker }) => this.#retire(worker)));
+    await Promise.all(seats.map(({ worker }) => this.#retire(worker, 'scale')));
     for (const seat of seats) this.#seats.delete(seat.id);
   }
 
   /** Takes a worker out of service in order. Who sits on its seat next is decided at its exit. */
-  async #retire(worker: WorkerProcess): Promise<void> {
+  async #retire(worker: WorkerProcess, cause: EndCause): Promise<void> {
     const { gracefulTimeout } = this.#options;
+    worker.endsFor(cause);
     if (worker.state === 'ready') {
       const drained = Promise.all([this.#sink.drainWorker(worker.generation), worker.drain()]);
       await doneWithin(Promise.race([drained, worker.exited]), gracefulTimeout);
+      await this.#sink.workerDrained?.(worker);
     }
     await worker.stop(gracefulTimeout);
   }
@@ -499,7 +523,7 @@ export class Supervisor {
       { worker: worker.id, workerPid: worker.pid },
       'worker got SIGTERM or closed its server, draining it',
     );
-    await this.#retire(worker);
+    await this.#retire(worker, 'leave');
   }
 
   #workerHung({ id, pid, generation }: WorkerProcess, { ms, stack }: Hang): void {

@@ -89,8 +89,8 @@ export class Upkeep {
     return new Recycler({
       limits,
       workers: () => this.#recyclable(),
-      renew: async (generation) => {
-        await supervisor.renew(generation);
+      renew: async (generation, limit) => {
+        await supervisor.renew(generation, limit);
         this.#recycled += 1;
       },
       recycling,

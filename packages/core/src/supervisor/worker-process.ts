@@ -14,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { WorkerBootError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { Measured } from '../messages/process-figures.ts';
 import {
   type FromWorker,
   parseFromWatchdog,
@@ -47,6 +48,24 @@ const TRANSITIONS: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
   exited: [],
 };
 
+/**
+ * What ended a worker: it crashed or hung; it was to be replaced, because of a limit, by a reload, since somebody asked for it
+ * (drain) or since it wished so (leave); there are to be fewer (scale); somebody killed it; the service stops; or it was never ready.
+ */
+export type EndCause =
+  | 'crash'
+  | 'hang'
+  | 'memory'
+  | 'requests'
+  | 'lifetime'
+  | 'reload'
+  | 'drain'
+  | 'leave'
+  | 'scale'
+  | 'kill'
+  | 'stop'
+  | 'boot';
+
 /** How a worker ended. */
 export interface WorkerExit {
   readonly code: number | null;
@@ -59,6 +78,7 @@ export interface WorkerExit {
   readonly error: WorkerBootError | undefined;
   /** It hung, and was killed for that. */
   readonly hang: Hang | undefined;
+  readonly cause: EndCause;
   /** The machine had no descriptors, processes or memory for it: not the worker's doing. */
   readonly machineIsShort: boolean;
 }
@@ -89,6 +109,8 @@ export interface WorkerChild {
   readonly pid?: number | undefined;
   /** Its pipes, of a Node process: its watchdog speaks over one of them. */
   readonly stdio?: readonly unknown[];
+  /** It is no process of Node: of what it is told it understands when to end. */
+  readonly isForeign?: boolean;
   /** Whether it may still be told something, or say something. */
   readonly connected: boolean;
   send(message: ToWorker, sent: (error: Error | null) => void): boolean;
@@ -148,6 +170,11 @@ export class WorkerProcess {
   /** Runs while the watchdog looks where the event loop stands still. */
   #captureTimer: NodeJS.Timeout | undefined;
   #hang: Hang | undefined;
+  /** The question how it is, until it is answered or given up. */
+  #measuring: Promise<Measured | undefined> | undefined;
+  #settleMeasuring: (measured: Measured | undefined) => void;
+  /** Why it is told to end, as far as that is known. */
+  #endCause: EndCause | undefined;
 
   constructor(options: WorkerProcessOptions) {
     this.id = options.id;
@@ -174,6 +201,9 @@ export class WorkerProcess {
     this.#begun = undefined;
     this.#captureTimer = undefined;
     this.#hang = undefined;
+    this.#measuring = undefined;
+    this.#settleMeasuring = () => {};
+    this.#endCause = undefined;
     this.#child = this.#start(options.fork);
     const { startTimeout } = options;
     this.#arm(startTimeout, () => {
@@ -222,6 +252,37 @@ export class WorkerProcess {
   /** Whole milliseconds since it was started. */
   get age(): number {
     return Math.round(performance.now() - this.#startedAt);
+  }
+
+  /** It will be told to end, for this reason. The first one counts. */
+  endsFor(cause: EndCause): void {
+    this.#endCause ??= cause;
+  }
+
+  /**
+   * Asks it how it is. Undefined when it does not say so within `ms`, as one whose event loop stands still, or when it cannot: before
+   * it is ready, at its end, and where it is no Node process.
+   */
+  measure(ms: number): Promise<Measured | undefined> {
+    if (!this.canMeasure) return Promise.resolve(undefined);
+    this.#measuring ??= new Promise((resolve) => {
+      const settle = (measured: Measured | undefined): void => {
+        clearTimeout(timer);
+        this.#measuring = undefined;
+        this.#settleMeasuring = () => {};
+        resolve(measured);
+      };
+      const timer = setTimeout(settle, ms, undefined);
+      this.#settleMeasuring = settle;
+      this.#send({ type: 'measure' });
+    });
+    return this.#measuring;
+  }
+
+  /** Whether it can be asked how it is. */
+  get canMeasure(): boolean {
+    const serves = this.#state === 'ready' || this.#state === 'draining';
+    return serves && this.#child?.isForeign !== true;
   }
 
   /** Tells it that it leads, until it is told to drain or to stop. */
@@ -280,6 +341,7 @@ export class WorkerProcess {
   /** Sends it a signal; SIGKILL as `kill()`. False when it has no process. */
   signal(name: NodeJS.Signals): boolean {
     if (this.#state === 'exited' || this.#child === undefined) return false;
+    if (name === 'SIGKILL' || name === 'SIGTERM') this.endsFor('kill');
     if (name === 'SIGKILL') this.kill();
     else this.#child.kill(name);
     return true;
@@ -350,6 +412,9 @@ export class WorkerProcess {
         this.#utilizationAt = performance.now();
         this.#begun = message.begun;
         return;
+      case 'measured':
+        this.#settleMeasuring(message);
+        return;
       case 'backend':
         if (this.#readyAt !== undefined) this.#sink.workerBackend?.(this, message);
         return;
@@ -414,6 +479,7 @@ export class WorkerProcess {
     if (this.#state === 'exited') return;
     this.#enter('exited');
     clearTimeout(this.#captureTimer);
+    this.#settleMeasuring(undefined);
     const expected = this.#toldToEnd;
     const hang = this.#hang;
     const served = this.#readyAt === undefined ? 0 : performance.now() - this.#readyAt;
@@ -422,9 +488,16 @@ export class WorkerProcess {
     if (this.#readyAt === undefined) this.#bootError = error;
     const machineIsShort = !expected && isShortage(error.cause);
     const failure = expected ? undefined : error;
-    const exit = { code, signal, expected, served, error: failure, hang, machineIsShort };
+    const cause = this.#causeOf(expected);
+    const exit = { code, signal, expected, served, error: failure, hang, cause, machineIsShort };
     this.#sink.workerExited(this, exit);
     this.#exited.resolve();
+  }
+
+  #causeOf(expected: boolean): EndCause {
+    if (this.#hang !== undefined) return 'hang';
+    if (expected) return this.#endCause ?? 'stop';
+    return this.#readyAt === undefined ? 'boot' : 'crash';
   }
 
   #errorOf(reason: string, cause?: unknown): WorkerBootError {

@@ -7,6 +7,7 @@
  */
 
 import { parseToWorker } from '../messages/process-message.ts';
+import { measure } from './measure.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
@@ -28,6 +29,10 @@ export class ProgramWorker {
 
   #onMessage(value: unknown): void {
     const { type } = parseToWorker(value);
+    if (type === 'measure') {
+      void measure();
+      return;
+    }
     processRole().leads = type === 'lead';
     switch (type) {
       case 'drain':

@@ -24,6 +24,7 @@ import {
   type ToWorker,
   type WorkerStart,
 } from '../messages/process-message.ts';
+import { measure } from './measure.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
@@ -134,17 +135,22 @@ export class Worker {
 
   #onMessage(value: unknown): void {
     const message = parseToWorker(value);
-    if (message.type !== 'backends') processRole().leads = message.type === 'lead';
     switch (message.type) {
+      case 'measure':
+        void measure();
+        return;
       case 'backends':
         this.#connectTo(message);
         return;
       case 'lead':
+        processRole().leads = true;
         return;
       case 'drain':
+        processRole().leads = false;
         void this.#drain();
         return;
       case 'stop':
+        processRole().leads = false;
         void this.#stop();
         return;
     }

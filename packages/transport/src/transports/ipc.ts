@@ -9,15 +9,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import {
-  type BigIntStats,
-  lstatSync,
-  mkdtempSync,
-  renameSync,
-  type Stats,
-  statSync,
-  unlinkSync,
-} from 'node:fs';
+import { type BigIntStats, mkdtempSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -28,7 +20,7 @@ import { checkIpcPath, parseEndpoint } from './endpoint.ts';
 import { StreamDialer } from './stream-dialer.ts';
 import { type ListenAddress, listenStream, listenStreamNow } from './stream-listener.ts';
 import type { Dialer, Listener, PipeHost, Transport } from './transport.ts';
-import { listensAt } from './unix-listeners.ts';
+import { fileAt, listensAt } from './unix-listeners.ts';
 
 /** `ipc://` */
 export const ipcTransport: Transport = {
@@ -73,11 +65,11 @@ function listenAddress(
   const name = checkIpcPath(folder === undefined ? given : join(folder, 'socket'), endpoint);
   const path = systemPath(name, endpoint);
   if (!isAbstract(name)) refuseMissingFolder(path, endpoint);
-  let own: Stats | undefined;
+  let own: BigIntStats | undefined;
   return {
     target: { path },
     endpointOf: () => {
-      own = isAbstract(name) ? undefined : lstatSync(path, { throwIfNoEntry: false });
+      own = isAbstract(name) ? undefined : fileAt(path);
       return `ipc://${name}`;
     },
     closing: (close) => {
@@ -111,7 +103,7 @@ function makeFolder(endpoint: string): string {
 /** Whether there is a socket file, of somebody alive or dead. @throws TransportError `EADDRINUSE` for a file of another kind. */
 function hasSocketFile(path: string, endpoint: string): boolean {
   if (path.startsWith('\0')) return false; // an abstract name is no file
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = fileAt(path);
   if (stats === undefined) return false;
   if (stats.isSocket()) return true;
   return fail(
@@ -150,13 +142,9 @@ async function removeLeftover(path: string): Promise<void> {
   if (still?.ino === found.ino && still.ctimeNs === found.ctimeNs) removeFile(path);
 }
 
-function fileAt(path: string): BigIntStats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false, bigint: true });
-}
-
 /** Closing removes whatever is at the path: the file of a program that has bound it since is moved out of the way. */
-function closeKeepingOthers(path: string, own: Stats | undefined, close: () => void): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+function closeKeepingOthers(path: string, own: BigIntStats | undefined, close: () => void): void {
+  const found = fileAt(path);
   if (found === undefined || (found.ino === own?.ino && found.dev === own.dev)) {
     close();
     return;

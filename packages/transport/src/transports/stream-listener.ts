@@ -121,6 +121,7 @@ function refuseBind(cause: unknown, endpoint: string, host: PipeHost): never {
 
 /** An accepted connection and, once its handshake is done, its pipe. */
 interface Accepted {
+  readonly stream: NetSocket;
   readonly remoteAddress: string;
   pipe: Pipe | undefined;
 }
@@ -203,6 +204,7 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
     const accepted = this.#accepted.get(connection);
     if (accepted === undefined) return;
     this.#accepted.delete(connection);
+    this.#host.traffic?.closed(accepted.stream);
     reportEnd(this.#host, this.endpoint, accepted.remoteAddress, end);
     accepted.pipe?.end();
     if (this.#accepted.size === 0) this.#lastOneEnded();
@@ -216,7 +218,8 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
       return;
     }
     const connection = connectionOver(socket, this, remoteAddress);
-    this.#accepted.set(connection, { remoteAddress, pipe: undefined });
+    this.#accepted.set(connection, { stream: socket, remoteAddress, pipe: undefined });
+    this.#host.traffic?.opened(socket);
     this.#host.report({ type: 'accept', address: this.endpoint, remoteAddress });
     serve(socket, connection, this.options);
   }

@@ -13,6 +13,7 @@ import type { PeerInfo } from '../peer-info.ts';
 import type { Pipe, PipeSink } from '../pipes/pipe.ts';
 import type { SocketType } from '../socket-type.ts';
 import type { MulticastStats } from './epgm/stats.ts';
+import type { StreamTraffic } from './stream-traffic.ts';
 
 /** A socket, as its transports see it. */
 export interface PipeHost extends PipeSink {
@@ -30,6 +31,8 @@ export interface PipeHost extends PipeSink {
   readonly context: Context;
   /** For mechanisms that ask before they let a peer in. */
   readonly authenticator: Authenticator;
+  /** Where accepted streams are counted; left out where nobody wants to know. */
+  readonly traffic?: StreamTraffic;
   /** What is queued when its program has nothing more to do is given up with 0; undefined for the option of the connect. */
   readonly linger?: number;
   /** Whether this peer is sent PINGs, where `heartbeatInterval` asks for them; left out: every peer that knows them. */

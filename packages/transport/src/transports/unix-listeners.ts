@@ -1,6 +1,6 @@
 /** Who listens on Unix domain sockets on this machine, as Linux tells it (proc_net_unix(5)): without a connection, and at once. */
 
-import { lstatSync, readFileSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 const TABLE = '/proc/net/unix';
@@ -33,10 +33,18 @@ export function unixListeners(): readonly string[] | undefined {
 export function listensAt(path: string): boolean | undefined {
   const listeners = unixListeners();
   if (listeners === undefined) return undefined;
-  const own = lstatSync(path, { throwIfNoEntry: false });
+  const own = fileAt(path);
   return listeners.some((each) => {
     if (!each.startsWith('/')) return basename(each) === basename(path);
-    const other = lstatSync(each, { throwIfNoEntry: false });
+    const other = fileAt(each);
     return other !== undefined && other.ino === own?.ino && other.dev === own.dev;
   });
+}
+
+/**
+ * What is at a path. By `bigint`, for of the other form Node 20 remembers the last answer, and as long as that was a socket, `import`
+ * follows no symbolic link: a package that pnpm installed would not find its own dependencies.
+ */
+export function fileAt(path: string): BigIntStats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false, bigint: true });
 }
