@@ -2,12 +2,13 @@
  * The dashboard as people see it: in a real browser, with a service that has something to show. Each test ends with what the page must
  * never do: no error, no breach of its policy, no request to elsewhere.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hasBrowser, isBrowserRequired, openPage, startBrowser } from '../support/browser.ts';
 import { isAlive, startZscale } from '../support/cli.ts';
+import { freshFolder } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 import { freePort, SERVER, startWeb, type Web } from '../support/web.ts';
 
@@ -30,9 +31,10 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
   async function show(
     args: readonly string[] = [],
     options: BrowserContextOptions = {},
+    server: string = SERVER,
   ): Promise<Shown> {
     const admin = `http://127.0.0.1:${await freePort()}`;
-    const web = await startWeb(SERVER, ['--bind', FREE, '--admin', admin, ...args]);
+    const web = await startWeb(server, ['--bind', FREE, '--admin', admin, ...args]);
     const { page, faults } = await openPage(browser, admin, options);
     await page.goto(admin);
     await until(() => rows(page).then((all) => all.length === 2));
@@ -170,11 +172,14 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
 
   it('shows how a worker died, with its stack, as text', async () => {
     const name = '<img src=x onerror=alert(1)>';
-    const { page, endpoint, faults } = await show(['--hang-timeout', '1s', '--name', 'hostile'], {
-      viewport: { width: 360, height: 740 },
-    });
-    // What is sent is the client's: here it becomes the request's id, and a part of the stack's line.
-    const lost = fetch(`${endpoint}/loop?${name}`, { method: 'POST' });
+    // A function may have any name, and the stack has it.
+    const hostile = SERVER.replace('for (;;);', `({ '${name}'() { for (;;); } })['${name}']();`);
+    const { page, endpoint, faults } = await show(
+      ['--hang-timeout', '1s'],
+      { viewport: { width: 360, height: 740 } },
+      hostile,
+    );
+    const lost = fetch(`${endpoint}/loop`, { method: 'POST' });
     const death = page.locator('#deaths li').first();
     await death.waitFor();
     expect(await death.textContent()).toMatch(/worker \d.*its event loop stood still for \d+ ms/);
@@ -183,7 +188,7 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
     expect(await stack.locator('pre').isVisible()).toBe(false);
     await stack.locator('summary').focus();
     await page.keyboard.press('Enter');
-    expect(await stack.locator('pre').textContent()).toContain('server.mjs:');
+    expect(await stack.locator('pre').textContent()).toContain(`at ${name} (`);
     await lost;
     expect(await page.locator('img').count()).toBe(0);
     // Nothing is wider than the window.
@@ -206,6 +211,48 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
     await page.emulateMedia({ colorScheme: 'light' });
     expect(await luminance()).toBeGreaterThan(200);
     expect(faults).toEqual([]);
+  });
+
+  it('asks for the token once, where there is one', async () => {
+    const file = join(freshFolder(), 'admin.token');
+    writeFileSync(file, 'correct-horse-battery-staple\n');
+    const admin = `http://127.0.0.1:${await freePort()}`;
+    await startWeb(SERVER, ['--bind', FREE, '--admin', admin, '--admin-token-file', file]);
+    const { page, faults } = await openPage(browser, admin);
+    const enter = async (token: string): Promise<void> => {
+      await page.getByLabel('Token').fill(token);
+      await page.keyboard.press('Enter');
+    };
+    await page.goto(admin);
+    await enter('a guess');
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByRole('alert').textContent()).toBe('That is not the token.');
+    await picture(page, 'login');
+    await enter('correct-horse-battery-staple');
+    await until(async () => (await rows(page)).length === 2);
+    expect(page.url()).toBe(`${admin}/`);
+    await page.reload();
+    await until(async () => (await rows(page)).length === 2);
+    await page.getByRole('button', { name: 'One worker more' }).click();
+    await until(async () => (await rows(page)).length === 3);
+    expect(faults.filter((fault) => !fault.includes('401 (Unauthorized)'))).toEqual([]);
+  });
+
+  it('says that too many look, and shows the service when one of them has gone', async () => {
+    const admin = `http://127.0.0.1:${await freePort()}`;
+    await startWeb(SERVER, ['--bind', FREE, '--admin', admin, '--workers', '1']);
+    const end = new AbortController();
+    onTestFinished(() => end.abort());
+    const look = (signal: AbortSignal): Promise<Response> => fetch(`${admin}/events`, { signal });
+    const first = new AbortController();
+    await Promise.all([look(first.signal), ...Array.from({ length: 31 }, () => look(end.signal))]);
+    const { page, faults } = await openPage(browser, admin);
+    await page.goto(admin);
+    await page.getByText('✕ too many pages look, trying again').waitFor();
+    first.abort();
+    await page.getByText('● live').waitFor();
+    expect(await rows(page)).toHaveLength(1);
+    expect(faults.filter((fault) => !fault.includes('503 (Service Unavailable)'))).toEqual([]);
   });
 
   it('says when the service is gone, and goes on when there is one again', async () => {

@@ -41,7 +41,7 @@ export function dashboardRoutes(
   logger: Logger,
 ): readonly AdminRoute[] {
   if (admin === undefined) {
-    if (adminTokenFile !== undefined) refuseToken('there is no admin address (admin)');
+    if (adminTokenFile !== undefined) refuseNoAddress();
     return [];
   }
   const latencies = { waits: new Latency(), services: new Latency() };
@@ -66,6 +66,14 @@ function readToken(path: string): string {
   }
   if (TOKEN.test(text)) return text;
   return refuseToken(`the file has ${text.length} characters, or not only printable ones`);
+}
+
+function refuseNoAddress(): never {
+  throw new ZscaleError(
+    'ZSCALE_ERR_OPTIONS',
+    'adminTokenFile is for the dashboard at the admin address, and there is no admin address. Say where it is (admin, ' +
+      '--admin http://127.0.0.1:9090), or leave adminTokenFile out.',
+  );
 }
 
 function refuseToken(reason: string): never {
