@@ -297,6 +297,13 @@ describe('who is let in', () => {
       expect(rebound).toMatchObject({ status: 403, body: expect.stringMatching(/another name/) });
     }
     expect((await ask(`${admin}/healthz`, { headers: { Host: '10.0.0.7' } })).status).toBe(200);
+    const login = await ask(`${admin}/login`, { method: 'POST', body: 'token=any' });
+    expect(login).toMatchObject({ status: 303, headers: { location: '/' } });
+    expect(login.headers['set-cookie']).toBeUndefined();
+    expect(await ask(`${admin}/other`)).toMatchObject({
+      status: 404,
+      body: '/healthz, /readyz, /metrics, /, /login, /events, /actions are answered here\n',
+    });
   });
 
   it('is nobody at an address that others can reach, without a token; probes are answered', async () => {

@@ -97,6 +97,7 @@ export class Dashboard {
     const access = await this.#accessRules();
     const refusal = access.refusePlace(request);
     if (refusal !== undefined) return refuse(response, refusal);
+    if (this.#options.token === undefined) return leadIn(response);
     const form = await bodyOf(request);
     if (form === undefined) return refuseBody(response);
     const token = new URLSearchParams(form).get('token')?.trim() ?? '';
@@ -177,6 +178,10 @@ function route(
 
 function letIn(response: ServerResponse, access: Access): void {
   response.setHeader('Set-Cookie', access.cookie);
+  leadIn(response);
+}
+
+function leadIn(response: ServerResponse): void {
   response.setHeader('Location', PAGE.path);
   send(response, 303, TEXT, 'The dashboard is at /\n');
 }
