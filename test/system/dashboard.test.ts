@@ -11,7 +11,7 @@ import { startZscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
 import { freshFolder, logOf } from '../support/programs.ts';
 import { until } from '../support/until.ts';
-import { freePort, SERVER, startWeb, type Web } from '../support/web.ts';
+import { freePort, HANDLER, SERVER, startWeb, type Web } from '../support/web.ts';
 
 const FREE = 'http://127.0.0.1:0';
 const TOKEN = 'correct-horse-battery-staple';
@@ -191,6 +191,34 @@ describe('events', () => {
     expect(await ask(`${admin}/events`, { method: 'HEAD' })).toMatchObject({ status: 503 });
     viewers[0]?.close();
     await until(async () => (await ask(`${admin}/events`, { method: 'HEAD' })).status === 200);
+  });
+
+  it('show a machine that has joined, and are its own for that machine', async () => {
+    const backend = `tcp://127.0.0.1:${await freePort()}`;
+    const admin = `http://127.0.0.1:${await freePort()}`;
+    const farAdmin = `http://127.0.0.1:${await freePort()}`;
+    const { folder } = await startWeb(
+      HANDLER,
+      ['--bind', FREE, '--admin', admin, '--backend', backend, '--workers', '1'],
+      { name: 'handler.mjs' },
+    );
+    const file = join(folder, 'handler.mjs');
+    startZscale(['join', backend, file, '--admin', farAdmin, '--workers', '2', '--name', 'far']);
+    const near = await look(admin);
+    const [machine] = await until(
+      () => near.snapshots.find(({ machines: [one] }) => one?.workers === 2)?.machines,
+    );
+    expect(machine).toMatchObject({ machine: expect.any(String), address: 'tcp://127.0.0.1' });
+    const far = await look(farAdmin);
+    const snapshot = await until(() =>
+      far.snapshots.find(({ workers, state }) => state === 'serving' && workers.length === 2),
+    );
+    expect(snapshot).toMatchObject({
+      name: 'far',
+      kind: 'machine',
+      load: { replies: null, queued: null, restarts: 0 },
+      machines: [{ machine: null, address: backend, workers: 2 }],
+    });
   });
 
   it('end with the service, which does not wait for those who look', async () => {

@@ -222,7 +222,7 @@ function addRun(program: Command, sink: Sink): void {
     )
     .addOption(flag('--sticky <by>', 'cookie:, header:, query:NAME or address', givenText))
     .addOption(flag('--access-log <file>', 'of requests: a file, or - for stdout', givenText))
-    .addOption(flag('--admin <endpoint>', 'where /healthz, /readyz and a dashboard are', givenText))
+    .addOption(flag('--admin <endpoint>', 'of /healthz, /readyz, /metrics, a dashboard', givenText))
     .addOption(
       flag('--admin-token-file <file>', 'with the token that the dashboard asks for', givenText),
     )
@@ -353,6 +353,11 @@ function addJoin(program: Command, sink: Sink): void {
   join
     .optionsGroup('Back ends:')
     .addOption(heartbeatFlag())
+    .optionsGroup('Watching:')
+    .addOption(flag('--admin <endpoint>', 'of /healthz, /readyz, /metrics, a dashboard', givenText))
+    .addOption(
+      flag('--admin-token-file <file>', 'with the token that the dashboard asks for', givenText),
+    )
     .optionsGroup('Requests, as the service has it:')
     .addOption(codecFlag())
     .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))

@@ -36,7 +36,9 @@ type SharedName =
   | 'execArgv'
   | 'exportName'
   | 'heartbeatTimeout'
-  | 'control';
+  | 'control'
+  | 'admin'
+  | 'adminTokenFile';
 
 /** The options of `scale()` that mean the same to `join()`. */
 const SHARED: readonly SharedName[] = [
@@ -65,6 +67,8 @@ const SHARED: readonly SharedName[] = [
   'exportName',
   'heartbeatTimeout',
   'control',
+  'admin',
+  'adminTokenFile',
 ];
 
 /** Options of `join()`. `codec`, `maxMessageSize` and `timeout` must be those of the service. */

@@ -14,14 +14,17 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
+import type { AdminRoute } from './admin-route.ts';
 import { Discovery, type DiscoverySink } from './discovery/discovery.ts';
 import { isSource } from './discovery/records.ts';
 import { ZscaleError } from './errors.ts';
+import { AdminServer } from './gateway/admin-server.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
 import { type ServerEvents, type Service, tellFailure } from './server.ts';
 import { ServiceControl } from './service-control.ts';
+import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
@@ -116,6 +119,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #presence: Presence;
   readonly #control: ServiceControl;
   readonly #metrics: ServiceMetrics;
+  readonly #admin: AdminServer | undefined;
   readonly #discovery: Discovery;
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
@@ -156,6 +160,10 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     });
     this.#upkeep = this.#createUpkeep();
     this.#metrics = this.#createMetrics();
+    this.#admin = this.#createAdmin([
+      this.#metrics.route,
+      ...dashboardRoutes(shared, this.#control, this.#logger),
+    ]);
     this.#presence = new Presence({
       machine: this.id,
       keys,
@@ -211,6 +219,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
+      await this.#admin?.start();
       await this.#control.start();
       this.#discovery.start();
       await this.#supervisor.start(this.#service.workerCount);
@@ -288,7 +297,17 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       poolOf: () => null,
       logger: this.#logger.child({ component: 'metrics' }),
     } as const;
-    return new ServiceMetrics(measured, false);
+    return new ServiceMetrics(measured, this.#options.shared.admin !== undefined);
+  }
+
+  /** It is ready while its workers are connected to some back end. */
+  #createAdmin(routes: readonly AdminRoute[]): AdminServer | undefined {
+    const { admin: endpoint } = this.#options.shared;
+    if (endpoint === undefined) return undefined;
+    const isReady = (): boolean =>
+      this.#state === 'serving' && this.backends.some(({ workers }) => workers > 0);
+    const logger = this.#logger.child({ component: 'admin' });
+    return new AdminServer({ endpoint, isReady, routes, logger });
   }
 
   /** The one way to the end; `reason` is for the log. */
@@ -311,6 +330,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#presence.close();
     await this.#presence.ended;
     this.#releaseSignals();
+    await this.#admin?.close();
     await this.#control.close();
     this.#enter('closed');
     if (wasServing) this.#logger.info('left');
@@ -346,10 +366,12 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       exportName,
       functions: 'messages',
       maxMessageSize,
-      reportsLoad: needsReports({
-        limits: this.#options.shared,
-        autoscale: this.#options.shared.autoscale,
-      }),
+      reportsLoad:
+        this.#options.shared.admin !== undefined ||
+        needsReports({
+          limits: this.#options.shared,
+          autoscale: this.#options.shared.autoscale,
+        }),
       hangTimeout,
       machine: this.id,
       earlierEndpoints: this.#earlierEndpoints,

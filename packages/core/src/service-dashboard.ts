@@ -109,18 +109,17 @@ function snapshotOf(
   latencies: { readonly waits: Latency; readonly services: Latency },
 ): Snapshot {
   const now = performance.now();
-  const { name, pid, state, uptime, endpoints, reason, workers } = status;
-  const errors = Object.values(stats.errors ?? {}).reduce((sum, count) => sum + count, 0);
+  const { name, kind, pid, state, uptime, endpoints, reason, workers } = status;
   return {
     at: Math.round(now),
-    ...{ name, pid, state, uptime, endpoints, reason },
+    ...{ name, kind, pid, state, uptime, endpoints, reason },
     load: {
-      requests: stats.requests ?? 0,
-      replies: stats.replies ?? 0,
-      errors,
-      queued: stats.queued ?? 0,
-      inFlight: stats.inFlight ?? 0,
-      longestWait: stats.longestWait ?? 0,
+      requests: stats.requests,
+      replies: stats.replies,
+      errors: stats.errors === null ? null : sumOf(Object.values(stats.errors)),
+      queued: stats.queued,
+      inFlight: stats.inFlight,
+      longestWait: stats.longestWait,
       restarts: stats.restarts,
     },
     waits: latencies.waits.since(together(times.map(({ waits }) => waits)), now),
@@ -135,4 +134,8 @@ function snapshotOf(
       .reverse()
       .map(([worker, death]) => ({ worker, ...death })),
   };
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }

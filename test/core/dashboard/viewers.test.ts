@@ -14,7 +14,16 @@ const PERCENTILES = { p50: null, p95: null, p99: null };
 
 function snapshotNamed(name: string): Snapshot {
   return {
-    ...{ at: 0, name, pid: 1, state: 'serving', uptime: 0, endpoints: [], reason: '' },
+    ...{
+      at: 0,
+      name,
+      kind: 'service' as const,
+      pid: 1,
+      state: 'serving',
+      uptime: 0,
+      endpoints: [],
+      reason: '',
+    },
     load: {
       requests: 0,
       replies: 0,

@@ -20,7 +20,7 @@ export interface WorkerView {
   readonly restarts: number;
 }
 
-/** A machine that has joined, or plain workers from one address. */
+/** A machine that has joined, or plain workers from one address; of a machine, a back end that it works for. */
 export interface MachineView {
   readonly machine: string | null;
   readonly address: string;
@@ -44,16 +44,16 @@ export interface DeathView {
   readonly stack: string | null;
 }
 
-/** Counters since the start, and what is going on now. */
+/** Counters since the start, and what is going on now; of a machine that has joined only the last is known. */
 export interface LoadView {
-  readonly requests: number;
-  readonly replies: number;
+  readonly requests: number | null;
+  readonly replies: number | null;
   /** Error replies of all kinds. */
-  readonly errors: number;
-  readonly queued: number;
-  readonly inFlight: number;
+  readonly errors: number | null;
+  readonly queued: number | null;
+  readonly inFlight: number | null;
   /** Of the request that has waited longest. */
-  readonly longestWait: number;
+  readonly longestWait: number | null;
   readonly restarts: number;
 }
 
@@ -69,6 +69,8 @@ export interface Snapshot {
   /** On a clock that nobody sets, of the service's process. */
   readonly at: number;
   readonly name: string;
+  /** A service with its queue, or a machine that has joined one elsewhere. */
+  readonly kind: 'service' | 'machine';
   readonly pid: number;
   readonly state: string;
   readonly uptime: number;

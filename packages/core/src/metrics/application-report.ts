@@ -69,11 +69,17 @@ function sampleOf(value: unknown, name: string, type: MetricType): Sample[] {
   const { metricName, labels, value: given }: Record<string, unknown> = { ...Object(value) };
   const number = typeof given === 'string' ? Number(given) : given; // JSON has no infinite numbers
   const ownName = metricName ?? name;
-  if (typeof number !== 'number') return [];
+  if (typeof number !== 'number' || !isPossible(number, type)) return [];
   if (!SUFFIXES[type].some((suffix) => ownName === name + suffix)) return [];
   const pairs = Object.entries(Object(labels)).filter(([label]) => LABEL_NAME.test(label));
   const sample = { labels: Object.fromEntries(pairs.map(asText)), value: number };
   return [typeof metricName === 'string' ? { ...sample, metricName } : sample];
+}
+
+/** What is kept and added up must not be spoilt for good by one that is no number. */
+function isPossible(value: number, type: MetricType): boolean {
+  if (type === 'gauge') return true;
+  return Number.isFinite(value) && (type !== 'counter' || value >= 0);
 }
 
 function asText([label, value]: readonly [string, unknown]): readonly [string, string] {

@@ -4,7 +4,7 @@
  * Owns which figure goes where. How they are written, drawn and listed is in the modules beside it.
  */
 
-import type { MachineView, Snapshot, WorkerView } from '../snapshot.ts';
+import type { Snapshot, WorkerView } from '../snapshot.ts';
 import { change, confirmed, tell } from './actions.ts';
 import { Chart, type Line } from './chart.ts';
 import { DeathList, deathText } from './death-list.ts';
@@ -87,12 +87,12 @@ function show(snapshot: Snapshot): void {
   showFigures(snapshot, moment);
   showCharts();
   showWorkers(snapshot);
-  showMachines(snapshot.machines);
+  showMachines(snapshot);
   const [last] = deaths.show(snapshot.deaths);
   if (last !== undefined) tell(deathText(last), 'bad news');
 }
 
-function showService({ name, state, pid, uptime, endpoints }: Snapshot): void {
+function showService({ name, kind, state, pid, uptime, endpoints }: Snapshot): void {
   document.title = `${name}: zscale`;
   write(elementOf('name'), name);
   const word = elementOf('state');
@@ -100,7 +100,7 @@ function showService({ name, state, pid, uptime, endpoints }: Snapshot): void {
   write(word, `${state === 'serving' ? '●' : '◐'} ${state}`);
   write(elementOf('facts'), `up ${span(uptime)} · pid ${pid}`);
   const list = elementOf('endpoints');
-  const texts = endpoints.length === 0 ? ['none yet'] : endpoints;
+  const texts = kind === 'service' && endpoints.length === 0 ? ['none yet'] : endpoints;
   if (list.dataset.shown === texts.join(' ')) return;
   list.dataset.shown = texts.join(' ');
   list.replaceChildren(...texts.map((text) => make('li', '', text)));
@@ -138,11 +138,14 @@ function showWorkers({ workers, reason, state }: Snapshot): void {
   reload.disabled = !isServing;
 }
 
-function showMachines(machines: readonly MachineView[]): void {
+/** Of a service, who works for it; of a machine, whom it works for. */
+function showMachines({ kind, machines }: Snapshot): void {
+  const isService = kind === 'service';
+  write(elementOf('machines-kind'), isService ? 'Machines' : 'Back ends');
   elementOf('machines-section').hidden = machines.length === 0;
   const rows = machines.map(({ machine, address, workers, inFlight, requests }) => {
     const row = make('tr');
-    const name = make('th', '', machine ?? 'plain workers');
+    const name = make('th', '', machine ?? (isService ? 'plain workers' : 'back end'));
     name.scope = 'row';
     const cells = [
       ['address', 'Address', address],
