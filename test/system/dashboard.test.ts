@@ -328,6 +328,12 @@ describe('who is let in', () => {
     const login = await ask(`${admin}/login`, { method: 'POST', body: 'token=any' });
     expect(login).toMatchObject({ status: 303, headers: { location: '/' } });
     expect(login.headers['set-cookie']).toBeUndefined();
+    expect((await ask(`${admin}/?token=any`)).status).toBe(200);
+    const cut = request(`${admin}/login`, { method: 'POST', headers: { 'Content-Length': 9 } });
+    cut.on('error', () => {}); // it is cut here
+    cut.write('token', () => cut.destroy());
+    await once(cut, 'close');
+    expect((await ask(`${admin}/healthz`)).status).toBe(200);
     expect(await ask(`${admin}/other`)).toMatchObject({
       status: 404,
       body: '/healthz, /readyz, /metrics, /, /login, /events, /actions are answered here\n',

@@ -85,6 +85,7 @@ export class Dashboard {
     const access = await this.#accessRules();
     const refusal = access.refusePlace(request);
     if (refusal !== undefined) return refuse(response, refusal);
+    if (this.#options.token === undefined) return sendFile(response, PAGE);
     const token = new URL(request.url ?? '/', 'http://localhost').searchParams.get('token');
     if (token !== null && access.isToken(token)) return letIn(response, access);
     if (token !== null || access.refuseStranger(request) !== undefined) {
@@ -211,15 +212,19 @@ function refuseBody(response: ServerResponse): void {
   send(response, 413, TEXT, `A body has at most ${MAX_BODY_BYTES} bytes.\n`);
 }
 
-/** The body as text; undefined when it is too large. */
+/** The body as text; undefined when it is too large, or does not come whole. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  // Leaving the loop must not cut the connection: the refusal goes over it.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
+  try {
+    // Leaving the loop must not cut the connection: the refusal goes over it.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    return undefined; // whoever sent it has gone, which is nothing for the log
   }
   return Buffer.concat(chunks).toString();
 }
