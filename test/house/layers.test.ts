@@ -91,6 +91,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'program-front.ts',
       'http-front.ts',
       'service-control.ts',
+      'service-dashboard.ts',
       'service-metrics.ts',
       'metrics-collector.ts',
       'queue-metrics.ts',
@@ -156,6 +157,7 @@ const DOORS: Readonly<Record<string, string>> = {
   '@noble/hashes': 'packages/transport/src/mechanisms/curve/',
   libsodium: 'packages/transport/src/mechanisms/curve/sodium.ts',
   commander: 'packages/cli/src/args.ts',
+  uplot: 'packages/core/src/dashboard/page/chart.ts',
 };
 
 const all = modules();

@@ -1,11 +1,23 @@
 /*
  * Web applications under `zscale run`, in files of the test.
  */
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Program } from './cli.ts';
 import { type ProgramOptions, startZscale } from './cli.ts';
 import { freshFolder } from './programs.ts';
+
+/** A port that nobody listens at just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 /** A server of HTTP that nobody changed, which answers in several ways. */
 export const SERVER = `

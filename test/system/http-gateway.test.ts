@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { Agent as TlsAgent, get as tlsGet } from 'node:https';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { connect } from '@zscale/core';
@@ -17,18 +16,9 @@ import { closing } from '../support/closing.ts';
 import { exchange } from '../support/http-client.ts';
 import { freshFolder } from '../support/programs.ts';
 import { until } from '../support/until.ts';
-import { HANDLER, SERVER, startWeb } from '../support/web.ts';
+import { freePort, HANDLER, SERVER, startWeb } from '../support/web.ts';
 
 const FREE = 'http://127.0.0.1:0';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 describe('a server of node:http', () => {
   it('is served where it listens itself, by several workers', async () => {

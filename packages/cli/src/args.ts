@@ -222,7 +222,10 @@ function addRun(program: Command, sink: Sink): void {
     )
     .addOption(flag('--sticky <by>', 'cookie:, header:, query:NAME or address', givenText))
     .addOption(flag('--access-log <file>', 'of requests: a file, or - for stdout', givenText))
-    .addOption(flag('--admin <endpoint>', 'where /healthz, /readyz, /metrics are', givenText))
+    .addOption(flag('--admin <endpoint>', 'of /healthz, /readyz, /metrics, a dashboard', givenText))
+    .addOption(
+      flag('--admin-token-file <file>', 'with the token that the dashboard asks for', givenText),
+    )
     .addOption(
       flag('--drain-delay <time>', 'from not ready to stopping (default: 0s)', (name, text) =>
         parseDuration(name, text, { least: 0 }),
@@ -351,7 +354,10 @@ function addJoin(program: Command, sink: Sink): void {
     .optionsGroup('Back ends:')
     .addOption(heartbeatFlag())
     .optionsGroup('Watching:')
-    .addOption(flag('--admin <endpoint>', 'where /healthz, /readyz, /metrics are', givenText))
+    .addOption(flag('--admin <endpoint>', 'of /healthz, /readyz, /metrics, a dashboard', givenText))
+    .addOption(
+      flag('--admin-token-file <file>', 'with the token that the dashboard asks for', givenText),
+    )
     .optionsGroup('Requests, as the service has it:')
     .addOption(codecFlag())
     .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))

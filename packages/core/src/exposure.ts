@@ -49,6 +49,13 @@ export async function isBeyondLoopback(
   return addresses.length === 0 || !addresses.every(isLoopback);
 }
 
+/** Whether a host, as it stands in a URL, is a name or an address of this machine's loopback by what it says. */
+export function isLoopbackHost(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  if (isIP(bare) !== 0) return isLoopback(bare);
+  return bare.toLowerCase() === 'localhost'; // RFC 6761: it is never another machine's
+}
+
 /**
  * For a service without CURVE: warns of front ends that other machines can reach.
  *

@@ -69,7 +69,9 @@ export class HttpFront {
 
   /** Answers the probes, before anything else is there. @throws (rejects) as `listen` */
   async start(): Promise<void> {
-    await this.#admin?.start();
+    if (this.#admin === undefined) return;
+    await this.#admin.start();
+    this.#options.logger.info({ endpoint: this.#admin.endpoint }, 'the admin address answers');
   }
 
   /**

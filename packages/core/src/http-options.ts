@@ -52,9 +52,15 @@ export interface HttpOptions {
   /** Where a line for each request is written, as JSON: a file, or `'-'` for standard output. Default none. */
   accessLog?: string | undefined;
   /**
-   * Where `/healthz` and `/readyz` are answered, an endpoint of HTTP: `http://127.0.0.1:9090`. Not for the public. Default none.
+   * Where `/healthz` and `/readyz` are answered, and where the dashboard is, an endpoint of HTTP: `http://127.0.0.1:9090`. Not for the
+   * public. Default none.
    */
   admin?: string | undefined;
+  /**
+   * The path of a file with the token that the dashboard asks for: 16 to 256 characters without spaces. Read once, at the start. Without
+   * one, the dashboard is open to this machine, and closed where other machines can reach `admin`. Default none.
+   */
+  adminTokenFile?: string | undefined;
   /**
    * How long a stopping service goes on as before, but for `/readyz`, so that balancers hear of it first, in ms, from 0. Default 0.
    */
@@ -81,6 +87,7 @@ export interface ResolvedHttpOptions {
   readonly sticky: string | undefined;
   readonly accessLog: string | undefined;
   readonly admin: string | undefined;
+  readonly adminTokenFile: string | undefined;
   readonly drainDelay: number;
   readonly http: boolean | undefined;
 }
@@ -100,6 +107,7 @@ export const HTTP_DEFAULTS: ResolvedHttpOptions = Object.freeze({
   sticky: undefined,
   accessLog: undefined,
   admin: undefined,
+  adminTokenFile: undefined,
   drainDelay: 0,
   http: undefined,
 });
@@ -142,6 +150,7 @@ export const HTTP_CHECKS: { readonly [Name in keyof ResolvedHttpOptions]: Check 
     accepts: (value) => isString(value) && /^(http:\/\/|unix:|fd:)/.test(value),
     advice: 'Write http://127.0.0.1:9090 or unix:/run/app-admin.sock.',
   },
+  adminTokenFile: { expected: 'the path of a file', accepts: isText },
   drainDelay: duration(0),
   http: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
 };
@@ -163,6 +172,7 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     sticky: options.sticky ?? HTTP_DEFAULTS.sticky,
     accessLog: options.accessLog ?? HTTP_DEFAULTS.accessLog,
     admin: options.admin ?? HTTP_DEFAULTS.admin,
+    adminTokenFile: options.adminTokenFile ?? HTTP_DEFAULTS.adminTokenFile,
     drainDelay: options.drainDelay ?? HTTP_DEFAULTS.drainDelay,
     http: options.http ?? HTTP_DEFAULTS.http,
   };

@@ -37,7 +37,8 @@ type SharedName =
   | 'exportName'
   | 'heartbeatTimeout'
   | 'control'
-  | 'admin';
+  | 'admin'
+  | 'adminTokenFile';
 
 /** The options of `scale()` that mean the same to `join()`. */
 const SHARED: readonly SharedName[] = [
@@ -67,6 +68,7 @@ const SHARED: readonly SharedName[] = [
   'heartbeatTimeout',
   'control',
   'admin',
+  'adminTokenFile',
 ];
 
 /** Options of `join()`. `codec`, `maxMessageSize` and `timeout` must be those of the service. */

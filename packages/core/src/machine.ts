@@ -24,6 +24,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
 import { type ServerEvents, type Service, tellFailure } from './server.ts';
 import { ServiceControl } from './service-control.ts';
+import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
@@ -159,7 +160,10 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     });
     this.#upkeep = this.#createUpkeep();
     this.#metrics = this.#createMetrics();
-    this.#admin = this.#createAdmin([this.#metrics.route]);
+    this.#admin = this.#createAdmin([
+      this.#metrics.route,
+      ...dashboardRoutes(shared, this.#control, this.#logger),
+    ]);
     this.#presence = new Presence({
       machine: this.id,
       keys,
@@ -177,6 +181,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       servers: options.dnsServers,
     });
     for (const endpoint of options.connect) if (!isSource(endpoint)) this.#addBackend(endpoint);
+    this.#attachControl();
   }
 
   get backends(): readonly BackendInfo[] {
@@ -215,7 +220,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
       await this.#admin?.start();
-      await this.#openControl();
+      await this.#control.start();
       this.#discovery.start();
       await this.#supervisor.start(this.#service.workerCount);
       this.#patience = setTimeout(() => this.#tellWaiting(), PATIENCE_MS);
@@ -255,7 +260,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     return this.close();
   }
 
-  #openControl(): Promise<void> {
+  #attachControl(): void {
     const controlled = {
       kind: 'machine',
       supervisor: this.#supervisor,
@@ -280,7 +285,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
       stop: (reason: string) => void this.#end(reason),
     } as const;
-    return this.#control.start(controlled, this.#logger.child({ component: 'control' }));
+    this.#control.attach(controlled, this.#logger.child({ component: 'control' }));
   }
 
   #createMetrics(): ServiceMetrics {
@@ -362,10 +367,12 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       exportName,
       functions: 'messages',
       maxMessageSize,
-      reportsLoad: needsReports({
-        limits: this.#options.shared,
-        autoscale: this.#options.shared.autoscale,
-      }),
+      reportsLoad:
+        this.#options.shared.admin !== undefined ||
+        needsReports({
+          limits: this.#options.shared,
+          autoscale: this.#options.shared.autoscale,
+        }),
       hangTimeout,
       machine: this.id,
       earlierEndpoints: this.#earlierEndpoints,

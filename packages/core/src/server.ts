@@ -41,6 +41,7 @@ import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
 import { ServiceControl } from './service-control.ts';
+import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
@@ -279,7 +280,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       options,
       upstream: this.#gatewayEndpoint,
       isReady: () => this.#isReady(),
-      adminRoutes: [this.#metrics.route],
+      adminRoutes: [this.#metrics.route, ...dashboardRoutes(options, this.#control, this.#logger)],
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({
@@ -304,6 +305,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#earlierEndpoints = [];
     this.#failure = undefined;
     this.#closed = undefined;
+    this.#attachControl();
   }
 
   get endpoints(): readonly string[] {
@@ -359,7 +361,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
     try {
       await this.#bind();
-      await this.#openControl();
+      await this.#control.start();
       const told = this.#front.ready.then(() => onBound(this.endpoints));
       told.catch(() => {}); // it is awaited below; before that, something else may fail
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
@@ -408,7 +410,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
   }
 
-  #openControl(): Promise<void> {
+  #attachControl(): void {
     const controlled = {
       kind: 'service',
       supervisor: this.#supervisor,
@@ -426,7 +428,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       followLoad: (follow: boolean) => this.#upkeep.followLoad(follow),
       stop: (reason: string) => void this.#end(reason),
     } as const;
-    return this.#control.start(controlled, this.#logger.child({ component: 'control' }));
+    this.#control.attach(controlled, this.#logger.child({ component: 'control' }));
   }
 
   /** The pool of a worker; null for the default one. */
@@ -554,7 +556,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       exportName,
       functions: functionRuleOf(this.#options),
       maxMessageSize,
-      reportsLoad: this.#options.autoscale !== undefined,
+      reportsLoad: this.#options.autoscale !== undefined || this.#options.admin !== undefined,
       hangTimeout,
       earlierEndpoints: this.#earlierEndpoints,
     };

@@ -1,10 +1,11 @@
 /**
- * What a running service, or a machine that joined one, answers over its control socket.
+ * What a running service, or a machine that joined one, answers over its control socket, and whoever else may ask for the same.
  *
  * Owns the control server and the two journals behind it, of events and of log lines, and turns what the queue, the supervisor and
  * the steering know into reports. Decides nothing about workers: what changes them is asked of the steering and the supervisor.
  */
 
+import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
 import type {
   ChangeReport,
@@ -24,7 +25,7 @@ import { journalled } from './control/journalled-logger.ts';
 import { ZscaleError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
-import type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
+import type { PoolTimes, QueueStats, WorkerStats } from './queue/queue-stats.ts';
 import { memoryOf } from './supervisor/memory-of.ts';
 import type { Steering } from './supervisor/steering.ts';
 import type { Supervisor, WorkerInfo } from './supervisor/supervisor.ts';
@@ -53,6 +54,7 @@ const EVENTS = [
 /** The queue of a service, as far as it is reported. */
 export interface ReportedQueue {
   stats(): QueueStats;
+  times(): readonly PoolTimes[];
   /** What a process holds, oldest first, with its age in ms. */
   requestsOf(generation: number): readonly { readonly id: string; readonly age: number }[];
 }
@@ -82,13 +84,27 @@ export interface Controlled {
   readonly stop: (reason: string) => void;
 }
 
-/** The control socket of one service. */
+/** All that is shown at a glance. */
+export interface Overview {
+  readonly status: StatusReport;
+  readonly stats: StatsReport;
+  readonly machines: readonly MachineReport[];
+  /** What requests waited and took, for each pool; none on a joined machine. */
+  readonly times: readonly PoolTimes[];
+  /** How busy the event loop of each worker was, 0 to 1, by the worker's id; those that do not say it are missing. */
+  readonly utilizations: ReadonlyMap<number, number>;
+  /** By the worker's id; the one that died last is the last. */
+  readonly deaths: ReadonlyMap<number, DeathEntry>;
+}
+
+/** The control socket of one service, and what it answers. */
 export class ServiceControl {
   readonly #options: ResolvedScaleOptions;
   readonly #log = new Journal();
   readonly #events = new Journal();
   readonly #deaths = new Map<number, DeathEntry>();
   readonly #startedAt = performance.now();
+  #subject: { readonly controlled: Controlled; readonly logger: Logger } | undefined = undefined;
   #server: ControlServer | undefined = undefined;
   #closed: Promise<void> | undefined = undefined;
 
@@ -101,22 +117,63 @@ export class ServiceControl {
     return this.#options.control === false ? logger : journalled(logger, this.#log);
   }
 
+  /** Whom it is about. Once, before anything is asked. */
+  attach(controlled: Controlled, logger: Logger): void {
+    this.#subject = { controlled, logger };
+    this.#remember(controlled.events);
+  }
+
   /**
-   * Answers from now on, unless the option `control` is false.
+   * Answers over the control socket from now on, unless the option `control` is false.
    *
    * @throws as `ControlServer.start`
    */
-  async start(controlled: Controlled, logger: Logger): Promise<void> {
+  async start(): Promise<void> {
     const { control, name } = this.#options;
     if (control === false || this.#closed !== undefined) return;
-    this.#remember(controlled.events);
     this.#server = new ControlServer({
       name,
       path: control,
-      logger,
-      carryOut: (request) => this.#carryOutLogged(request, controlled, logger),
+      logger: this.#known().logger,
+      carryOut: (request) => this.carryOut(request),
     });
     await this.#server.start();
+  }
+
+  /**
+   * Does what is asked, whoever asks. Who changes something is seen in the log, and so is how it failed.
+   *
+   * @throws (rejects) ZscaleError, as docs/reference/control.md says for each verb
+   */
+  async carryOut(request: ControlRequest): Promise<object> {
+    const { controlled, logger } = this.#known();
+    if (!CHANGES.has(request.verb)) return this.#carryOut(request, controlled);
+    const { verb, ...facts } = request;
+    logger.info(facts, `asked to ${verb}`);
+    try {
+      return await this.#carryOut(request, controlled);
+    } catch (err) {
+      logger.error({ ...facts, err }, `${verb} failed`);
+      throw err;
+    }
+  }
+
+  /** How it stands. */
+  async overview(): Promise<Overview> {
+    const { controlled } = this.#known();
+    const { workers } = controlled.supervisor;
+    return {
+      status: await this.#status(controlled),
+      stats: statsOf(controlled),
+      machines: machinesOf(controlled),
+      times: controlled.queue?.times() ?? [],
+      utilizations: new Map(
+        workers.flatMap(({ id, utilization }) =>
+          utilization === undefined ? [] : [[id, utilization]],
+        ),
+      ),
+      deaths: this.#deaths,
+    };
   }
 
   /** Answers nobody any more. Idempotent. */
@@ -150,21 +207,9 @@ export class ServiceControl {
     );
   }
 
-  /** Whoever changes something is seen in the log, and so is how it failed. */
-  async #carryOutLogged(
-    request: ControlRequest,
-    controlled: Controlled,
-    logger: Logger,
-  ): Promise<object> {
-    if (!CHANGES.has(request.verb)) return this.#carryOut(request, controlled);
-    const { verb, ...facts } = request;
-    logger.info(facts, `asked to ${verb}`);
-    try {
-      return await this.#carryOut(request, controlled);
-    } catch (err) {
-      logger.error({ ...facts, err }, `${verb} failed`);
-      throw err;
-    }
+  #known(): { readonly controlled: Controlled; readonly logger: Logger } {
+    assert(this.#subject !== undefined, 'the service is attached before anything is asked');
+    return this.#subject;
   }
 
   async #carryOut(request: ControlRequest, controlled: Controlled): Promise<object> {

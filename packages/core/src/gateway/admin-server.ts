@@ -67,7 +67,8 @@ export class AdminServer {
       response.setHeader('Allow', methods);
       reply(response, 405, `${methods} is answered here`);
     } else {
-      const paths = this.#routes.map((one) => one.path);
+      // What is deeper belongs to a page, and is of no interest for itself.
+      const paths = this.#routes.map((one) => one.path).filter((one) => one.lastIndexOf('/') === 0);
       reply(response, 404, `${[...new Set(paths)].join(', ')} are answered here`);
     }
   }
