@@ -39,6 +39,7 @@ import {
 import { ProgramFront } from './program-front.ts';
 import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
+import { QueueTrace } from './queue/queue-trace.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
 import { ServiceControl } from './service-control.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
@@ -50,6 +51,7 @@ import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/s
 import { Upkeep } from './supervisor/upkeep.ts';
 import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
 import type { WorkerChild } from './supervisor/worker-process.ts';
+import { type OpenTelemetry, openTelemetry } from './tracing/open-telemetry.ts';
 import { doneWithin, type Moment, moment } from './waiting.ts';
 
 /** How long the last of what workers printed may take to be written, in ms. */
@@ -211,6 +213,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #http: HttpFront;
   readonly #control: ServiceControl;
   readonly #output: WorkerOutput | undefined;
+  readonly #telemetry: OpenTelemetry | undefined;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
   /** When no worker is left that could answer what is open. */
@@ -231,6 +234,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger = this.#control.keepLines(
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name }),
     );
+    this.#telemetry = openTelemetry(service.module, (text) => this.#logger.warn(text));
     this.#privateEndpoint = chooseBackendEndpoint();
     this.#gatewayEndpoint = this.#privateEndpoint.replace(/^ipc/, 'inproc');
     this.#pools = planPools(options.pools);
@@ -255,6 +259,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       heartbeatTimeout: options.heartbeatTimeout,
       curve: options.curve && readServiceKeys(options.curve),
       logger: this.#logger.child({ component: 'queue' }),
+      trace: this.#telemetry && new QueueTrace(this.#telemetry, options.name),
       onWorkerCame: (generation) => this.#supervisor.workerCame(generation),
     });
     this.#supervisor = new Supervisor({
@@ -277,6 +282,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       upstream: this.#gatewayEndpoint,
       isReady: () => this.#isReady(),
       adminRoutes: [],
+      telemetry: this.#telemetry,
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({
@@ -448,6 +454,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       await this.#queue.close();
       await this.#http.end();
       await this.#output?.close(LAST_OUTPUT_MS);
+      await this.#telemetry?.flush();
     } finally {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();

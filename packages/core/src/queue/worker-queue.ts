@@ -37,6 +37,7 @@ import { Intake, type IntakeOptions } from './intake.ts';
 import type { Give } from './pool.ts';
 import { Pools } from './pools.ts';
 import type { HeldRequests, QueueStats } from './queue-stats.ts';
+import type { QueueTrace } from './queue-trace.ts';
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
 import {
   lostEachTime,
@@ -73,6 +74,8 @@ export interface WorkerQueueOptions extends IntakeOptions {
   /** Keys of the service, and who may come in; undefined for no CURVE. `ownEndpoint` never has it. */
   readonly curve?: CurveDoors | undefined;
   readonly logger: Logger;
+  /** Where an OpenTelemetry SDK is registered: what it is told. Default: nothing. */
+  readonly trace?: QueueTrace | undefined;
   /** A process connected by the door that was opened for it: see {@link WorkerQueue.openDoor}. */
   readonly onWorkerCame?: (generation: number) => void;
 }
@@ -120,6 +123,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   readonly #intake: Intake;
   readonly #streams: Streams;
   readonly #sweeper: Sweeper;
+  readonly #trace: QueueTrace | undefined;
   readonly #inFlight = new InFlight<QueuedRequest>();
   readonly #held = new HeldByProcess(this.#inFlight);
   readonly #waiters = new Waiters();
@@ -140,6 +144,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     this.#logger = options.logger;
     this.#pools = new Pools(options.pools, options.balance, options);
     this.#sweeper = new Sweeper(() => this.#sweep());
+    this.#trace = options.trace;
     const limits = {
       linger: LINGER_MS,
       handshakeInterval: HANDSHAKE_MS,
@@ -183,6 +188,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       if (gatewayEndpoint !== undefined) await this.#frontEnd.bind(gatewayEndpoint);
       this.#frontEnd.secure(curveServer(curve));
       await this.bindFrontEnd(bind);
+      this.#trace?.watch(() => this.stats());
     } catch (error) {
       await this.close();
       throw error;
@@ -304,6 +310,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   async close(): Promise<void> {
     this.#intake.stop();
     this.#sweeper.stop();
+    this.#trace?.close();
     for (const line of this.#pools.lines()) {
       for (let request = line.first; request !== undefined; request = line.first) {
         this.#refuseWaiting(request, STOPPING);
@@ -429,6 +436,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#open -= 1;
       this.#retried += 1;
       this.#letGo(request);
+      this.#trace?.lost(request);
       request.state = 'queued';
       request.isIdempotent = false;
       request.worker = undefined;
@@ -504,6 +512,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   /** Gives a new request to a worker, or lets it wait, or refuses it. */
   #place(request: QueuedRequest, now: number): void {
+    this.#trace?.came(request);
     if (now >= request.expires) {
       this.#refuse(request, tookTooLong(0));
       return;
@@ -529,6 +538,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   /** Nobody waits for it any more. */
   #cancel(request: QueuedRequest): void {
     this.#cancelled += 1;
+    this.#trace?.cancelled(request);
     if (request.state === 'given') {
       this.#abandon(request);
       return;
@@ -575,6 +585,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     worker.requests += 1;
     this.#open += 1;
     this.#watchTheClock(request);
+    this.#trace?.given(request, worker);
     if (stream !== undefined) this.#streams.given(request);
     return true;
   }
@@ -626,6 +637,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     } else {
       this.#open -= 1;
       this.#end(request);
+      this.#trace?.answered(request, control?.error === true);
       this.#answers.reply(request.client, request.envelope, message, control?.error === true);
     }
     if (!this.#waiters.isEmpty) this.#waiters.look();
@@ -651,6 +663,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#refuse(request, fault);
     } else {
       this.#end(request);
+      this.#trace?.answered(request, false);
       this.#answers.relayed();
     }
     this.#waiters.look();
@@ -683,6 +696,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     if (request.line !== undefined) {
       this.#refuseWaiting(request, refusal);
     } else if (request.state === 'given') {
+      this.#trace?.refused(request, refusal.code);
       this.#answers.refuse(request.client, request.envelope, refusal);
       this.#abandon(request);
     } else {
@@ -693,6 +707,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   #refuse(request: QueuedRequest, refusal: Refusal): void {
     this.#end(request);
+    this.#trace?.refused(request, refusal.code);
     this.#answers.refuse(request.client, request.envelope, refusal);
   }
 

@@ -24,9 +24,11 @@ import {
   type ToWorker,
   type WorkerStart,
 } from '../messages/process-message.ts';
+import { type OpenTelemetry, openTelemetry } from '../tracing/open-telemetry.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
+import { traced } from './traced-handler.ts';
 import { WorkerSocket } from './worker-socket.ts';
 
 /** Events of a handshake that failed by what the other side said or did. */
@@ -54,6 +56,8 @@ export class Worker {
   /** Those of before that are not drained yet. */
   readonly #left = new Set<string>();
   readonly #leave: () => void;
+  /** The SDK that the program has registered, if it has. */
+  readonly #telemetry: OpenTelemetry | undefined;
   /** The rest of the process is a program that may have an end of its own. */
   #isProgram: boolean;
   #keys: BackendKeys | undefined = undefined;
@@ -67,13 +71,15 @@ export class Worker {
     const codec = createCodec(start.codec);
     const identity = { id: start.workerId, pid: process.pid, service: start.serviceName };
     const host = new RequestHost(identity, start.timeout, () => logger ?? createLogger());
+    const plain = typeof handler === 'function' ? new MessageHandler(handler, codec) : handler;
+    this.#telemetry = openTelemetry(start.module, (text) => host.logger.warn(text));
     this.#backends = start.backends;
     this.#socket = new WorkerSocket({
       host,
       generation: start.generation,
       concurrency: start.concurrency,
       codec,
-      handler: typeof handler === 'function' ? new MessageHandler(handler, codec) : handler,
+      handler: start.threads > 0 ? plain : traced(plain, this.#telemetry), // threads have their own
       maxMessageSize: start.maxMessageSize,
       machine: start.machine,
       onConnected: (endpoint, zscale) => this.#onConnected(endpoint, zscale),
@@ -209,6 +215,7 @@ export class Worker {
     await this.#socket.drain();
     this.#socket.close();
     await this.#socket.ended;
+    await this.#telemetry?.flush();
     process.off('SIGTERM', this.#leave);
     const endsItself = this.#isProgram && process.listenerCount('SIGTERM') > 0;
     if (endsItself) process.kill(process.pid, 'SIGTERM');
