@@ -1,10 +1,13 @@
 /*
  * A service whose operator loads an OpenTelemetry SDK into its processes: what is recorded of a request on its way through them.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect } from '@zscale/core';
 import { describe, expect, it } from 'vitest';
-import { fixture, type Program, zscaleRun } from '../support/cli.ts';
+import { fixture, Program, zscaleRun } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
+import { freshFolder } from '../support/programs.ts';
 import { type RecordedSpan, Recording } from '../support/spans.ts';
 
 const SERVER = 1;
@@ -124,6 +127,18 @@ describe('a server of node:http', () => {
     const answer = await fetch(`${endpoint}/stream`, { headers: { traceparent } });
     expect(await answer.text()).toBe('onetwo');
     expect(chain(await recording.trace(traceId, 4))).toEqual(THROUGH_HTTP);
+
+    // One that has no end is over when its client goes, which is nobody's fault.
+    const endless = newTrace();
+    const headers = { traceparent: endless.traceparent };
+    const leave = new AbortController();
+    await fetch(`${endpoint}/events`, { headers, signal: leave.signal });
+    expect(recording.spans.filter((span) => span.traceId === endless.traceId)).toEqual([]);
+    leave.abort();
+    const spans = await recording.trace(endless.traceId, 3);
+    expect(chain(spans)).toEqual(THROUGH_HTTP.slice(0, 3));
+    expect(spans.map(({ status }) => status)).toEqual([0, 0, 0]);
+    expect(spans[1]?.attributes['zscale.outcome']).toBe('cancelled');
   });
 
   it('takes a traceparent that is none for none', async () => {
@@ -288,5 +303,54 @@ describe('a handler of values', () => {
       { name: 'queue', parentId: PARENT, attributes: { 'zscale.outcome': 'retried' } },
       { name: 'queue', parentId: PARENT, attributes: { 'zscale.outcome': 'refused' } },
     ]);
+  });
+});
+
+it('a program that registers its SDK itself has one trace from its own client on', async () => {
+  const recording = new Recording();
+  const { NODE_OPTIONS: _, ...env } = recording.env;
+  const program = new Program(process.execPath, [fixture('otel/program.mjs')], { env });
+  const { stdout } = await program.end();
+  const { traceId, reply } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  const spans = await recording.trace(traceId, 4);
+  expect(spans.map(({ name }) => name)).toEqual(['ask', 'queue', 'worker', 'application']);
+  expect(chain(spans.slice(1), spans[0]?.spanId)).toEqual([
+    ['queue', SERVER, 'child'],
+    ['worker', INTERNAL, 'child'],
+    ['application', INTERNAL, 'child'],
+  ]);
+  expect(reply).toBe(`00-${traceId}-${spans[3]?.spanId}-01`);
+});
+
+describe('without an SDK', () => {
+  it('each service, worker and client looks once for one, however many requests there are', async () => {
+    const file = join(freshFolder(), 'looks');
+    const env = { NODE_OPTIONS: `--import ${fixture('otel/looks.mjs')}`, LOOKS: file };
+    const args = [fixture('otel/plain.mjs'), '--workers', '1'];
+    const inner = await zscaleRun([...args, '--name', 'inner'], { env });
+    const bind = ['tcp://127.0.0.1:*', 'http://127.0.0.1:0'].flatMap((one) => ['--bind', one]);
+    const outer = await zscaleRun([...args, ...bind], { env: { ...env, INNER: inner.endpoint } });
+    const [, http = ''] = await outer.program.printed(/(http:\S+)/);
+    const client = closing(connect(outer.endpoint));
+    const trace = { traceparent: newTrace().traceparent };
+    for (let i = 0; i < 50; i++) {
+      await client.request(i, { trace });
+      await (await fetch(http, { method: 'POST', body: 'null' })).text();
+    }
+    for (const { program } of [outer, inner]) {
+      program.signal('SIGTERM');
+      await program.end();
+    }
+    const lines = readFileSync(file, 'utf8').trim().split('\n');
+    const counts = lines.map((line): object => JSON.parse(line));
+    expect(counts).toHaveLength(4);
+    expect(counts).toEqual(
+      expect.arrayContaining([
+        { pid: outer.program.pid, isWorker: false, looks: 1, loads: 0 },
+        { pid: inner.program.pid, isWorker: false, looks: 1, loads: 0 },
+        { pid: expect.any(Number), isWorker: true, looks: 2, loads: 0 }, // with its client
+        { pid: expect.any(Number), isWorker: true, looks: 1, loads: 0 },
+      ]),
+    );
   });
 });

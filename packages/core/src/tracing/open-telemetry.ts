@@ -19,6 +19,8 @@ export type Attributes = Readonly<Record<string, string | number | boolean>>;
 /** What a propagator reads and writes; the API's own and immutable. */
 export interface Context {
   getValue(key: symbol): unknown;
+  setValue(key: symbol, value: unknown): Context;
+  deleteValue(key: symbol): Context;
 }
 
 /** Which span it is, as it is told to others. */
@@ -210,7 +212,9 @@ export function openTelemetry(
   warn: (text: string) => void = () => {},
 ): OpenTelemetry | undefined {
   const registered: unknown = Reflect.get(globalThis, REGISTERED);
-  if (typeof registered !== 'object' || registered === null) {
+  const trace: unknown = Reflect.get(Object(registered), 'trace');
+  const metrics: unknown = Reflect.get(Object(registered), 'metrics');
+  if (trace === undefined && metrics === undefined) {
     const major = otherMajor();
     if (major !== undefined) {
       warn(
@@ -219,9 +223,6 @@ export function openTelemetry(
     }
     return undefined;
   }
-  const trace: unknown = Reflect.get(registered, 'trace');
-  const metrics: unknown = Reflect.get(registered, 'metrics');
-  if (trace === undefined && metrics === undefined) return undefined;
   for (const file of placesOf(entry)) {
     const api = load(file);
     if (api === undefined) continue;
