@@ -58,8 +58,8 @@ export class Worker {
   readonly #leave: () => void;
   /** The SDK that the program has registered, if it has. */
   readonly #telemetry: OpenTelemetry | undefined;
-  /** The rest of the process is a program that may have an end of its own. */
-  #isProgram: boolean;
+  /** Listeners for SIGTERM that are not the program's; undefined where the rest of the process is no program with an end of its own. */
+  #preloaded: readonly unknown[] | undefined;
   #keys: BackendKeys | undefined = undefined;
   #state: 'connecting' | 'serving' | 'stopping';
 
@@ -88,7 +88,7 @@ export class Worker {
     this.#reportsLoad = start.reportsLoad;
     this.#speaksHttp = typeof handler !== 'function' && handler.speaksHttp === true;
     this.#leave = () => void report({ type: 'leaving' });
-    this.#isProgram = false;
+    this.#preloaded = undefined;
     this.#hangTimeout = start.hangTimeout;
     if (start.machine !== undefined) this.#tellRefusals();
     this.#state = 'connecting';
@@ -97,10 +97,11 @@ export class Worker {
   /**
    * Connects to the queue and serves until the process ends, which this keeps from ending before.
    *
-   * @param host what it is in: a program that listens to SIGTERM ends itself by it, when all is answered
+   * @param program where it is in one: that is sent SIGTERM when all is answered, and ends itself, if it listens to that.
+   *   `preloaded` are listeners of what Node loaded before it, which end nobody: an SDK that sends what it has
    */
-  start(host: 'handler' | 'program' = 'handler'): void {
-    this.#isProgram = host === 'program';
+  start(program?: { readonly preloaded: readonly unknown[] }): void {
+    this.#preloaded = program?.preloaded;
     process.channel?.ref();
     process.on('message', (value) => this.#onMessage(value));
     process.on('SIGTERM', this.#leave);
@@ -217,7 +218,8 @@ export class Worker {
     await this.#socket.ended;
     await this.#telemetry?.flush();
     process.off('SIGTERM', this.#leave);
-    const endsItself = this.#isProgram && process.listenerCount('SIGTERM') > 0;
+    const isOwn = (listener: unknown): boolean => this.#preloaded?.includes(listener) === false;
+    const endsItself = process.listeners('SIGTERM').some(isOwn);
     if (endsItself) process.kill(process.pid, 'SIGTERM');
     else process.exit(0);
   }
