@@ -127,7 +127,7 @@ function captureBinds(orders: WorkerStart): Captures | undefined {
       : new BindCapture({
           door,
           onBound: (endpoint) => {
-            if (!isBound) new ProgramWorker(endpoint);
+            if (!isBound) new ProgramWorker(endpoint, preloaded);
             isBound = true;
           },
           onRefused,
