@@ -48,13 +48,15 @@ describe('a request', () => {
   it('with a method that nobody knows has the name that the conventions give', async () => {
     const { endpoint, sdk, upstream } = await tracedGateway();
     upstream.onOpen = (one) => one.reply(200);
-    await exchange(endpoint, `PURGE / HTTP/1.1\r\n${HOST}${CLOSE}`);
+    await exchange(endpoint, `PURGE /a?x=1&sig=secret&signature=2 HTTP/1.1\r\n${HOST}${CLOSE}`);
     await until(() => sdk.spans.length === 1);
     expect(sdk.spans[0]).toMatchObject({
       name: 'HTTP',
       attributes: {
         'http.request.method': '_OTHER',
         'http.request.method_original': 'PURGE',
+        'url.path': '/a',
+        'url.query': 'x=1&sig=REDACTED&signature=2',
       },
     });
   });

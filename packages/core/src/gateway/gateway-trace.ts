@@ -34,6 +34,8 @@ const METHODS = new Set([
   'TRACE',
   'PATCH',
 ]);
+/** Signatures in a query, which the conventions want out of it. */
+const SECRETS = /((?:^|&)(?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&]*/g;
 /** Longer texts of a client's are cut. */
 const MAX_CHARACTERS = 1024;
 /** The client went. */
@@ -144,7 +146,7 @@ function factsOf(
     ...(method === '_OTHER' && { 'http.request.method_original': cut(request.method ?? '') }),
     'url.scheme': encrypted ? 'https' : 'http',
     'url.path': cut(path),
-    ...(queryAt >= 0 && { 'url.query': cut(url.slice(queryAt + 1)) }),
+    ...(queryAt >= 0 && { 'url.query': queryOf(url.slice(queryAt + 1)) }),
     ...(host?.[1] && { 'server.address': cut(host[1]) }),
     ...(host?.[2] !== undefined && { 'server.port': Number(host[2]) }),
     ...(address !== '' && { 'client.address': address }),
@@ -155,6 +157,10 @@ function factsOf(
 
 function methodOf({ method = '' }: IncomingMessage): string {
   return METHODS.has(method) ? method : '_OTHER';
+}
+
+function queryOf(query: string): string {
+  return cut(query).replace(SECRETS, '$1REDACTED');
 }
 
 function cut(text: string): string {
