@@ -101,10 +101,11 @@ const HOUSES: Readonly<Record<string, House>> = {
     rooms: {
       messages: { rooms: ['ground'] },
       metrics: { rooms: ['ground'] },
+      tracing: { rooms: ['ground'] },
       discovery: { rooms: ['ground'] },
       handlers: { rooms: ['messages', 'ground'] },
       worker: {
-        rooms: ['handlers', 'messages', 'metrics', 'ground'],
+        rooms: ['handlers', 'messages', 'metrics', 'tracing', 'ground'],
         packages: ['@zscale/transport'],
       },
       supervisor: {
@@ -112,11 +113,11 @@ const HOUSES: Readonly<Record<string, House>> = {
         packages: ['@zscale/transport'],
       },
       queue: {
-        rooms: ['handlers', 'messages', 'metrics', 'ground'],
+        rooms: ['handlers', 'messages', 'metrics', 'tracing', 'ground'],
         packages: ['@zscale/transport'],
       },
       gateway: {
-        rooms: ['handlers', 'messages', 'metrics', 'ground'],
+        rooms: ['handlers', 'messages', 'metrics', 'tracing', 'ground'],
         packages: ['@zscale/transport'],
       },
       control: { rooms: ['messages', 'ground'], packages: ['@zscale/transport'] },

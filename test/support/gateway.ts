@@ -3,6 +3,7 @@
  */
 import { AccessLog } from '../../packages/core/src/gateway/access-log.ts';
 import { GatewayRules } from '../../packages/core/src/gateway/gateway-rules.ts';
+import type { GatewayTrace } from '../../packages/core/src/gateway/gateway-trace.ts';
 import { HttpGateway } from '../../packages/core/src/gateway/http-gateway.ts';
 import { MessageFace } from '../../packages/core/src/gateway/message-face.ts';
 import { parseStickyRule } from '../../packages/core/src/gateway/sticky-key.ts';
@@ -23,6 +24,7 @@ export interface GatewayChoices extends Omit<HttpOptions, 'trustedProxies' | 'ac
   readonly codec?: CodecName;
   readonly hasPools?: boolean;
   readonly maxHeldBytes?: number;
+  readonly trace?: GatewayTrace;
 }
 
 /** A gateway, its queue, where it is, and what it logged. */
@@ -58,6 +60,7 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Starte
       reopen: () => {},
       close: () => {},
     }),
+    trace: choices.trace,
     logger,
   });
   const gateway = new HttpGateway({

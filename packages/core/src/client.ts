@@ -26,6 +26,8 @@ import { sizeOf } from './messages/frames.ts';
 import { type Codec, type CodecName, createCodec } from './messages/payload.ts';
 import { controlOf, type RequestWords } from './messages/request-control.ts';
 import { socketLimits } from './messages/size-limits.ts';
+import { type OpenTelemetry, openTelemetry } from './tracing/open-telemetry.ts';
+import { processRole } from './worker/process-role.ts';
 
 /** What `connect()` takes. Durations are ms, sizes bytes. */
 export interface ClientOptions {
@@ -132,6 +134,8 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
   readonly #timeout: number;
   readonly #maxRequests: number;
   readonly #socket: ClientSocket;
+  /** Where an SDK is registered: knows the span that the caller is in. */
+  readonly #telemetry: OpenTelemetry | undefined;
   #discovery: Discovery | undefined = undefined;
   readonly #endpoints: string;
   readonly #open = new Map<number, OpenRequest>();
@@ -150,6 +154,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
     this.#maxRequests = checkNumber('maxRequests', options.maxRequests ?? DEFAULT_MAX_REQUESTS);
     checkNumber('maxMessageSize', maxMessageSize);
     this.#endpoints = endpoints.join(', ');
+    this.#telemetry = openTelemetry(processRole().worker?.module);
     if (endpoints.length === 0) {
       throw new ZscaleError(
         'ZSCALE_ERR_OPTIONS',
@@ -184,7 +189,7 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       signal?.throwIfAborted();
       if (this.#socket.closed) throw closed();
       if (this.#open.size >= this.#maxRequests) throw tooMany(this.#maxRequests);
-      const trace = options.trace ?? currentTrace();
+      const trace = options.trace ?? this.#telemetry?.activeTrace() ?? currentTrace();
       const control = controlOf(trace === undefined ? options : { ...options, trace });
       const body = this.#codec.encode(value);
       const bytes = sizeOf(body);

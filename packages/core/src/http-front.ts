@@ -11,6 +11,7 @@ import { AccessLog } from './gateway/access-log.ts';
 import { AdminServer } from './gateway/admin-server.ts';
 import { ForeignFormat } from './gateway/foreign-format.ts';
 import { GatewayRules } from './gateway/gateway-rules.ts';
+import { GatewayTrace } from './gateway/gateway-trace.ts';
 import { type GatewayStats, type GatewayTraffic, HttpGateway } from './gateway/http-gateway.ts';
 import { MessageFace } from './gateway/message-face.ts';
 import { parseStickyRule } from './gateway/sticky-key.ts';
@@ -20,6 +21,7 @@ import type { HttpFormat } from './http-options.ts';
 import { type Logger, openLines } from './logger.ts';
 import { type Codec, createCodec } from './messages/payload.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
+import type { OpenTelemetry } from './tracing/open-telemetry.ts';
 
 /** What it is made from. */
 export interface HttpFrontOptions {
@@ -30,6 +32,8 @@ export interface HttpFrontOptions {
   readonly isReady: () => boolean;
   /** What the admin address answers beside the probes. */
   readonly adminRoutes: readonly AdminRoute[];
+  /** The SDK that is registered in this process, if there is one. */
+  readonly telemetry: OpenTelemetry | undefined;
   readonly logger: Logger;
 }
 
@@ -86,7 +90,7 @@ export class HttpFront {
     codecName: CodecName,
   ): Promise<void> {
     if (endpoints.length === 0) return;
-    const { options, logger, upstream } = this.#options;
+    const { options, logger, telemetry, upstream } = this.#options;
     if (speaksHttp && options.key !== undefined) refuseKey();
     if (speaksHttp && options.httpFormat !== undefined) refuseFormat();
     const { trustedProxies, sticky, balance, tlsCert, tlsKey, maxMessageSize } = options;
@@ -109,6 +113,7 @@ export class HttpFront {
       sticky: rule === undefined ? undefined : parseStickyRule(rule),
       hasPools: options.pools.length > 0,
       accessLog: this.#accessLog,
+      trace: telemetry && new GatewayTrace(telemetry),
       logger,
     });
     const tls = tlsCert !== undefined && tlsKey !== undefined ? { tlsCert, tlsKey } : undefined;

@@ -39,6 +39,7 @@ import {
 import { ProgramFront } from './program-front.ts';
 import type { PoolPlan } from './queue/pools.ts';
 import type { QueueStats } from './queue/queue-stats.ts';
+import { QueueTrace } from './queue/queue-trace.ts';
 import { WorkerQueue } from './queue/worker-queue.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
@@ -52,6 +53,7 @@ import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/s
 import { Upkeep } from './supervisor/upkeep.ts';
 import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
 import type { WorkerChild } from './supervisor/worker-process.ts';
+import { type OpenTelemetry, openTelemetry } from './tracing/open-telemetry.ts';
 import { doneWithin, type Moment, moment } from './waiting.ts';
 
 /** How long the last of what workers printed may take to be written, in ms. */
@@ -214,6 +216,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #control: ServiceControl;
   readonly #metrics: ServiceMetrics;
   readonly #output: WorkerOutput | undefined;
+  readonly #telemetry: OpenTelemetry | undefined;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
   /** When no worker is left that could answer what is open. */
@@ -234,6 +237,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger = this.#control.keepLines(
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name }),
     );
+    this.#telemetry = openTelemetry(service.module, (text) => this.#logger.warn(text));
     this.#privateEndpoint = chooseBackendEndpoint();
     this.#gatewayEndpoint = this.#privateEndpoint.replace(/^ipc/, 'inproc');
     this.#pools = planPools(options.pools);
@@ -258,6 +262,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       heartbeatTimeout: options.heartbeatTimeout,
       curve: options.curve && readServiceKeys(options.curve),
       logger: this.#logger.child({ component: 'queue' }),
+      trace: this.#telemetry && new QueueTrace(this.#telemetry, options.name),
       onWorkerCame: (generation) => this.#supervisor.workerCame(generation),
     });
     this.#supervisor = new Supervisor({
@@ -281,6 +286,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       upstream: this.#gatewayEndpoint,
       isReady: () => this.#isReady(),
       adminRoutes: [this.#metrics.route, ...dashboardRoutes(options, this.#control, this.#logger)],
+      telemetry: this.#telemetry,
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({
@@ -473,6 +479,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       await this.#queue.close();
       await this.#http.end();
       await this.#output?.close(LAST_OUTPUT_MS);
+      await this.#telemetry?.flush();
     } finally {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();

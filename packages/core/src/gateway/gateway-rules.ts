@@ -12,6 +12,7 @@ import { encodeRequestHead } from '../messages/http-message.ts';
 import { Histogram } from '../metrics/histogram.ts';
 import type { AccessLog, Outcome } from './access-log.ts';
 import type { ForeignFormat } from './foreign-format.ts';
+import type { GatewayTrace } from './gateway-trace.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { MessageFace } from './message-face.ts';
 import type { RequestFacts } from './request-facts.ts';
@@ -42,6 +43,8 @@ export interface GatewayRulesOptions {
   /** Whether there are pools of workers, which are chosen by the path. */
   readonly hasPools: boolean;
   readonly accessLog: AccessLog | undefined;
+  /** Where an OpenTelemetry SDK is registered: what it is told. Default: nothing. */
+  readonly trace?: GatewayTrace | undefined;
   readonly logger: Logger;
 }
 
@@ -103,14 +106,18 @@ export class GatewayRules {
     this.#ids = 0;
   }
 
-  /** @throws ZscaleError `ZSCALE_ERR_ENCODE`, which what Node's parser lets through never is */
+  /**
+   * @param startedAt when its head came, in ms of `performance.now()`
+   * @throws ZscaleError `ZSCALE_ERR_ENCODE`, which what Node's parser lets through never is
+   */
   describe(
     request: IncomingMessage,
     facts: RequestFacts,
+    startedAt: number,
     { isUpgrade = false }: { readonly isUpgrade?: boolean } = {},
   ): DescribedRequest {
     const { socket, method = '', url = '', httpVersion } = request;
-    const { trustedProxies, sticky, hasPools } = this.#options;
+    const { trustedProxies, sticky, hasPools, trace: tracing } = this.#options;
     const origin: Origin = {
       address: socket.remoteAddress ?? '',
       port: socket.remotePort ?? 0,
@@ -136,11 +143,14 @@ export class GatewayRules {
     });
     const requestId = (origin.trusted ? facts.requestId : undefined) ?? this.#nextId();
     const stickyKey = sticky && stickyKeyOf(sticky, request, origin);
+    const own = tracing?.began(request, origin, startedAt);
+    const trace = own === undefined ? facts.trace : own.traceparent;
+    const state = own === undefined ? facts.state : own.tracestate;
     const control: Control = {
       id: requestId,
       idempotent: facts.isIdempotent,
-      ...(facts.trace !== undefined && { trace: facts.trace }),
-      ...(facts.trace !== undefined && facts.state !== undefined && { state: facts.state }),
+      ...(trace !== undefined && { trace }),
+      ...(trace !== undefined && state !== undefined && { state }),
       ...(stickyKey !== undefined && { key: stickyKey.key }),
       ...(hasPools && { route: pathOf(url) }),
     };
@@ -156,6 +166,7 @@ export class GatewayRules {
     this.received += received;
     this.sent += sent;
     if (status !== 101) this.durations.observe(ms);
+    this.#options.trace?.ended(outcome);
     this.#options.accessLog?.write(outcome);
   }
 

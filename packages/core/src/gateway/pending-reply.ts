@@ -286,6 +286,7 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     const { head, control, requestId, cookie, client } = this.#rules.describe(
       this.#request,
       this.#facts,
+      this.#startedAt,
     );
     this.#requestId = requestId;
     this.#cookie = cookie;

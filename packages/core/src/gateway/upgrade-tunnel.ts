@@ -67,7 +67,9 @@ export class UpgradeTunnel implements UpstreamSink, OpenExchange, Holder {
     this.#code = undefined;
     connection.take(this);
     connection.watch();
-    const { head, control, ...described } = rules.describe(request, facts, { isUpgrade: true });
+    const { head, control, ...described } = rules.describe(request, facts, this.#startedAt, {
+      isUpgrade: true,
+    });
     this.#requestId = described.requestId;
     this.#cookie = described.cookie;
     this.#client = described.client;

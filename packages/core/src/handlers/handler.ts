@@ -30,7 +30,7 @@ export interface RequestHandler {
    *
    * @throws anything: the same as `exchange.fail`
    */
-  accept?(exchange: Exchange): void;
+  readonly accept?: ((exchange: Exchange) => void) | undefined;
 
   /** Its requests are heads of HTTP and what follows them; default: values, or bytes. */
   readonly speaksHttp?: boolean;

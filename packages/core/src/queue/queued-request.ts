@@ -62,10 +62,10 @@ export interface QueuedRequest extends Asked<QueuedRequest>, Standing<QueuedRequ
   expires: number;
   /** Its client said when it ends, so it may end before those that came earlier. */
   readonly isHurried: boolean;
-  /** What its client said beside the body. */
-  readonly control: Control | undefined;
+  /** What its client said beside the body; the trace is the queue's own where that makes spans. */
+  control: Control | undefined;
   /** The frame of it, where it may go on to a worker as it is: a gateway's. */
-  readonly mark: Buffer | undefined;
+  mark: Buffer | undefined;
   /** The number of its pool; 0 for the default one. */
   readonly pool: number;
   /** With `balance: 'hash'`, the hash of what pins it to a worker. */

@@ -39,6 +39,7 @@ import { Outcomes, type WorkerOutcomes } from './outcomes.ts';
 import type { Give } from './pool.ts';
 import { Pools } from './pools.ts';
 import type { HeldRequests, PoolTimes, QueueStats, QueueTraffic } from './queue-stats.ts';
+import type { QueueTrace } from './queue-trace.ts';
 import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
 import {
   lostEachTime,
@@ -75,6 +76,8 @@ export interface WorkerQueueOptions extends IntakeOptions {
   /** Keys of the service, and who may come in; undefined for no CURVE. `ownEndpoint` never has it. */
   readonly curve?: CurveDoors | undefined;
   readonly logger: Logger;
+  /** Where an OpenTelemetry SDK is registered: what it is told. Default: nothing. */
+  readonly trace?: QueueTrace | undefined;
   /** A process connected by the door that was opened for it: see {@link WorkerQueue.openDoor}. */
   readonly onWorkerCame?: (generation: number) => void;
 }
@@ -122,6 +125,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   readonly #intake: Intake;
   readonly #streams: Streams;
   readonly #sweeper: Sweeper;
+  readonly #trace: QueueTrace | undefined;
   readonly #inFlight = new InFlight<QueuedRequest>();
   readonly #held = new HeldByProcess(this.#inFlight);
   readonly #outcomes = new Outcomes();
@@ -143,6 +147,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     this.#logger = options.logger;
     this.#pools = new Pools(options.pools, options.balance, options);
     this.#sweeper = new Sweeper(() => this.#sweep());
+    this.#trace = options.trace;
     const limits = {
       linger: LINGER_MS,
       handshakeInterval: HANDSHAKE_MS,
@@ -186,6 +191,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       if (gatewayEndpoint !== undefined) await this.#frontEnd.bind(gatewayEndpoint);
       this.#frontEnd.secure(curveServer(curve));
       await this.bindFrontEnd(bind);
+      this.#trace?.watch(() => this.stats());
     } catch (error) {
       await this.close();
       throw error;
@@ -326,6 +332,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   async close(): Promise<void> {
     this.#intake.stop();
     this.#sweeper.stop();
+    this.#trace?.close();
     for (const line of this.#pools.lines()) {
       for (let request = line.first; request !== undefined; request = line.first) {
         this.#refuseWaiting(request, STOPPING);
@@ -453,6 +460,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#open -= 1;
       this.#retried += 1;
       this.#letGo(request);
+      this.#trace?.lost(request);
       request.state = 'queued';
       request.isIdempotent = false;
       request.worker = undefined;
@@ -528,6 +536,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   /** Gives a new request to a worker, or lets it wait, or refuses it. */
   #place(request: QueuedRequest, now: number): void {
+    this.#trace?.came(request);
     if (now >= request.expires) {
       this.#refuse(request, tookTooLong(0));
       return;
@@ -553,6 +562,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   /** Nobody waits for it any more. */
   #cancel(request: QueuedRequest): void {
     this.#cancelled += 1;
+    this.#trace?.cancelled(request);
     if (request.state === 'given') {
       request.worker?.failed('cancelled');
       this.#abandon(request);
@@ -604,6 +614,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     worker.requests += 1;
     this.#open += 1;
     this.#watchTheClock(request);
+    this.#trace?.given(request, worker);
     if (stream !== undefined) this.#streams.given(request);
     return true;
   }
@@ -659,6 +670,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#open -= 1;
       const { client, envelope } = request;
       this.#end(request);
+      this.#trace?.answered(request, control?.error === true);
       this.#pools.of(request).services.observe(this.#now - request.given);
       const failed = control?.error === true;
       const code = this.#answers.reply(client, envelope, message, failed);
@@ -691,6 +703,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       this.#end(request);
       this.#pools.of(request).services.observe(this.#now - request.given);
       worker.answered += 1;
+      this.#trace?.answered(request, false);
       this.#answers.relayed();
     }
     this.#waiters.look();
@@ -723,6 +736,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     if (request.line !== undefined) {
       this.#refuseWaiting(request, refusal);
     } else if (request.state === 'given') {
+      this.#trace?.refused(request, refusal.code);
       this.#answers.refuse(request.client, request.envelope, refusal);
       request.worker?.failed(refusal.code);
       this.#abandon(request);
@@ -735,6 +749,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   #refuse(request: QueuedRequest, refusal: Refusal): void {
     this.#end(request);
     request.worker?.failed(refusal.code);
+    this.#trace?.refused(request, refusal.code);
     this.#answers.refuse(request.client, request.envelope, refusal);
   }
 

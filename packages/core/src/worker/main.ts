@@ -48,6 +48,7 @@ if (start?.module === undefined) {
   throw new Error('worker/main.js is started by scale() and does nothing by itself');
 }
 const { module } = start;
+const preloaded = process.listeners('SIGTERM');
 const captures = captureBinds(start);
 try {
   if (start.threads > 0) new Worker(start, await startThreads(start)).start();
@@ -126,7 +127,7 @@ function captureBinds(orders: WorkerStart): Captures | undefined {
       : new BindCapture({
           door,
           onBound: (endpoint) => {
-            if (!isBound) new ProgramWorker(endpoint);
+            if (!isBound) new ProgramWorker(endpoint, preloaded);
             isBound = true;
           },
           onRefused,
@@ -158,7 +159,7 @@ function host(
   zeromq?.end();
   const handler = new HttpHandler(server);
   void report({ type: 'bound', endpoint });
-  new Worker(orders, handler).start('program');
+  new Worker(orders, handler).start({ preloaded });
   return handler;
 }
 

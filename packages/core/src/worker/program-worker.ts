@@ -7,6 +7,7 @@
  */
 
 import { parseToWorker } from '../messages/process-message.ts';
+import { openTelemetry } from '../tracing/open-telemetry.ts';
 import { measureSelf } from './measure-self.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
@@ -15,9 +16,15 @@ import { report } from './report.ts';
 /** Speaks with the supervisor for the program in this process. There is one per process. */
 export class ProgramWorker {
   readonly #leave: () => void;
+  readonly #preloaded: readonly unknown[];
 
-  /** The program has bound `endpoint`. */
-  constructor(endpoint: string) {
+  /**
+   * The program has bound `endpoint`.
+   *
+   * @param preloaded listeners for SIGTERM of what Node loaded before it, which end nobody
+   */
+  constructor(endpoint: string, preloaded: readonly unknown[]) {
+    this.#preloaded = preloaded;
     this.#leave = () => void report({ type: 'leaving' });
     process.on('message', (value) => this.#onMessage(value));
     process.on('SIGTERM', this.#leave);
@@ -39,15 +46,17 @@ export class ProgramWorker {
         void report({ type: 'drained' });
         return;
       case 'stop':
-        this.#stop();
+        void this.#stop();
         return;
     }
   }
 
   /** A program that listens to SIGTERM ends itself; any other ends here. */
-  #stop(): void {
+  async #stop(): Promise<void> {
+    await openTelemetry(processRole().worker?.module)?.flush();
     process.off('SIGTERM', this.#leave);
-    if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM');
+    const isOwn = (listener: unknown): boolean => !this.#preloaded.includes(listener);
+    if (process.listeners('SIGTERM').some(isOwn)) process.kill(process.pid, 'SIGTERM');
     else process.exit(0);
   }
 }

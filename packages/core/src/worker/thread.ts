@@ -10,6 +10,7 @@ import { MessageHandler } from '../handlers/message-handler.ts';
 import { cancelled, RequestContext, RequestHost } from '../handlers/request-context.ts';
 import { createLogger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
+import { openTelemetry } from '../tracing/open-telemetry.ts';
 import { HttpCapture } from './capture-http.ts';
 import { loadHandler } from './load-module.ts';
 import { processRole } from './process-role.ts';
@@ -21,6 +22,7 @@ import {
   type ThreadReply,
   type ThreadTask,
 } from './thread-pool.ts';
+import { traced } from './traced-handler.ts';
 
 const { start, channel }: ThreadData = workerData;
 processRole().worker = start;
@@ -39,7 +41,7 @@ const capture = new HttpCapture({
 const loading = loadHandler(start.module ?? '', start.exportName, start.functions).then(
   (handler) => {
     capture.end();
-    return new MessageHandler(handler, codec);
+    return traced(new MessageHandler(handler, codec), openTelemetry(start.module));
   },
 );
 loading.catch(() => {}); // told to whoever asks first, which is the pool

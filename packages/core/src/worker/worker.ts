@@ -24,10 +24,12 @@ import {
   type ToWorker,
   type WorkerStart,
 } from '../messages/process-message.ts';
+import { type OpenTelemetry, openTelemetry } from '../tracing/open-telemetry.ts';
 import { measureSelf } from './measure-self.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
 import { report } from './report.ts';
+import { traced } from './traced-handler.ts';
 import { WorkerSocket } from './worker-socket.ts';
 
 /** Events of a handshake that failed by what the other side said or did. */
@@ -55,8 +57,10 @@ export class Worker {
   /** Those of before that are not drained yet. */
   readonly #left = new Set<string>();
   readonly #leave: () => void;
-  /** The rest of the process is a program that may have an end of its own. */
-  #isProgram: boolean;
+  /** The SDK that the program has registered, if it has. */
+  readonly #telemetry: OpenTelemetry | undefined;
+  /** Listeners for SIGTERM that are not the program's; undefined where the rest of the process is no program with an end of its own. */
+  #preloaded: readonly unknown[] | undefined;
   #keys: BackendKeys | undefined = undefined;
   #state: 'connecting' | 'serving' | 'stopping';
 
@@ -68,13 +72,15 @@ export class Worker {
     const codec = createCodec(start.codec);
     const identity = { id: start.workerId, pid: process.pid, service: start.serviceName };
     const host = new RequestHost(identity, start.timeout, () => logger ?? createLogger());
+    const plain = typeof handler === 'function' ? new MessageHandler(handler, codec) : handler;
+    this.#telemetry = openTelemetry(start.module, (text) => host.logger.warn(text));
     this.#backends = start.backends;
     this.#socket = new WorkerSocket({
       host,
       generation: start.generation,
       concurrency: start.concurrency,
       codec,
-      handler: typeof handler === 'function' ? new MessageHandler(handler, codec) : handler,
+      handler: start.threads > 0 ? plain : traced(plain, this.#telemetry), // threads have their own
       maxMessageSize: start.maxMessageSize,
       machine: start.machine,
       onConnected: (endpoint, zscale) => this.#onConnected(endpoint, zscale),
@@ -83,7 +89,7 @@ export class Worker {
     this.#reportsLoad = start.reportsLoad;
     this.#speaksHttp = typeof handler !== 'function' && handler.speaksHttp === true;
     this.#leave = () => void report({ type: 'leaving' });
-    this.#isProgram = false;
+    this.#preloaded = undefined;
     this.#hangTimeout = start.hangTimeout;
     if (start.machine !== undefined) this.#tellRefusals();
     this.#state = 'connecting';
@@ -92,10 +98,11 @@ export class Worker {
   /**
    * Connects to the queue and serves until the process ends, which this keeps from ending before.
    *
-   * @param host what it is in: a program that listens to SIGTERM ends itself by it, when all is answered
+   * @param program where it is in one: that is sent SIGTERM when all is answered, and ends itself, if it listens to that.
+   *   `preloaded` are listeners of what Node loaded before it, which end nobody: an SDK that sends what it has
    */
-  start(host: 'handler' | 'program' = 'handler'): void {
-    this.#isProgram = host === 'program';
+  start(program?: { readonly preloaded: readonly unknown[] }): void {
+    this.#preloaded = program?.preloaded;
     process.channel?.ref();
     process.on('message', (value) => this.#onMessage(value));
     process.on('SIGTERM', this.#leave);
@@ -215,8 +222,10 @@ export class Worker {
     await this.#socket.drain();
     this.#socket.close();
     await this.#socket.ended;
+    await this.#telemetry?.flush();
     process.off('SIGTERM', this.#leave);
-    const endsItself = this.#isProgram && process.listenerCount('SIGTERM') > 0;
+    const isOwn = (listener: unknown): boolean => this.#preloaded?.includes(listener) === false;
+    const endsItself = process.listeners('SIGTERM').some(isOwn);
     if (endsItself) process.kill(process.pid, 'SIGTERM');
     else process.exit(0);
   }
