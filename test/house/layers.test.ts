@@ -79,6 +79,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'http-options.ts',
       'option-checks.ts',
       'admin-route.ts',
+      'nearest-name.ts',
     ],
     top: [
       'index.ts',
@@ -132,8 +133,16 @@ const HOUSES: Readonly<Record<string, House>> = {
       'control-client.ts',
       'control-commands.ts',
       'collector.ts',
+      'settings.ts',
+      'setting-kinds.ts',
+      'setting-variables.ts',
+      'settings-origin.ts',
+      'settled-invocation.ts',
+      'config.ts',
+      'config-file.ts',
+      'config-schema.ts',
     ],
-    top: ['main.ts', 'args.ts'],
+    top: ['index.ts', 'main.ts', 'args.ts', 'setting-sources.ts'],
     rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
     packages: ['@zscale/core', '@zscale/transport'],
   },
@@ -152,6 +161,7 @@ const DOORS: Readonly<Record<string, string>> = {
   '@noble/hashes': 'packages/transport/src/mechanisms/curve/',
   libsodium: 'packages/transport/src/mechanisms/curve/sodium.ts',
   commander: 'packages/cli/src/args.ts',
+  zod: 'packages/cli/src/config-schema.ts',
 };
 
 const all = modules();

@@ -13,12 +13,15 @@ import type {
   ScaleOptions,
 } from '@zscale/core';
 import type { Device, DeviceOptions } from '@zscale/transport';
+import type { LogFormat } from './settings.ts';
+import type { Settlement } from './settings-origin.ts';
 
 /** Everything that can be asked for. */
 export type Invocation =
   | PrintInvocation
   | RunInvocation
   | JoinInvocation
+  | ConfigInvocation
   | CallInvocation
   | InjectInvocation
   | DeviceInvocation
@@ -57,6 +60,17 @@ export interface JoinInvocation {
   readonly logLevel: LogLevel | undefined;
   /** As for `run`. */
   readonly logFormat: LogFormat | 'auto';
+}
+
+/** `zscale config`. */
+export interface ConfigInvocation {
+  readonly command: 'config';
+  /** What was said; every setting; or the schema of config files. */
+  readonly form: 'said' | 'effective' | 'schema';
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
+  /** The settings of `zscale run`, had it been given the same flags. */
+  readonly settlement: Settlement;
 }
 
 /** `zscale keygen`. */
@@ -122,6 +136,3 @@ export type ControlInvocation = {
     readonly request: Extract<ControlRequest, { readonly verb: Verb }>;
   };
 }[ControlRequest['verb']];
-
-/** How log lines look. */
-export type LogFormat = 'json' | 'pretty';

@@ -4,8 +4,9 @@
  * The one place where an error becomes words and a number. bin/zscale.js calls it.
  */
 import { readFileSync } from 'node:fs';
-import { parseArguments } from './args.ts';
+import { readCommandLine } from './args.ts';
 import { call } from './commands/call.ts';
+import { config } from './commands/config.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
 import { inject } from './commands/inject.ts';
@@ -15,6 +16,8 @@ import { run } from './commands/run.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import { Output } from './output.ts';
+import { gatherSources } from './setting-sources.ts';
+import { settleCommandLine } from './settled-invocation.ts';
 
 /** The commands that stay until they are told to stop. */
 const SERVING: ReadonlySet<Invocation['command']> = new Set(['run', 'join', 'device']);
@@ -28,7 +31,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const output = Output.ofProcess();
   let stack = false;
   try {
-    const invocation = parseArguments(argv, version());
+    const typed = readCommandLine(argv, version());
+    const { sources, warnings } = await gatherSources(typed, process.env, process.cwd());
+    for (const warning of warnings) output.complain(`zscale: ${warning}`);
+    const invocation = settleCommandLine(typed, sources);
     stack = showsStacks(invocation);
     if (SERVING.has(invocation.command)) output.outliveLosses();
     return await carryOut(invocation, output);
@@ -48,6 +54,8 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return run(invocation, output);
     case 'join':
       return joinMachine(invocation, output);
+    case 'config':
+      return config(invocation, output);
     case 'keygen':
       return keygen(invocation, output);
     case 'call':

@@ -65,11 +65,13 @@ export {
 export type { BackendInfo, Machine, MachineEvents } from './machine.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
 export type { RequestWords } from './messages/request-control.ts';
+export { nearestName } from './nearest-name.ts';
 export {
   BALANCES,
   type Balance,
   CODEC_NAMES,
   type CodecName,
+  faultOfOption,
   OUTPUTS,
   type OutputOption,
   type PoolOptions,
@@ -81,3 +83,4 @@ export type { Server, ServerEvents, ServerStats } from './server.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';
 export { leader } from './worker/leader.ts';
+export { loadModule } from './worker/load-module.ts';

@@ -15,6 +15,7 @@ import {
   resolveHttpOptions,
 } from './http-options.ts';
 import type { Logger } from './logger.ts';
+import { nearestName } from './nearest-name.ts';
 import {
   type Check,
   count,
@@ -554,6 +555,14 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
   });
 }
 
+/**
+ * What is wrong with the value of one option, in a sentence; undefined when nothing is, and for a name that is no option of `scale()`.
+ */
+export function faultOfOption(name: string, value: unknown): string | undefined {
+  if (!isOptionName(name) || CHECKS[name].accepts(value)) return undefined;
+  return describeFault(name, CHECKS[name], value);
+}
+
 function listOf(endpoints: string | readonly string[]): readonly string[] {
   return Object.freeze(typeof endpoints === 'string' ? [endpoints] : [...endpoints]);
 }
@@ -625,10 +634,15 @@ function isOptionName(name: string): name is keyof ResolvedScaleOptions {
 }
 
 function refuse(name: string, expected: string, value: unknown, advice = ''): never {
-  throw new ZscaleError(
-    'ZSCALE_ERR_OPTIONS',
-    `${name} must be ${expected}; got ${describe(value)}.${advice && ` ${advice}`}`,
-  );
+  throw new ZscaleError('ZSCALE_ERR_OPTIONS', describeFault(name, { expected, advice }, value));
+}
+
+function describeFault(
+  name: string,
+  { expected, advice = '' }: Pick<Check, 'expected' | 'advice'>,
+  value: unknown,
+): string {
+  return `${name} must be ${expected}; got ${describe(value)}.${advice && ` ${advice}`}`;
 }
 
 function refuseName(name: string): never {
@@ -655,34 +669,4 @@ function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return 'an object';
   return String(value);
-}
-
-/**
- * The name that was probably meant: at most a third of its letters differ, capitals do not count.
- */
-function nearestName(name: string, known: readonly string[]): string | undefined {
-  let nearest: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < least && distance <= Math.ceil(candidate.length / 3)) {
-      nearest = candidate;
-      least = distance;
-    }
-  }
-  return nearest;
-}
-
-/** Letters to insert, delete or replace to make one word of the other (Levenshtein). */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...from].entries()) {
-    const next = [i + 1];
-    for (const [n, other] of [...to].entries()) {
-      const replaced = (row[n] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[n + 1] ?? 0) + 1, (next[n] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }
