@@ -22,7 +22,7 @@ import {
 import { textOf } from '../support/source-tree.ts';
 
 /** Options that only a program can give. */
-const OF_PROGRAMS = ['logger', 'signals'];
+const OF_PROGRAMS = ['logger', 'signals', 'onReload'];
 /** Settings that are no flag: arguments, and a function. */
 const WITHOUT_FLAG = ['entry', 'args', 'connect', 'key'];
 
@@ -329,7 +329,7 @@ describe('a variable that makes no sense', () => {
     [{ ZSCALE_ENV: 'production' }, 'ZSCALE_ENV takes KEY=value; got "production".'],
     [{ WEB_CONCURRENCY: 'lots' }, 'WEB_CONCURRENCY takes a whole number from 1, or auto'],
     [{ ZSCALE_CONCURRENCY: '70000' }, 'ZSCALE_CONCURRENCY: concurrency must be a whole number'],
-    [{ ZSCALE_ARGS: '--wat' }, "ZSCALE_ARGS: unknown option '--wat'."],
+    [{ ZSCALE_ARGS: '--wat' }, "ZSCALE_ARGS: unknown option '--wat'"],
     [{ ZSCALE_ARGS: '--max-queue x' }, 'ZSCALE_ARGS: --max-queue takes'],
     [{ ZSCALE_ARGS: 'server.ts' }, 'ZSCALE_ARGS takes flags alone; got "server.ts".'],
     [{ ZSCALE_ARGS: "--name 'x" }, 'ZSCALE_ARGS takes flags as in a shell; a quote is open'],

@@ -141,6 +141,9 @@ const HOUSES: Readonly<Record<string, House>> = {
       'config.ts',
       'config-file.ts',
       'config-schema.ts',
+      'env-file.ts',
+      'watcher.ts',
+      'reloading.ts',
     ],
     top: ['index.ts', 'main.ts', 'args.ts', 'setting-sources.ts'],
     rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
@@ -162,6 +165,7 @@ const DOORS: Readonly<Record<string, string>> = {
   libsodium: 'packages/transport/src/mechanisms/curve/sodium.ts',
   commander: 'packages/cli/src/args.ts',
   zod: 'packages/cli/src/config-schema.ts',
+  chokidar: 'packages/cli/src/watcher.ts',
 };
 
 const all = modules();

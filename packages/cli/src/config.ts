@@ -14,7 +14,7 @@ type Written<Options> = {
 };
 
 /** What only the program that calls `scale()` can decide. */
-type OfPrograms = 'logger' | 'signals';
+type OfPrograms = 'logger' | 'signals' | 'onReload';
 
 /** A config file of `zscale run` and `zscale join`. Everything may be left out; each takes what it knows. */
 export interface Config
@@ -39,6 +39,12 @@ export interface Config
     allowWorkers?: string | readonly string[];
     serverKey?: string;
   };
+  /** Files of environment variables for the workers, read at each reload. */
+  envFrom?: string | readonly string[];
+  /** Whether workers are replaced when code in the working directory changes. Default false. */
+  watch?: boolean;
+  /** Files and folders for whose changes they are replaced. */
+  watchPaths?: string | readonly string[];
   /** The least level that is logged. Default `'info'`. */
   logLevel?: LogLevel;
   /** Default: pretty on a terminal, else JSON. */

@@ -15,6 +15,7 @@ import type {
 import type { Device, DeviceOptions } from '@zscale/transport';
 import type { LogFormat } from './settings.ts';
 import type { Settlement } from './settings-origin.ts';
+import type { WatchPlan } from './watcher.ts';
 
 /** Everything that can be asked for. */
 export type Invocation =
@@ -43,6 +44,10 @@ export interface RunInvocation {
   readonly exec: string | undefined;
   /** What goes to `scale()`: only what was given, so defaults live where they are used. */
   readonly options: ScaleOptions;
+  /** Files of environment variables for the workers. */
+  readonly envFiles?: readonly string[];
+  /** What it is reloaded for; undefined for nothing. */
+  readonly watch?: WatchPlan;
   /** Undefined: the logger's own default. At `debug` expected errors show their stacks too. */
   readonly logLevel: LogLevel | undefined;
   /** Default `auto`: pretty on a terminal, JSON lines elsewhere. */
@@ -56,6 +61,10 @@ export interface JoinInvocation {
   readonly entry: string;
   /** What goes to `join()`: only what was given, so defaults live where they are used. */
   readonly options: JoinOptions;
+  /** As for `run`. */
+  readonly envFiles?: readonly string[];
+  /** As for `run`. */
+  readonly watch?: WatchPlan;
   /** As for `run`. */
   readonly logLevel: LogLevel | undefined;
   /** As for `run`. */

@@ -207,6 +207,14 @@ export const SETTINGS: readonly Setting[] = [
     ...WORKERS_OF_BOTH,
   },
   {
+    key: 'envFrom',
+    flags: '--env-from <file>',
+    doc: 'a file of such variables, read at each reload',
+    kind: list(PATH),
+    ...WORKERS_OF_BOTH,
+    isOfCommand: true,
+  },
+  {
     key: 'startTimeout',
     flags: '--start-timeout <time>',
     doc: 'for a worker to load',
@@ -299,6 +307,22 @@ export const SETTINGS: readonly Setting[] = [
     default: 'off',
     kind: duration(),
     ...REPLACING_OF_BOTH,
+  },
+  {
+    key: 'watch',
+    flags: '--watch',
+    doc: 'all, when code in this folder changes',
+    kind: SWITCH,
+    ...REPLACING_OF_BOTH,
+    isOfCommand: true,
+  },
+  {
+    key: 'watchPaths',
+    flags: '--watch-path <path>',
+    doc: 'all, when this file or folder changes',
+    kind: list(PATH),
+    ...REPLACING_OF_BOTH,
+    isOfCommand: true,
   },
   {
     key: 'codec',

@@ -61,9 +61,9 @@ export const NO_SOURCES: Sources = { environment: {}, flags: {}, file: undefined
 export function settleCommandLine(typed: Typed, sources: Sources): Invocation {
   switch (typed.command) {
     case 'run':
-      return runOf(settleSettings(typed, sources));
+      return runOf(settleSettings(typed, sources), sources.file);
     case 'join':
-      return joinOf(settleSettings(typed, sources));
+      return joinOf(settleSettings(typed, sources), sources.file);
     case 'config': {
       const { command, form, json, run } = typed;
       return { command, form, json, settlement: settleSettings(run, sources) };
@@ -130,7 +130,7 @@ function refuseFault({ setting, value, origin }: Settled): void {
   if (fault !== undefined) throw new UsageError(`${describeOrigin(origin)}: ${fault}`);
 }
 
-function runOf(settlement: Settlement): RunInvocation {
+function runOf(settlement: Settlement, file: ConfigFile | undefined): RunInvocation {
   const entry = settlement.get('entry');
   const exec = settlement.get('exec');
   // One in a higher place stands for the other in a lower one.
@@ -160,6 +160,7 @@ function runOf(settlement: Settlement): RunInvocation {
     entry: run,
     exec: isExec ? run : undefined,
     options: all as ScaleOptions, // each value was read by the kind of its setting, which has the key of the option
+    ...filesOf(settlement, file),
     ...logOf(settlement),
   };
 }
@@ -176,7 +177,7 @@ function isSaid(settled: Settled | undefined): settled is Settled {
   return settled?.value !== undefined;
 }
 
-function joinOf(settlement: Settlement): JoinInvocation {
+function joinOf(settlement: Settlement, file: ConfigFile | undefined): JoinInvocation {
   const entry = settlement.get('entry')?.value;
   const { connect, curve, ...options } = optionsOf(settlement);
   if (typeof entry !== 'string' || !Array.isArray(connect)) {
@@ -200,8 +201,37 @@ function joinOf(settlement: Settlement): JoinInvocation {
     command: 'join',
     entry,
     options: all as JoinOptions, // as for `run`
+    ...filesOf(settlement, file),
     ...logOf(settlement),
   };
+}
+
+/** Files beside the entry: of variables, and those that are watched. */
+function filesOf(
+  settlement: Settlement,
+  file: ConfigFile | undefined,
+): Pick<RunInvocation, 'envFiles' | 'watch'> {
+  const envFiles = textsOf(settlement, 'envFrom');
+  const paths = textsOf(settlement, 'watchPaths');
+  const watched = settlement.get('watch')?.value;
+  // It may be in another folder than the one that is watched.
+  const entries = settlement.get('exec')?.value === undefined ? textsOf(settlement, 'entry') : [];
+  const isWatched = watched === true || (watched === undefined && paths.length > 0);
+  return {
+    ...(envFiles.length > 0 && { envFiles }),
+    ...(isWatched && {
+      watch: {
+        folder: watched === true ? '.' : undefined,
+        paths: [...paths, ...envFiles, ...(file === undefined ? [] : [file.file]), ...entries],
+      },
+    }),
+  };
+}
+
+function textsOf(settlement: Settlement, key: string): readonly string[] {
+  const value = settlement.get(key)?.value;
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.filter((item) => typeof item === 'string');
 }
 
 function logOf(settlement: Settlement): Pick<RunInvocation, 'logLevel' | 'logFormat'> {

@@ -75,6 +75,7 @@ export {
   OUTPUTS,
   type OutputOption,
   type PoolOptions,
+  type Renewal,
   type ScaleOptions,
 } from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';

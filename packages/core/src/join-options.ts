@@ -36,7 +36,8 @@ type SharedName =
   | 'execArgv'
   | 'exportName'
   | 'heartbeatTimeout'
-  | 'control';
+  | 'control'
+  | 'onReload';
 
 /** The options of `scale()` that mean the same to `join()`. */
 const SHARED: readonly SharedName[] = [
@@ -65,6 +66,7 @@ const SHARED: readonly SharedName[] = [
   'exportName',
   'heartbeatTimeout',
   'control',
+  'onReload',
 ];
 
 /** Options of `join()`. `codec`, `maxMessageSize` and `timeout` must be those of the service. */

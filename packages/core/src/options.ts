@@ -248,6 +248,19 @@ export interface ScaleOptions extends HttpOptions {
    * none. Default: a socket named after `name`, in a folder of this user.
    */
   control?: string | false | undefined;
+  /**
+   * Called before each reload, whoever asks for it: what new workers get from then on in place of `env`, `args`, `execArgv` and
+   * `python`. When it throws there is no reload. Default none.
+   */
+  onReload?: (() => Renewal | Promise<Renewal>) | undefined;
+}
+
+/** What new workers get in place of the options of the same names; what is left out stays as it was at the start. */
+export interface Renewal {
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly args?: readonly string[] | undefined;
+  readonly execArgv?: readonly string[] | undefined;
+  readonly python?: string | undefined;
 }
 
 /** What happens to what workers print: see {@link ScaleOptions.output}. */
@@ -298,6 +311,7 @@ export interface ResolvedScaleOptions extends ResolvedHttpOptions {
   readonly insecure: boolean;
   readonly heartbeatTimeout: number;
   readonly control: string | false | undefined;
+  readonly onReload: (() => Renewal | Promise<Renewal>) | undefined;
 }
 
 /** What each option is when nobody says anything. */
@@ -343,6 +357,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   heartbeatTimeout: 3000,
   ...HTTP_DEFAULTS,
   control: undefined,
+  onReload: undefined,
 });
 
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
@@ -473,6 +488,10 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
     expected: 'the path of a socket, or false',
     accepts: (value) => value === false || (isString(value) && value !== ''),
   },
+  onReload: {
+    expected: 'a function that gives env, args, execArgv or python of new workers',
+    accepts: (value) => typeof value === 'function',
+  },
 };
 
 /**
@@ -552,6 +571,7 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     heartbeatTimeout: options.heartbeatTimeout ?? DEFAULTS.heartbeatTimeout,
     ...resolveHttpOptions(options),
     control: options.control ?? DEFAULTS.control,
+    onReload: options.onReload ?? DEFAULTS.onReload,
   });
 }
 
