@@ -351,7 +351,7 @@ describe('a wrong command line', () => {
 
   it('with a mistyped command says which there are', () => {
     expect(refusal('cal', 'tcp://h:1', '{}')).toContain(
-      '"cal" is no command (run, join, call, inject, device, keygen, config, status, ps, reload,',
+      '"cal" is no command (run, join, call, inject, device, keygen, config, check, status, ps,',
     );
     expect(refusal('serve')).toContain('zscale run ./serve');
     expect(run('run', 'status').entry).toBe('status');

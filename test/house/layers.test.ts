@@ -84,6 +84,7 @@ const HOUSES: Readonly<Record<string, House>> = {
     top: [
       'index.ts',
       'scale.ts',
+      'check.ts',
       'server.ts',
       'inert-server.ts',
       'join.ts',

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -176,5 +178,73 @@ describe('the environment', () => {
     const program = startZscale(['handler.mjs'], { cwd, env });
     const [, endpoint = ''] = await program.printed(/clients +(\S+)[\s\S]*Ctrl-C/);
     expect(JSON.parse(String(await call(endpoint, 1)))).toEqual({ settings: [] });
+  });
+});
+
+describe('zscale check', () => {
+  it.each([
+    [
+      'a handler of values, in json',
+      `export default () => 1;`,
+      { kind: 'handler', codec: 'json', endpoint: null },
+    ],
+    [
+      'a web application',
+      `export default { fetch: () => new Response('') };`,
+      { kind: 'web application', codec: null, endpoint: null },
+    ],
+    [
+      'a program that listens for HTTP at http://127.0.0.1:PORT',
+      `import { createServer } from 'node:http'; createServer((req, res) => res.end()).listen(PORT, '127.0.0.1');`,
+      { kind: 'program', codec: null, endpoint: 'http://127.0.0.1:PORT' },
+    ],
+  ])('finds %s, and takes no address', async (words, source, found) => {
+    // It is in use, as by the service that runs.
+    const taken = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    const port = String(Object(taken.address()).port);
+    const cwd = folder({
+      'server.mjs': source.replace('PORT', port),
+      'zscale.config.json': JSON.stringify({ entry: 'server.mjs', codec: 'json' }),
+    });
+    const flags =
+      found.codec === null
+        ? ['--bind', `http://127.0.0.1:${port}`]
+        : ['--bind', `tcp://127.0.0.1:${port}`];
+    const text = await zscale(['check', ...flags], { cwd });
+    expect(text).toEqual({
+      exitCode: 0,
+      signal: null,
+      stdout: `server.mjs is ${words.replace('PORT', port)}.\n`,
+      stderr: '',
+    });
+    const json = await zscale(['check', '--json', ...flags], { cwd });
+    const endpoint = found.endpoint?.replace('PORT', port) ?? null;
+    expect(JSON.parse(json.stdout)).toEqual({ entry: 'server.mjs', ...found, endpoint });
+  });
+
+  it.each([
+    ['throws', `throw new Error('no');`, [], 4, /Error: no/],
+    ['exports nothing', `export const x = 1;`, [], 4, /no handler in/],
+    [
+      'never becomes ready',
+      `import { createServer } from 'node:net'; createServer().listen(0); await new Promise(() => {});`,
+      ['--start-timeout', '1s'],
+      3,
+      /1000 ms|ready/,
+    ],
+    [
+      'has settings that make no sense',
+      `export default () => 1;`,
+      ['--timeout', '5'],
+      2,
+      /--timeout takes/,
+    ],
+  ])('tells of one that %s', async (_, source, flags, exitCode, words) => {
+    const cwd = folder({ 'server.mjs': source });
+    const end = await zscale(['check', 'server.mjs', ...flags], { cwd });
+    expect(end.exitCode, end.stderr).toBe(exitCode);
+    expect(end.stderr).toMatch(words);
   });
 });

@@ -23,7 +23,7 @@ import { attributeOf, GROUPS, type Host, type Setting, settingsOf } from './sett
 import { NO_SOURCES, type Sources, settleCommandLine, type Typed } from './settled-invocation.ts';
 
 const COMMANDS: readonly string[] = [
-  ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'config'],
+  ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'config', 'check'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
   'help',
 ];
@@ -141,6 +141,7 @@ Examples:
   addDevice(program, sink);
   addKeygen(program, sink);
   addConfig(program, sink);
+  addCheck(program, sink);
   addControl(program, sink);
   return program;
 }
@@ -263,6 +264,42 @@ Exit codes:
       const run = { command: 'run', entry, args: [], flags } as const;
       sink.invoke({ command: 'config', form, json: flags.json === true, run });
     });
+}
+
+function addCheck(program: Command, sink: Sink): void {
+  const command = program
+    .command('check')
+    .summary('load settings and application, and say what they are')
+    .description(
+      'Load the settings, and the application in a process of its own, as a worker does; say what it\n' +
+        'is, and end. Nobody can connect to it; what it does when it is loaded, it does.',
+    )
+    .argument('[entry]', 'as for "zscale run"')
+    .argument('[args...]', 'arguments of the program, after --')
+    .usage('[entry] [options] [options of run]')
+    .addOption(flag('--json', 'one JSON object, behind what the application prints'));
+  addSettings(command, 'run');
+  command
+    .optionsGroup('Help:')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale check server.ts
+  zscale check --start-timeout 10s && zscale reload
+
+Exit codes:
+  0 it would serve   1 error    2 a setting makes no sense
+  3 it did not become ready     4 it did not load, or the config file`,
+    )
+    .action(
+      (entry: string | undefined, args: string[], flags: Readonly<Record<string, unknown>>) => {
+        refuseStrayArguments(entry, args, flags.exec, sink.argv);
+        const run = { command: 'run', entry, args, flags } as const;
+        sink.invoke({ command: 'check', json: flags.json === true, run });
+      },
+    );
 }
 
 function addKeygen(program: Command, sink: Sink): void {

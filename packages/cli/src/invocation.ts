@@ -23,6 +23,7 @@ export type Invocation =
   | RunInvocation
   | JoinInvocation
   | ConfigInvocation
+  | CheckInvocation
   | CallInvocation
   | InjectInvocation
   | DeviceInvocation
@@ -80,6 +81,15 @@ export interface ConfigInvocation {
   readonly json: boolean;
   /** The settings of `zscale run`, had it been given the same flags. */
   readonly settlement: Settlement;
+}
+
+/** `zscale check`. */
+export interface CheckInvocation {
+  readonly command: 'check';
+  /** What is checked: how it would be run. */
+  readonly run: RunInvocation;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
 }
 
 /** `zscale keygen`. */

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readCommandLine } from './args.ts';
 import { call } from './commands/call.ts';
+import { check } from './commands/check.ts';
 import { config } from './commands/config.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
@@ -69,6 +70,8 @@ async function carryOut(
       return joinMachine(invocation, output, sameCommand(invocation, again));
     case 'config':
       return config(invocation, output);
+    case 'check':
+      return check(invocation, output);
     case 'keygen':
       return keygen(invocation, output);
     case 'call':

@@ -8,7 +8,13 @@ import { faultOfOption, type JoinOptions, type LogLevel, type ScaleOptions } fro
 import type { ConfigFile } from './config-file.ts';
 import { UsageError } from './failure.ts';
 import { parseNamedEndpoint } from './flag-values.ts';
-import type { ConfigInvocation, Invocation, JoinInvocation, RunInvocation } from './invocation.ts';
+import type {
+  CheckInvocation,
+  ConfigInvocation,
+  Invocation,
+  JoinInvocation,
+  RunInvocation,
+} from './invocation.ts';
 import { ARGS_VARIABLE, type Environment, levelOfVariables } from './setting-variables.ts';
 import type { Host, LogFormat } from './settings.ts';
 import {
@@ -35,8 +41,9 @@ export type TypedSettings =
 
 /** A command line as it was typed: its settings may be said elsewhere, too. */
 export type Typed =
-  | Exclude<Invocation, RunInvocation | JoinInvocation | ConfigInvocation>
+  | Exclude<Invocation, RunInvocation | JoinInvocation | ConfigInvocation | CheckInvocation>
   | TypedSettings
+  | { readonly command: 'check'; readonly json: boolean; readonly run: TypedSettings }
   | {
       readonly command: 'config';
       readonly form: ConfigInvocation['form'];
@@ -64,6 +71,10 @@ export function settleCommandLine(typed: Typed, sources: Sources): Invocation {
       return runOf(settleSettings(typed, sources), sources.file);
     case 'join':
       return joinOf(settleSettings(typed, sources), sources.file);
+    case 'check': {
+      const { command, json, run } = typed;
+      return { command, json, run: runOf(settleSettings(run, sources), sources.file) };
+    }
     case 'config': {
       const { command, form, json, run } = typed;
       return { command, form, json, settlement: settleSettings(run, sources) };
@@ -79,6 +90,8 @@ export function typedSettingsOf(typed: Typed): TypedSettings | undefined {
     case 'run':
     case 'join':
       return typed;
+    case 'check':
+      return typed.run;
     case 'config':
       return typed.form === 'schema' ? undefined : typed.run;
     default:

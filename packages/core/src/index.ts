@@ -2,6 +2,7 @@
  * The one door of @zscale/core.
  */
 
+export { checkService, type ServiceCheck } from './check.ts';
 export {
   type Client,
   type ClientOptions,

@@ -139,6 +139,8 @@ export interface Server extends AsyncDisposable {
   readonly codec: CodecName;
   /** Whether the workers are a web application; else they take values. */
   readonly speaksHttp: boolean;
+  /** Where a program asked for its clients, wherever they are let in; undefined for all that asks for no address. */
+  readonly programEndpoint: string | undefined;
   /** The worker processes, by id. */
   readonly workers: readonly WorkerInfo[];
   /** Why there are as many workers as there are, for people. */
@@ -323,6 +325,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   get speaksHttp(): boolean {
     return this.#front.speaksHttp;
+  }
+
+  get programEndpoint(): string | undefined {
+    return this.#front.askedFor;
   }
 
   get workers(): readonly WorkerInfo[] {
