@@ -143,6 +143,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'config-file.ts',
       'config-schema.ts',
       'env-file.ts',
+      'ecosystem-file.ts',
       'watcher.ts',
       'reloading.ts',
     ],
@@ -242,13 +243,14 @@ describe('floors', () => {
     expect(all.flatMap(trespasses)).toEqual([]);
   });
 
-  it('only index.ts, and join.ts, which is its twin, import scale.ts', () => {
+  it('only index.ts, join.ts, which is its twin, and check.ts, which tries it, import scale.ts', () => {
     const importers = all.filter(({ path, imports }) =>
       imports.some(
         (name) => isRelative(name) && resolveImport(path, name) === 'packages/core/src/scale.ts',
       ),
     );
     expect(importers.map(({ path }) => path)).toEqual([
+      'packages/core/src/check.ts',
       'packages/core/src/index.ts',
       'packages/core/src/join.ts',
     ]);

@@ -13,6 +13,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { loadModule, ZscaleError } from '@zscale/core';
+import { translateEcosystem } from './ecosystem-file.ts';
 import { UsageError } from './failure.ts';
 import type { Kind } from './setting-kinds.ts';
 import { SETTINGS, type Setting, valueAt } from './settings.ts';
@@ -62,16 +63,49 @@ export function findConfigFile(named: string | undefined, folder: string): strin
 export async function loadConfigFile(file: string, folder: string): Promise<ConfigFile> {
   const name = nameFrom(file, folder);
   const config = await contentsOf(file, name);
-  const { faultsOf } = await import('./config-schema.ts'); // zod takes its time to load
-  const faults = faultsOf(config);
-  if (faults.length > 0) {
-    throw new UsageError(faults.map((fault) => `${name}: ${fault}`).join('\n'));
-  }
+  await refuseFaults(config, name);
   return {
     file: name,
     level: levelOfConfig(config, name, path.dirname(file), folder),
     warnings: warningsOf(file, folder),
   };
+}
+
+/**
+ * Loads a file of PM2 in place of a config file.
+ *
+ * @param app - which of its applications; undefined for the only one
+ * @throws as `loadConfigFile`
+ */
+export async function loadEcosystemFile(
+  given: string,
+  folder: string,
+  app: string | undefined,
+): Promise<ConfigFile> {
+  const file = path.resolve(folder, given);
+  const name = nameFrom(file, folder);
+  const {
+    config,
+    folder: place = '.',
+    ignored,
+  } = translateEcosystem(await contentsOf(file, name), app);
+  await refuseFaults(config, name);
+  const from = path.resolve(path.dirname(file), place);
+  // Paths are meant from there; but what its code finds in its working directory is here.
+  const left = from === folder ? ignored : [...ignored, 'cwd'];
+  return {
+    file: name,
+    level: levelOfConfig(config, name, from, folder),
+    warnings:
+      left.length === 0 ? [] : [`${name}: not understood, and left out: ${left.join(', ')}.`],
+  };
+}
+
+async function refuseFaults(config: unknown, name: string): Promise<void> {
+  const { faultsOf } = await import('./config-schema.ts'); // zod takes its time to load
+  const faults = faultsOf(config);
+  if (faults.length === 0) return;
+  throw new UsageError(faults.map((fault) => `${name}: ${fault}`).join('\n'));
 }
 
 /** The level of settings that have the right shape. @throws UsageError for text that makes no sense */

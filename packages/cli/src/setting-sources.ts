@@ -2,7 +2,14 @@
  * Asks everything that may say a setting beside the command line: the environment, and the config file that counts.
  */
 import { readFlags } from './args.ts';
-import { findConfigFile, loadConfigFile } from './config-file.ts';
+import {
+  type ConfigFile,
+  findConfigFile,
+  loadConfigFile,
+  loadEcosystemFile,
+} from './config-file.ts';
+import { isEcosystemFile } from './ecosystem-file.ts';
+import { UsageError } from './failure.ts';
 import {
   ARGS_VARIABLE,
   configOfVariable,
@@ -10,7 +17,13 @@ import {
   mistypedVariables,
   wordsOfVariable,
 } from './setting-variables.ts';
-import { NO_SOURCES, type Sources, type Typed, typedSettingsOf } from './settled-invocation.ts';
+import {
+  NO_SOURCES,
+  type Sources,
+  type Typed,
+  type TypedSettings,
+  typedSettingsOf,
+} from './settled-invocation.ts';
 
 /** What the sources say, and what whoever wrote them should hear. */
 export interface Gathered {
@@ -31,12 +44,30 @@ export async function gatherSources(
 ): Promise<Gathered> {
   const settings = typedSettingsOf(typed);
   if (settings === undefined) return { sources: NO_SOURCES, warnings: [] };
-  const flags = readFlags(settings.command, wordsOfVariable(environment), ARGS_VARIABLE);
+  const words = wordsOfVariable(environment);
+  const flags = words.length === 0 ? {} : readFlags(settings.command, words, ARGS_VARIABLE);
   const named = settings.flags.config ?? flags.config ?? configOfVariable(environment);
-  const path = findConfigFile(named === undefined ? undefined : String(named), folder);
-  const file = path === undefined ? undefined : await loadConfigFile(path, folder);
+  const file = await loadFile(settings, named === undefined ? undefined : String(named), folder);
   return {
     sources: { environment, flags, file },
     warnings: [...mistypedVariables(environment), ...(file?.warnings ?? [])],
   };
+}
+
+/** The config file, or what stands in its place: a file of PM2 that is to be run. */
+async function loadFile(
+  settings: TypedSettings,
+  named: string | undefined,
+  folder: string,
+): Promise<ConfigFile | undefined> {
+  const entry = settings.command === 'run' ? settings.entry : undefined;
+  if (entry !== undefined && isEcosystemFile(entry)) {
+    if (named !== undefined) {
+      throw new UsageError(`${entry} stands in the place of a config file: leave ${named} out.`);
+    }
+    const { name } = settings.flags;
+    return loadEcosystemFile(entry, folder, typeof name === 'string' ? name : undefined);
+  }
+  const path = findConfigFile(named, folder);
+  return path === undefined ? undefined : loadConfigFile(path, folder);
 }

@@ -6,6 +6,7 @@
  */
 import { faultOfOption, type JoinOptions, type LogLevel, type ScaleOptions } from '@zscale/core';
 import type { ConfigFile } from './config-file.ts';
+import { isEcosystemFile } from './ecosystem-file.ts';
 import { UsageError } from './failure.ts';
 import { parseNamedEndpoint } from './flag-values.ts';
 import type {
@@ -119,7 +120,8 @@ export function settleSettings(typed: TypedSettings, sources: Sources): Settleme
 }
 
 function wordsOfRun({ entry, args }: Extract<TypedSettings, { command: 'run' }>): Flags {
-  return { entry, ...(args.length > 0 && { args }) };
+  const isFile = entry !== undefined && !isEcosystemFile(entry); // else it says which file
+  return { ...(isFile && { entry }), ...(args.length > 0 && { args }) };
 }
 
 /** The last word is the file, unless it looks like an endpoint. */
