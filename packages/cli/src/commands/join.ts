@@ -36,7 +36,8 @@ export async function joinMachine(
     if (error instanceof ZscaleError && error.code === 'ZSCALE_ERR_CLOSED') return EXIT_CODES.ok;
     throw error;
   }
-  await watchFiles(machine);
+  const end = ended(machine);
+  await Promise.race([watchFiles(machine), end]);
   output.print(
     describeMachine({
       entry,
@@ -45,7 +46,7 @@ export async function joinMachine(
       workerCountReason: machine.workerCountReason,
     }),
   );
-  const failure = await ended(machine);
+  const failure = await end;
   if (failure !== undefined) throw failure;
   return EXIT_CODES.ok;
 }

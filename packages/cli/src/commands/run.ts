@@ -36,7 +36,8 @@ export async function run(
   // Whoever wants the log for machines wants all of it so.
   const form = logFormat === 'json' ? 'json' : 'prefix';
   const server = await scale(runnable, { output: form, ...options, env, logger, onReload });
-  await watchFiles(server);
+  const end = ended(server);
+  await Promise.race([watchFiles(server), end]);
   output.print(
     describeServer({
       entry,
@@ -47,7 +48,7 @@ export async function run(
       workerCountReason: server.workerCountReason,
     }),
   );
-  const failure = await ended(server);
+  const failure = await end;
   if (failure !== undefined) throw failure;
   return EXIT_CODES.ok;
 }
