@@ -351,7 +351,7 @@ describe('a wrong command line', () => {
 
   it('with a mistyped command says which there are', () => {
     expect(refusal('cal', 'tcp://h:1', '{}')).toContain(
-      '"cal" is no command (run, join, call, inject, device, keygen, status, ps, reload,',
+      '"cal" is no command (run, join, call, inject, device, keygen, config, check, status, ps,',
     );
     expect(refusal('serve')).toContain('zscale run ./serve');
     expect(run('run', 'status').entry).toBe('status');
@@ -466,7 +466,7 @@ describe('help', () => {
       expect(option, `${flag} ${value}`).toEqual(DEFAULTS);
       named.push(flag);
     }
-    expect(named).toHaveLength(29);
+    expect(named).toHaveLength(32);
   });
 
   it('names the defaults that core has for machines that join, too', () => {
@@ -482,7 +482,7 @@ describe('help', () => {
       expect(resolveScaleOptions(joining), `${flag} ${value}`).toEqual(DEFAULTS);
       named += 1;
     }
-    expect(named).toBe(15);
+    expect(named).toBe(18);
   });
 
   it('for a command that is not there is refused', () => {

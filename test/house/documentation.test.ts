@@ -111,8 +111,10 @@ describe('docs/reference', () => {
     const flag = /(?<![\w-])--[a-z][a-z-]*/g;
     const page = textOf('docs/reference/cli.md');
     const declared = new Set(
-      [...codeOf('packages/cli/src/args.ts').matchAll(/'(?:-\w, )?(--[a-z-]+)/g)].map(
-        ([, name]) => name ?? '',
+      ['args.ts', 'settings.ts'].flatMap((file) =>
+        [...codeOf(`packages/cli/src/${file}`).matchAll(/'(?:-\w, )?(--[a-z-]+)/g)].map(
+          ([, name]) => name ?? '',
+        ),
       ),
     );
     expect(declared.size).toBeGreaterThan(0);

@@ -80,10 +80,12 @@ const HOUSES: Readonly<Record<string, House>> = {
       'http-options.ts',
       'option-checks.ts',
       'admin-route.ts',
+      'nearest-name.ts',
     ],
     top: [
       'index.ts',
       'scale.ts',
+      'check.ts',
       'server.ts',
       'inert-server.ts',
       'join.ts',
@@ -138,8 +140,20 @@ const HOUSES: Readonly<Record<string, House>> = {
       'control-client.ts',
       'control-commands.ts',
       'collector.ts',
+      'settings.ts',
+      'setting-kinds.ts',
+      'setting-variables.ts',
+      'settings-origin.ts',
+      'settled-invocation.ts',
+      'config.ts',
+      'config-file.ts',
+      'config-schema.ts',
+      'env-file.ts',
+      'ecosystem-file.ts',
+      'watcher.ts',
+      'reloading.ts',
     ],
-    top: ['main.ts', 'args.ts'],
+    top: ['index.ts', 'main.ts', 'args.ts', 'setting-sources.ts'],
     rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
     packages: ['@zscale/core', '@zscale/transport'],
   },
@@ -159,6 +173,8 @@ const DOORS: Readonly<Record<string, string>> = {
   libsodium: 'packages/transport/src/mechanisms/curve/sodium.ts',
   commander: 'packages/cli/src/args.ts',
   uplot: 'packages/core/src/dashboard/page/chart.ts',
+  zod: 'packages/cli/src/config-schema.ts',
+  chokidar: 'packages/cli/src/watcher.ts',
 };
 
 const all = modules();
@@ -234,13 +250,14 @@ describe('floors', () => {
     expect(all.flatMap(trespasses)).toEqual([]);
   });
 
-  it('only index.ts, and join.ts, which is its twin, import scale.ts', () => {
+  it('only index.ts, join.ts, which is its twin, and check.ts, which tries it, import scale.ts', () => {
     const importers = all.filter(({ path, imports }) =>
       imports.some(
         (name) => isRelative(name) && resolveImport(path, name) === 'packages/core/src/scale.ts',
       ),
     );
     expect(importers.map(({ path }) => path)).toEqual([
+      'packages/core/src/check.ts',
       'packages/core/src/index.ts',
       'packages/core/src/join.ts',
     ]);

@@ -4,55 +4,26 @@
  * Owns every flag, its help and its examples, and is the only importer of commander. Nothing here
  * acts, prints or ends the process: main.ts does what the Invocation says.
  */
-import {
-  BALANCES,
-  CODEC_NAMES,
-  type CodecName,
-  HTTP_FORMATS,
-  type JoinOptions,
-  type LogLevel,
-  OUTPUTS,
-  type PoolOptions,
-  type ScaleOptions,
-} from '@zscale/core';
+import { CODEC_NAMES, type CodecName } from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
 import { CONTROL_COMMANDS, type ControlFlags } from './control-commands.ts';
 import { UsageError } from './failure.ts';
 import {
-  parseAssignment,
-  parseBind,
   parseChoice,
   parseCount,
   parseDeviceEndpoint,
   parseDuration,
-  parseEndpoint,
-  parseLimit,
   parseMark,
   parseNamedEndpoint,
-  parsePool,
-  parsePort,
-  parseRange,
-  parseRestartLimit,
-  parseRetries,
   parseSignal,
-  parseSize,
-  parseWorkers,
 } from './flag-values.ts';
-import type { CallInvocation, Invocation, LogFormat } from './invocation.ts';
+import type { CallInvocation, Invocation } from './invocation.ts';
+import { attributeOf, GROUPS, type Host, type Setting, settingsOf } from './settings.ts';
+import { NO_SOURCES, type Sources, settleCommandLine, type Typed } from './settled-invocation.ts';
 
-const LOG_LEVELS: readonly LogLevel[] = [
-  'trace',
-  'debug',
-  'info',
-  'warn',
-  'error',
-  'fatal',
-  'silent',
-];
-const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
 const COMMANDS: readonly string[] = [
-  ...['run', 'join', 'call', 'inject', 'device', 'keygen'],
+  ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'config', 'check'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
   'help',
 ];
@@ -67,15 +38,25 @@ const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
 const CALL_TIMEOUT_MS = 5_000;
 
 /**
- * Reads a command line.
+ * Reads a command line and settles what counts where other sources say something, too.
  *
  * @param argv - the arguments after the program's name, `process.argv.slice(2)`
  * @param version - what `--version` prints
+ * @param sources - what else says something; default nothing
  * @throws UsageError, in one line, when it makes no sense
  */
-export function parseArguments(argv: readonly string[], version: string): Invocation {
+export function parseArguments(
+  argv: readonly string[],
+  version: string,
+  sources: Sources = NO_SOURCES,
+): Invocation {
+  return settleCommandLine(readCommandLine(argv, version), sources);
+}
+
+/** Reads a command line alone. @throws UsageError, in one line, when it makes no sense */
+export function readCommandLine(argv: readonly string[], version: string): Typed {
   refuseMistypedCommand(argv[0]);
-  let invocation: Invocation | undefined;
+  let typed: Typed | undefined;
   let printed = '';
   const program = createProgram(version, {
     argv,
@@ -83,7 +64,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
       printed += text;
     },
     invoke: (given) => {
-      invocation = given;
+      typed = given;
     },
   });
   try {
@@ -93,7 +74,33 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     // Commander leaves by an error after help and version too; those two are no refusal.
     if (error.exitCode !== 0) throw new UsageError(explain(error, argv));
   }
-  return invocation ?? { command: 'print', text: printed };
+  return typed ?? { command: 'print', text: printed };
+}
+
+/**
+ * The flags of a command that come from somewhere else than the command line.
+ *
+ * @param name - where the words stand, for the refusal
+ * @throws UsageError when one makes no sense, or is no flag
+ */
+export function readFlags(
+  host: Host,
+  words: readonly string[],
+  name: string,
+): Readonly<Record<string, unknown>> {
+  const command = new Command(host).exitOverride().configureOutput({ writeErr: () => {} });
+  addSettings(command, host);
+  try {
+    command.helpOption(false).argument('[words...]').parse(words, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      throw new UsageError(`${name}: ${explain(error, [host])}`);
+    }
+    throw error instanceof UsageError ? new UsageError(`${name}: ${error.message}`) : error;
+  }
+  const [stray] = command.args;
+  if (stray !== undefined) throw new UsageError(`${name} takes flags alone; got "${stray}".`);
+  return command.opts();
 }
 
 /** Where the parts of the program leave what they found. */
@@ -101,7 +108,7 @@ interface Sink {
   /** What was given. */
   readonly argv: readonly string[];
   print(text: string): void;
-  invoke(invocation: Invocation): void;
+  invoke(typed: Typed): void;
 }
 
 function createProgram(version: string, sink: Sink): Command {
@@ -133,23 +140,10 @@ Examples:
   addInject(program, sink);
   addDevice(program, sink);
   addKeygen(program, sink);
+  addConfig(program, sink);
+  addCheck(program, sink);
   addControl(program, sink);
   return program;
-}
-
-/** The flags of `run` as commander names them: as ScaleOptions does, wherever it has one. */
-interface RunFlags
-  extends Omit<ScaleOptions, 'maxRestarts' | 'exportName' | 'key' | 'pools' | 'args' | 'curve'> {
-  pool?: Readonly<Record<string, PoolOptions>>;
-  export?: string;
-  exec?: string;
-  port?: string;
-  curveKey?: string;
-  curveAllow?: readonly string[];
-  curveAllowWorkers?: readonly string[];
-  maxRestarts?: ReturnType<typeof parseRestartLimit>;
-  logLevel?: LogLevel;
-  logFormat?: LogFormat;
 }
 
 function addRun(program: Command, sink: Sink): void {
@@ -163,95 +157,8 @@ function addRun(program: Command, sink: Sink): void {
         'Stays in the foreground; Ctrl-C finishes the open requests and ends it.',
     )
     .argument('[entry]', 'the file that exports your handler, or is your server')
-    .argument('[args...]', 'arguments of the program, after --')
-    .optionsGroup('Where it listens:')
-    .addOption(
-      repeatable('-b, --bind <endpoint>', 'for clients (default: tcp://127.0.0.1:5555)', parseBind),
-    )
-    .addOption(flag('-p, --port <n>', 'for HTTP on every interface: --bind http://*:n', parsePort))
-    .addOption(
-      repeatable('--backend <endpoint>', 'for further REP workers, in any language', parseEndpoint),
-    );
-  addWorkerFlags(run);
-  run
-    .optionsGroup('Requests:')
-    .addOption(codecFlag())
-    .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))
-    .addOption(flag('--max-queue <n>', 'how many may wait (default: 10000)', parseLimit))
-    .addOption(flag('--max-queue-bytes <size>', 'how large together (default: 256mb)', parseSize))
-    .addOption(
-      flag('--max-queue-wait <time>', 'how long one may wait (default: off)', parseDuration),
-    )
-    .addOption(flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize))
-    .addOption(
-      flag('--max-unsent-bytes <size>', 'answers left unread, in all (default: 256mb)', parseSize),
-    )
-    .addOption(
-      flag('--balance <how>', `${BALANCES.join(', ')} (default: least)`, (name, text) =>
-        parseChoice(name, text, BALANCES),
-      ),
-    )
-    .addOption(
-      flag('--pool <name=n:pattern>', 'n workers of their own for some routes').argParser(
-        gatherPool,
-      ),
-    )
-    .addOption(
-      flag('--retries <n>', 'times one whose worker is lost is redone (default: 0)', parseRetries),
-    )
-    .optionsGroup('HTTP:')
-    .addOption(flag('--http', 'exported functions are listeners: (req, res)'))
-    .addOption(flag('--no-http', 'exported functions take values: (request, context)'))
-    .addOption(flag('--tls-cert <file>', 'of https://: the certificate and its chain', givenText))
-    .addOption(flag('--tls-key <file>', 'of https://: its key', givenText))
-    .addOption(flag('--max-header-size <size>', 'of one request (default: 16kb)', parseSize))
-    .addOption(flag('--max-body-size <size>', 'of one request (default: off)', parseSize))
-    .addOption(flag('--max-connections <n>', 'at once (default: 10000)', parseLimit))
-    .addOption(flag('--header-timeout <time>', 'for it to come (default: 30s)', parseDuration))
-    .addOption(flag('--body-timeout <time>', 'of silence within one (default: 60s)', parseDuration))
-    .addOption(
-      flag('--keep-alive-timeout <time>', 'for a next request (default: 75s)', parseDuration),
-    )
-    .addOption(
-      repeatable('--trusted-proxies <range>', 'who is believed X-Forwarded-For', givenText),
-    )
-    .addOption(
-      flag('--http-format <format>', 'for REP sockets: zhttp, msgpack or json', (name, text) =>
-        parseChoice(name, text, HTTP_FORMATS),
-      ),
-    )
-    .addOption(flag('--sticky <by>', 'cookie:, header:, query:NAME or address', givenText))
-    .addOption(flag('--access-log <file>', 'of requests: a file, or - for stdout', givenText))
-    .addOption(flag('--admin <endpoint>', 'of /healthz, /readyz, /metrics, a dashboard', givenText))
-    .addOption(
-      flag('--admin-token-file <file>', 'with the token that the dashboard asks for', givenText),
-    )
-    .addOption(
-      flag('--drain-delay <time>', 'from not ready to stopping (default: 0s)', (name, text) =>
-        parseDuration(name, text, { least: 0 }),
-      ),
-    )
-    .optionsGroup('Programs:')
-    .addOption(flag('--exec <command>', 'a command that connects a REP socket to $ZSCALE_BACKEND'))
-    .addOption(
-      flag('--python <interpreter>', 'for a .py file; else that of $VIRTUAL_ENV, else python3'),
-    )
-    .addOption(
-      flag('--output <form>', 'of what they print: prefix, json or raw (default: prefix)', (n, t) =>
-        parseChoice(n, t, OUTPUTS),
-      ),
-    )
-    .optionsGroup('Other machines:')
-    .addOption(flag('--curve-key <file>', "the service's keys: NAME.key_secret"))
-    .addOption(
-      repeatable('--curve-allow <file>', 'public keys of clients; without it, any', givenText),
-    )
-    .addOption(
-      repeatable('--curve-allow-workers <file>', 'public keys of further machines', givenText),
-    )
-    .addOption(flag('--insecure', 'others may reach this machine without keys'))
-    .addOption(heartbeatFlag());
-  addLogFlags(run);
+    .argument('[args...]', 'arguments of the program, after --');
+  addSettings(run, 'run');
   run
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'show this help')
@@ -277,55 +184,12 @@ Exit codes:
   0 stopped           1 error                 2 wrong usage
   3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
     )
-    .action((entry: string | undefined, args: string[], flags: RunFlags) => {
-      const {
-        export: exportName,
-        exec,
-        maxRestarts,
-        logLevel,
-        logFormat,
-        pool,
-        port,
-        ...rest
-      } = flags;
-      const { curveKey, curveAllow, curveAllowWorkers, ...same } = rest;
-      refuseStrayArguments(entry, args, exec, sink.argv);
-      if (curveKey === undefined && (curveAllow ?? curveAllowWorkers) !== undefined) {
-        const given = curveAllow === undefined ? '--curve-allow-workers' : '--curve-allow';
-        throw new UsageError(
-          `${given} needs the service's own keys too: --curve-key <file>. "zscale keygen" makes them.`,
-        );
-      }
-      sink.invoke({
-        command: 'run',
-        entry: entry ?? exec ?? '',
-        exec,
-        options: {
-          ...same,
-          ...maxRestarts,
-          ...(port !== undefined && { bind: [same.bind ?? [], port].flat() }),
-          ...(pool !== undefined && { pools: pool }),
-          ...(exportName !== undefined && { exportName }),
-          ...(args.length > 0 && { args }),
-          ...(curveKey !== undefined && {
-            curve: { keyFile: curveKey, allow: curveAllow, allowWorkers: curveAllowWorkers },
-          }),
-        },
-        logLevel,
-        logFormat: logFormat ?? 'auto',
-      });
-    });
-}
-
-/** The flags of `join` as commander names them. */
-interface JoinFlags extends Omit<JoinOptions, 'connect' | 'maxRestarts' | 'exportName' | 'curve'> {
-  export?: string;
-  maxRestarts?: ReturnType<typeof parseRestartLimit>;
-  curveKey?: string;
-  curveServerKey?: string;
-  dnsServer?: readonly string[];
-  logLevel?: LogLevel;
-  logFormat?: LogFormat;
+    .action(
+      (entry: string | undefined, args: string[], flags: Readonly<Record<string, unknown>>) => {
+        refuseStrayArguments(entry, args, flags.exec, sink.argv);
+        sink.invoke({ command: 'run', entry, args, flags });
+      },
+    );
 }
 
 function addJoin(program: Command, sink: Sink): void {
@@ -338,33 +202,11 @@ function addJoin(program: Command, sink: Sink): void {
         'Stays in the foreground; Ctrl-C finishes the open requests and ends it.',
     )
     .argument(
-      '<endpoint...>',
+      '[endpoint...]',
       'the back end of each service, and last the file that exports your handler',
     )
-    .usage('<endpoint...> <entry> [options]')
-    .optionsGroup('Names:')
-    .addOption(dnsFlag())
-    .optionsGroup('Keys:')
-    .addOption(flag('--curve-key <file>', "this machine's keys, or the service's own pair"))
-    .addOption(
-      flag('--curve-server-key <key>', "the service's public key (default: that of --curve-key)"),
-    );
-  addWorkerFlags(join);
-  join
-    .optionsGroup('Back ends:')
-    .addOption(heartbeatFlag())
-    .optionsGroup('Watching:')
-    .addOption(flag('--admin <endpoint>', 'of /healthz, /readyz, /metrics, a dashboard', givenText))
-    .addOption(
-      flag('--admin-token-file <file>', 'with the token that the dashboard asks for', givenText),
-    )
-    .optionsGroup('Requests, as the service has it:')
-    .addOption(codecFlag())
-    .addOption(flag('-t, --timeout <time>', 'from arrival to reply (default: 30s)', parseDuration))
-    .addOption(
-      flag('--max-message-size <size>', 'the largest accepted (default: 64mb)', parseSize),
-    );
-  addLogFlags(join);
+    .usage('<endpoint...> <entry> [options]');
+  addSettings(join, 'join');
   join
     .optionsGroup('Help:')
     .helpOption('-h, --help', 'show this help')
@@ -381,40 +223,83 @@ Exit codes:
   0 stopped           1 error                 2 wrong usage
   3 boot failed       4 entry did not load    5 crash loop     128+n signal n`,
     )
-    .action((given: readonly string[], flags: JoinFlags) => {
-      const endpoints = given.slice(0, -1);
-      const entry = given.at(-1) ?? '';
-      if (endpoints.length === 0 || /^[a-z]+:\/\//.test(entry)) {
-        const missing = endpoints.length === 0 && !entry.includes('://') ? 'back end' : 'file';
-        throw new UsageError(
-          `join takes the back end of a service and then the file to run; the ${missing} is missing, as in: ` +
-            'zscale join tcp://front:5556 server.ts. See "zscale join --help".',
-        );
-      }
-      const { export: exportName, maxRestarts, logLevel, logFormat, ...rest } = flags;
-      const { curveKey, curveServerKey, dnsServer, ...same } = rest;
-      if (curveKey === undefined && curveServerKey !== undefined) {
-        throw new UsageError(
-          '--curve-server-key needs keys of this machine too: --curve-key <file>. "zscale keygen" makes them.',
-        );
-      }
-      sink.invoke({
-        command: 'join',
-        entry,
-        options: {
-          ...same,
-          ...maxRestarts,
-          ...(dnsServer !== undefined && { dnsServers: dnsServer }),
-          connect: endpoints.map((endpoint) => parseNamedEndpoint('join', endpoint)),
-          ...(exportName !== undefined && { exportName }),
-          ...(curveKey !== undefined && {
-            curve: { keyFile: curveKey, serverKey: curveServerKey },
-          }),
-        },
-        logLevel,
-        logFormat: logFormat ?? 'auto',
-      });
+    .action((words: readonly string[], flags: Readonly<Record<string, unknown>>) => {
+      sink.invoke({ command: 'join', words, flags });
     });
+}
+
+function addConfig(program: Command, sink: Sink): void {
+  const command = program
+    .command('config')
+    .summary('show the settings, and where each was said')
+    .description(
+      'Show the settings of "zscale run" as they count with these flags, this environment and\n' +
+        'the config file here, and where each was said. Values of --env are not shown.',
+    )
+    .argument('[entry]', 'as for "zscale run"')
+    .usage('[entry] [options] [options of run]')
+    .addOption(flag('--effective', 'all of them, those at their default too'))
+    .addOption(flag('--origin', 'those that were said somewhere (the default)'))
+    .addOption(flag('--schema', 'the JSON schema of config files instead'))
+    .addOption(flag('--json', 'one JSON object'));
+  addSettings(command, 'run');
+  command
+    .optionsGroup('Help:')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale config
+  zscale config --effective
+  zscale config --workers 4 --config production.json
+  zscale config --schema > zscale.schema.json
+
+Exit codes:
+  0 shown   1 error   2 a setting makes no sense   4 config file did not load`,
+    )
+    .action((entry: string | undefined, flags: Readonly<Record<string, unknown>>) => {
+      const form =
+        flags.schema === true ? 'schema' : flags.effective === true ? 'effective' : 'said';
+      const run = { command: 'run', entry, args: [], flags } as const;
+      sink.invoke({ command: 'config', form, json: flags.json === true, run });
+    });
+}
+
+function addCheck(program: Command, sink: Sink): void {
+  const command = program
+    .command('check')
+    .summary('load settings and application, and say what they are')
+    .description(
+      'Load the settings, and the application in a process of its own, as a worker does; say what it\n' +
+        'is, and end. Nobody can connect to it; what it does when it is loaded, it does.',
+    )
+    .argument('[entry]', 'as for "zscale run"')
+    .argument('[args...]', 'arguments of the program, after --')
+    .usage('[entry] [options] [options of run]')
+    .addOption(flag('--json', 'one JSON object, behind what the application prints'));
+  addSettings(command, 'run');
+  command
+    .optionsGroup('Help:')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale check server.ts
+  zscale check --start-timeout 10s && zscale reload
+
+Exit codes:
+  0 it would serve   1 error    2 a setting makes no sense
+  3 it did not become ready     4 it did not load, or the config file`,
+    )
+    .action(
+      (entry: string | undefined, args: string[], flags: Readonly<Record<string, unknown>>) => {
+        refuseStrayArguments(entry, args, flags.exec, sink.argv);
+        const run = { command: 'run', entry, args, flags } as const;
+        sink.invoke({ command: 'check', json: flags.json === true, run });
+      },
+    );
 }
 
 function addKeygen(program: Command, sink: Sink): void {
@@ -707,66 +592,28 @@ function addControl(program: Command, sink: Sink): void {
   }
 }
 
-/** The workers of `run` and `join`. */
-function addWorkerFlags(command: Command): void {
+/** Flags for the settings of a command, below their headings. */
+function addSettings(command: Command, host: Host): void {
+  for (const group of GROUPS[host]) {
+    command.optionsGroup(group);
+    for (const setting of settingsOf(host)) {
+      if (setting[host] === group) addSetting(command, setting);
+    }
+  }
   command
-    .optionsGroup('Workers:')
-    .addOption(flag('-w, --workers <n|auto>', 'how many processes (default: auto)', parseWorkers))
-    .addOption(
-      flag('--concurrency <n>', 'requests a worker may hold at once (default: 64)', parseCount),
-    )
-    .addOption(threadsFlag())
-    .addOption(flag('--export <name>', 'the export to use (default: default, handler)'))
-    .addOption(
-      flag('-e, --env <KEY=value>', 'an environment variable for the workers').argParser(
-        gatherAssignment,
-      ),
-    )
-    .addOption(flag('--start-timeout <time>', 'for a worker to load (default: 60s)', parseDuration))
-    .addOption(hangTimeoutFlag())
-    .addOption(
-      flag(
-        '--graceful-timeout <time>',
-        'for open requests at the end (default: 30s)',
-        (name, text) => parseDuration(name, text, { least: 0 }),
-      ),
-    )
-    .addOption(
-      flag(
-        '--max-restarts <n/time>',
-        'crashes before giving up (default: 5/60s)',
-        parseRestartLimit,
-      ),
-    )
-    .addOption(flag('--autoscale <min-max>', 'change how many by load', parseRange))
-    .optionsGroup('Replacing workers, successor first:')
-    .addOption(flag('--max-memory <size>', 'when one has more memory (default: off)', parseSize))
-    .addOption(flag('--max-requests <n>', 'after so many requests (default: off)', parseLimit))
-    .addOption(flag('--max-lifetime <time>', 'when it is so old (default: off)', parseDuration));
+    .optionsGroup('Settings:')
+    .addOption(flag('-c, --config <file>', 'default: zscale.config.* here, or package.json'));
 }
 
-/** What `run` and `join` say. */
-function addLogFlags(command: Command): void {
-  command
-    .optionsGroup('Logs:')
-    .addOption(flag('-n, --name <name>', 'in logs, and to other commands (default: zscale)'))
-    .addOption(
-      flag('--control <path|off>', 'socket for other commands, or none', (_, text) =>
-        text === 'off' ? false : text,
-      ),
-    )
-    .addOption(
-      flag('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: info)`, (name, text) =>
-        parseChoice(name, text, LOG_LEVELS),
-      ),
-    )
-    .addOption(
-      flag(
-        '--log-format <format>',
-        'json or pretty (default: pretty on a terminal)',
-        (name, text) => parseChoice(name, text, LOG_FORMATS),
-      ),
-    );
+function addSetting(command: Command, setting: Setting): void {
+  const { flags, doc, default: usual, kind, opposite } = setting;
+  if (flags === undefined || attributeOf(setting) === undefined) return;
+  const option = new Option(flags, usual === undefined ? doc : `${doc} (default: ${usual})`);
+  if (option.required) {
+    option.argParser((text, before: unknown) => kind.parse(option.long ?? flags, text, before));
+  }
+  command.addOption(option);
+  if (opposite !== undefined) command.addOption(new Option(opposite.flags, opposite.doc));
 }
 
 /** One flag; `parse` gets its long name, for the error message, and the text that was given. */
@@ -792,14 +639,6 @@ function repeatable<T>(
   ]);
 }
 
-function heartbeatFlag(): Option {
-  return flag(
-    '--heartbeat-timeout <time>',
-    'silence of another machine (default: 3s)',
-    (name, text) => parseDuration(name, text, { least: 3 }),
-  );
-}
-
 function dnsFlag(): Option {
   return repeatable('--dns-server <address>', 'for dns: and srv: endpoints', givenText);
 }
@@ -809,47 +648,10 @@ function givenText(_name: string, text: string): string {
   return text;
 }
 
-function threadsFlag(): Option {
-  return flag('--threads <n>', 'threads per process that run it (default: 0)', (name, text) =>
-    parseCount(name, text, { least: 0 }),
-  );
-}
-
-function hangTimeoutFlag(): Option {
-  return flag(
-    '--hang-timeout <time>',
-    'for a worker that stands still (default: 30s)',
-    (name, text) => parseDuration(name, text, { least: 100 }),
-  );
-}
-
 function codecFlag(): Option {
   return flag('--codec <name>', 'msgpack, json or raw (default: msgpack)', (name, text) =>
     parseChoice(name, text, CODEC_NAMES),
   );
-}
-
-function gatherAssignment(
-  text: string,
-  gathered: Record<string, string> = {},
-): Record<string, string> {
-  const [key, value] = parseAssignment('--env', text);
-  return { ...gathered, [key]: value };
-}
-
-/** A pool that is named again gets one more pattern. */
-function gatherPool(
-  text: string,
-  gathered: Readonly<Record<string, PoolOptions>> = {},
-): Readonly<Record<string, PoolOptions>> {
-  const { name, workers, route } = parsePool('--pool', text);
-  const before = Object.hasOwn(gathered, name) ? gathered[name] : undefined;
-  if (before !== undefined && before.workers !== workers) {
-    throw new UsageError(
-      `--pool ${name} has ${before.workers} workers and ${workers}: give it the same number each time.`,
-    );
-  }
-  return { ...gathered, [name]: { workers, routes: [...(before?.routes ?? []), route] } };
 }
 
 /**
@@ -868,7 +670,7 @@ function refuseMistypedCommand(first: string | undefined): void {
 function refuseStrayArguments(
   entry: string | undefined,
   args: readonly string[],
-  exec: string | undefined,
+  exec: unknown,
   argv: readonly string[],
 ): void {
   if (exec !== undefined && entry !== undefined) {
@@ -877,11 +679,8 @@ function refuseStrayArguments(
         '--exec "command and its arguments". See "zscale run --help".',
     );
   }
-  if (exec?.trim() === '') throw new UsageError('--exec takes a command; got "".');
-  if (exec === undefined && entry === undefined) {
-    throw new UsageError(
-      'the file to run is missing, as in: zscale server.ts. See "zscale --help".',
-    );
+  if (typeof exec === 'string' && exec.trim() === '') {
+    throw new UsageError('--exec takes a command; got "".');
   }
   if (args.length > 0 && !argv.includes('--')) {
     throw new UsageError(
@@ -899,8 +698,6 @@ function explain(error: CommanderError, argv: readonly string[]): string {
   switch (error.code) {
     case 'commander.missingArgument':
       if (command === 'call') return `the endpoint to call is missing. ${readOn}`;
-      if (command === 'join')
-        return `join takes the back end of a service and the file to run, as in: zscale join tcp://front:5556 server.ts. ${readOn}`;
       if (CONTROL_COMMANDS.some(({ name }) => name === command))
         return `${error.message.replace(/^error: missing required argument '(.*)'$/, 'the $1 is missing')}. ${readOn}`;
       if (command === 'device')

@@ -166,7 +166,7 @@ export function parseRestartLimit(
  * An endpoint, as far as its looks go: a transport we know, and something behind it. Whether the
  * address makes sense is for the transport to say.
  */
-export function parseEndpoint(flag: string, text: string): string {
+export function parseEndpoint(flag: string, text: string, alternatives: string = ''): string {
   const expected = 'an endpoint such as tcp://127.0.0.1:5555 or ipc:///tmp/app.sock';
   const [, transport, address] = /^([^:/]*):\/\/(.*)$/.exec(text) ?? [];
   if (transport === undefined || address === undefined) {
@@ -177,7 +177,7 @@ export function parseEndpoint(flag: string, text: string): string {
       flag,
       expected,
       text,
-      `The transport "${transport}" is not supported; use tcp or ipc${flag === '--bind' ? ', http or https' : ''}.`,
+      `The transport "${transport}" is not supported; use tcp or ipc${alternatives}.`,
     );
   }
   if (address === '') refuse(flag, expected, text);
@@ -186,7 +186,8 @@ export function parseEndpoint(flag: string, text: string): string {
 
 /** An endpoint at which clients connect: of ZeroMQ, or of HTTP. What those of HTTP may be is for core to say. */
 export function parseBind(flag: string, text: string): string {
-  return /^(https?:\/\/|unix:|fd:)./.test(text) ? text : parseEndpoint(flag, text);
+  if (/^(https?:\/\/|unix:|fd:)./.test(text)) return text;
+  return parseEndpoint(flag, text, ', http or https');
 }
 
 /** A port for HTTP, as the endpoint that it stands for. */
@@ -217,6 +218,14 @@ export function parseAssignment(flag: string, text: string): readonly [key: stri
   const equals = text.indexOf('=');
   if (equals < 1) refuse(flag, 'KEY=value', text);
   return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+/** Whether something is so, in a variable. */
+export function parseSwitch(flag: string, text: string): boolean {
+  const word = text.toLowerCase();
+  if (['true', '1', 'yes', 'on'].includes(word)) return true;
+  if (['false', '0', 'no', 'off'].includes(word)) return false;
+  return refuse(flag, 'true or false', text);
 }
 
 /** One word of a short list. */

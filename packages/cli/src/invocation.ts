@@ -13,12 +13,17 @@ import type {
   ScaleOptions,
 } from '@zscale/core';
 import type { Device, DeviceOptions } from '@zscale/transport';
+import type { LogFormat } from './settings.ts';
+import type { Settlement } from './settings-origin.ts';
+import type { WatchPlan } from './watcher.ts';
 
 /** Everything that can be asked for. */
 export type Invocation =
   | PrintInvocation
   | RunInvocation
   | JoinInvocation
+  | ConfigInvocation
+  | CheckInvocation
   | CallInvocation
   | InjectInvocation
   | DeviceInvocation
@@ -40,6 +45,10 @@ export interface RunInvocation {
   readonly exec: string | undefined;
   /** What goes to `scale()`: only what was given, so defaults live where they are used. */
   readonly options: ScaleOptions;
+  /** Files of environment variables for the workers. */
+  readonly envFiles?: readonly string[];
+  /** What it is reloaded for; undefined for nothing. */
+  readonly watch?: WatchPlan;
   /** Undefined: the logger's own default. At `debug` expected errors show their stacks too. */
   readonly logLevel: LogLevel | undefined;
   /** Default `auto`: pretty on a terminal, JSON lines elsewhere. */
@@ -54,9 +63,33 @@ export interface JoinInvocation {
   /** What goes to `join()`: only what was given, so defaults live where they are used. */
   readonly options: JoinOptions;
   /** As for `run`. */
+  readonly envFiles?: readonly string[];
+  /** As for `run`. */
+  readonly watch?: WatchPlan;
+  /** As for `run`. */
   readonly logLevel: LogLevel | undefined;
   /** As for `run`. */
   readonly logFormat: LogFormat | 'auto';
+}
+
+/** `zscale config`. */
+export interface ConfigInvocation {
+  readonly command: 'config';
+  /** What was said; every setting; or the schema of config files. */
+  readonly form: 'said' | 'effective' | 'schema';
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
+  /** The settings of `zscale run`, had it been given the same flags. */
+  readonly settlement: Settlement;
+}
+
+/** `zscale check`. */
+export interface CheckInvocation {
+  readonly command: 'check';
+  /** What is checked: how it would be run. */
+  readonly run: RunInvocation;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
 }
 
 /** `zscale keygen`. */
@@ -122,6 +155,3 @@ export type ControlInvocation = {
     readonly request: Extract<ControlRequest, { readonly verb: Verb }>;
   };
 }[ControlRequest['verb']];
-
-/** How log lines look. */
-export type LogFormat = 'json' | 'pretty';

@@ -3,9 +3,12 @@
  *
  * The one place where an error becomes words and a number. bin/zscale.js calls it.
  */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { parseArguments } from './args.ts';
+import { readCommandLine } from './args.ts';
 import { call } from './commands/call.ts';
+import { check } from './commands/check.ts';
+import { config } from './commands/config.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
 import { inject } from './commands/inject.ts';
@@ -15,6 +18,8 @@ import { run } from './commands/run.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import { Output } from './output.ts';
+import { gatherSources } from './setting-sources.ts';
+import { settleCommandLine, type Typed } from './settled-invocation.ts';
 
 /** The commands that stay until they are told to stop. */
 const SERVING: ReadonlySet<Invocation['command']> = new Set(['run', 'join', 'device']);
@@ -28,10 +33,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   const output = Output.ofProcess();
   let stack = false;
   try {
-    const invocation = parseArguments(argv, version());
+    const typed = readCommandLine(argv, version());
+    const invocation = await understand(typed, (warning) => output.complain(`zscale: ${warning}`));
     stack = showsStacks(invocation);
     if (SERVING.has(invocation.command)) output.outliveLosses();
-    return await carryOut(invocation, output);
+    return await carryOut(invocation, output, () => understand(typed));
   } catch (error) {
     const failure = describeFailure(error, { stack });
     output.complain(failure.text);
@@ -39,15 +45,33 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function carryOut(invocation: Invocation, output: Output): Promise<number> {
+/** What a command line means with all that is said elsewhere, as it is now. */
+async function understand(
+  typed: Typed,
+  warn: (text: string) => void = () => {},
+): Promise<Invocation> {
+  const { sources, warnings } = await gatherSources(typed, process.env, process.cwd());
+  for (const warning of warnings) warn(warning);
+  return settleCommandLine(typed, sources);
+}
+
+async function carryOut(
+  invocation: Invocation,
+  output: Output,
+  again: () => Promise<Invocation>,
+): Promise<number> {
   switch (invocation.command) {
     case 'print':
       output.print(invocation.text);
       return EXIT_CODES.ok;
     case 'run':
-      return run(invocation, output);
+      return run(invocation, output, sameCommand(invocation, again));
     case 'join':
-      return joinMachine(invocation, output);
+      return joinMachine(invocation, output, sameCommand(invocation, again));
+    case 'config':
+      return config(invocation, output);
+    case 'check':
+      return check(invocation, output);
     case 'keygen':
       return keygen(invocation, output);
     case 'call':
@@ -59,6 +83,18 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
     default:
       return control(invocation, output);
   }
+}
+
+/** What is typed does not change, so it is the same command each time. */
+function sameCommand<I extends Invocation>(
+  first: I,
+  again: () => Promise<Invocation>,
+): () => Promise<I> {
+  return async () => {
+    const invocation = await again();
+    assert.equal(invocation.command, first.command);
+    return invocation as I; // by its command
+  };
 }
 
 function showsStacks(invocation: Invocation): boolean {

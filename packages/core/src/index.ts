@@ -2,6 +2,7 @@
  * The one door of @zscale/core.
  */
 
+export { checkService, type ServiceCheck } from './check.ts';
 export {
   type Client,
   type ClientOptions,
@@ -66,14 +67,17 @@ export {
 export type { BackendInfo, Machine, MachineEvents } from './machine.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
 export type { RequestWords } from './messages/request-control.ts';
+export { nearestName } from './nearest-name.ts';
 export {
   BALANCES,
   type Balance,
   CODEC_NAMES,
   type CodecName,
+  faultOfOption,
   OUTPUTS,
   type OutputOption,
   type PoolOptions,
+  type Renewal,
   type ScaleOptions,
 } from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
@@ -83,3 +87,4 @@ export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';
 export { exposeMetrics, type MetricsRegistry } from './worker/application-metrics.ts';
 export { leader } from './worker/leader.ts';
+export { loadModule } from './worker/load-module.ts';

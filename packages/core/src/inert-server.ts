@@ -42,6 +42,7 @@ export class InertServer extends EventEmitter<ServerEvents> implements Server {
   readonly backendEndpoints: readonly string[] = [];
   readonly codec = 'msgpack';
   readonly speaksHttp = false;
+  readonly programEndpoint: string | undefined = undefined;
   readonly workers: readonly WorkerInfo[] = [];
   readonly workerCountReason = 'its workers are other processes';
 

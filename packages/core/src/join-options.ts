@@ -38,7 +38,8 @@ type SharedName =
   | 'heartbeatTimeout'
   | 'control'
   | 'admin'
-  | 'adminTokenFile';
+  | 'adminTokenFile'
+  | 'onReload';
 
 /** The options of `scale()` that mean the same to `join()`. */
 const SHARED: readonly SharedName[] = [
@@ -69,6 +70,7 @@ const SHARED: readonly SharedName[] = [
   'control',
   'admin',
   'adminTokenFile',
+  'onReload',
 ];
 
 /** Options of `join()`. `codec`, `maxMessageSize` and `timeout` must be those of the service. */

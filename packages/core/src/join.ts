@@ -31,16 +31,18 @@ export async function join<H extends HandlerFunction>(
   const { number, earlierEndpoints, settle } = registerCall();
   try {
     const resolved = resolveJoinOptions(options);
-    const { launch, ...runnable } = whatToRun(handler, resolved.shared, {
-      number,
-      hasAddress: true,
-    });
+    const place = { number, hasAddress: true };
+    const { launch, ...runnable } = whatToRun(handler, resolved.shared, place);
     if ('words' in launch) refuseProgram();
     const machine = new JoinedMachine(resolved, {
       number,
       earlierEndpoints,
       launch,
       ...runnable,
+      relaunch: ({ args: _args, python: _python, ...renewal }) => {
+        const { shared } = resolveJoinOptions({ ...options, ...renewal });
+        return whatToRun(handler, shared, place).launch;
+      },
       choosesCodec: false,
       ...howMany(resolved.shared),
     });

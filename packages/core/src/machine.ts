@@ -28,6 +28,7 @@ import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
+import { renewLaunch } from './supervisor/renewal.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
@@ -124,6 +125,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
   readonly #joined: Moment;
+  #launch: Launch;
   #state: MachineState;
   #releaseSignals: () => void;
   #earlierEndpoints: readonly (readonly string[])[];
@@ -156,6 +158,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       supervisor: this.#supervisor,
       reason: service.workerCountReason,
       isServing: () => this.#state === 'serving',
+      renew: () => this.#renew(),
       logger: this.#logger,
     });
     this.#upkeep = this.#createUpkeep();
@@ -171,6 +174,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       onLost: (endpoint) => this.#presenceLost(endpoint),
     });
     this.#joined = moment();
+    this.#launch = service.launch;
     this.#state = 'starting';
     this.#releaseSignals = () => {};
     this.#earlierEndpoints = [];
@@ -258,6 +262,12 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #renew(): Promise<void> {
+    const { onReload } = this.#options.shared;
+    const launch = await renewLaunch(onReload, this.#service.relaunch);
+    if (launch !== undefined && !('words' in launch)) this.#launch = launch;
   }
 
   #attachControl(): void {
@@ -351,8 +361,8 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   #fork(id: number, generation: number): ReturnType<typeof forkWorker> {
     const { codec, concurrency, exportName, hangTimeout, maxMessageSize, name, threads, timeout } =
       this.#options.shared;
-    const { launch, module, number } = this.#service;
-    return forkWorker(launch, {
+    const { module, number } = this.#service;
+    return forkWorker(this.#launch, {
       service: number,
       serviceName: name,
       workerId: id,

@@ -15,6 +15,7 @@ import {
   resolveHttpOptions,
 } from './http-options.ts';
 import type { Logger } from './logger.ts';
+import { nearestName } from './nearest-name.ts';
 import {
   type Check,
   count,
@@ -247,6 +248,19 @@ export interface ScaleOptions extends HttpOptions {
    * none. Default: a socket named after `name`, in a folder of this user.
    */
   control?: string | false | undefined;
+  /**
+   * Called before each reload, whoever asks for it: what new workers get from then on in place of `env`, `args`, `execArgv` and
+   * `python`. When it throws there is no reload. Default none.
+   */
+  onReload?: (() => Renewal | Promise<Renewal>) | undefined;
+}
+
+/** What new workers get in place of the options of the same names; what is left out stays as it was at the start. */
+export interface Renewal {
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly args?: readonly string[] | undefined;
+  readonly execArgv?: readonly string[] | undefined;
+  readonly python?: string | undefined;
 }
 
 /** What happens to what workers print: see {@link ScaleOptions.output}. */
@@ -297,6 +311,7 @@ export interface ResolvedScaleOptions extends ResolvedHttpOptions {
   readonly insecure: boolean;
   readonly heartbeatTimeout: number;
   readonly control: string | false | undefined;
+  readonly onReload: (() => Renewal | Promise<Renewal>) | undefined;
 }
 
 /** What each option is when nobody says anything. */
@@ -342,6 +357,7 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   heartbeatTimeout: 3000,
   ...HTTP_DEFAULTS,
   control: undefined,
+  onReload: undefined,
 });
 
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
@@ -472,6 +488,10 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
     expected: 'the path of a socket, or false',
     accepts: (value) => value === false || (isString(value) && value !== ''),
   },
+  onReload: {
+    expected: 'a function that gives env, args, execArgv or python of new workers',
+    accepts: (value) => typeof value === 'function',
+  },
 };
 
 /**
@@ -551,7 +571,16 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     heartbeatTimeout: options.heartbeatTimeout ?? DEFAULTS.heartbeatTimeout,
     ...resolveHttpOptions(options),
     control: options.control ?? DEFAULTS.control,
+    onReload: options.onReload ?? DEFAULTS.onReload,
   });
+}
+
+/**
+ * What is wrong with the value of one option, in a sentence; undefined when nothing is, and for a name that is no option of `scale()`.
+ */
+export function faultOfOption(name: string, value: unknown): string | undefined {
+  if (!isOptionName(name) || CHECKS[name].accepts(value)) return undefined;
+  return describeFault(name, CHECKS[name], value);
 }
 
 function listOf(endpoints: string | readonly string[]): readonly string[] {
@@ -625,10 +654,15 @@ function isOptionName(name: string): name is keyof ResolvedScaleOptions {
 }
 
 function refuse(name: string, expected: string, value: unknown, advice = ''): never {
-  throw new ZscaleError(
-    'ZSCALE_ERR_OPTIONS',
-    `${name} must be ${expected}; got ${describe(value)}.${advice && ` ${advice}`}`,
-  );
+  throw new ZscaleError('ZSCALE_ERR_OPTIONS', describeFault(name, { expected, advice }, value));
+}
+
+function describeFault(
+  name: string,
+  { expected, advice = '' }: Pick<Check, 'expected' | 'advice'>,
+  value: unknown,
+): string {
+  return `${name} must be ${expected}; got ${describe(value)}.${advice && ` ${advice}`}`;
 }
 
 function refuseName(name: string): never {
@@ -655,34 +689,4 @@ function describe(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return 'an object';
   return String(value);
-}
-
-/**
- * The name that was probably meant: at most a third of its letters differ, capitals do not count.
- */
-function nearestName(name: string, known: readonly string[]): string | undefined {
-  let nearest: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const candidate of known) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < least && distance <= Math.ceil(candidate.length / 3)) {
-      nearest = candidate;
-      least = distance;
-    }
-  }
-  return nearest;
-}
-
-/** Letters to insert, delete or replace to make one word of the other (Levenshtein). */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (const [i, letter] of [...from].entries()) {
-    const next = [i + 1];
-    for (const [n, other] of [...to].entries()) {
-      const replaced = (row[n] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[n + 1] ?? 0) + 1, (next[n] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }

@@ -93,6 +93,11 @@ export class ProgramFront {
     return this.#speaksHttp;
   }
 
+  /** Where the program asked for its clients; undefined while it has not, and for all that is none. */
+  get askedFor(): string | undefined {
+    return this.#askedFor;
+  }
+
   /** Each process has a way in of its own, so that what a dead one left cannot be taken for the next. Undefined where it needs none. */
   openDoor(id: number, generation: number): string | undefined {
     if (this.#options.isHandler) return undefined;

@@ -78,10 +78,13 @@ async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<S
   const { number, earlierEndpoints, settle } = registerCall();
   try {
     const options = resolveScaleOptions(given);
+    const place = { number, hasAddress: given.bind !== undefined };
     const server = new ScaledServer(options, {
       number,
       earlierEndpoints,
-      ...whatToRun(handler, options, { number, hasAddress: given.bind !== undefined }),
+      ...whatToRun(handler, options, place),
+      relaunch: (renewal) =>
+        whatToRun(handler, resolveScaleOptions({ ...given, ...renewal }), place).launch,
       choosesCodec: given.codec === undefined,
       ...howMany(options),
     });

@@ -47,6 +47,7 @@ import { ServiceMetrics } from './service-metrics.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
+import { type Relaunch, renewLaunch } from './supervisor/renewal.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
@@ -142,6 +143,8 @@ export interface Server extends AsyncDisposable {
   readonly codec: CodecName;
   /** Whether the workers are a web application; else they take values. */
   readonly speaksHttp: boolean;
+  /** Where a program asked for its clients, wherever they are let in; undefined for all that asks for no address. */
+  readonly programEndpoint: string | undefined;
   /** The worker processes, by id. */
   readonly workers: readonly WorkerInfo[];
   /** Why there are as many workers as there are, for people. */
@@ -185,6 +188,8 @@ export interface Service {
   readonly module: string | undefined;
   /** How workers are started: as Node processes, or as programs of another language. */
   readonly launch: Launch | CommandLaunch;
+  /** The same with other options. */
+  readonly relaunch: Relaunch;
   /** Whether clients connect where the program asks for it, and not where `bind` says. */
   readonly bindsLater: boolean;
   /** Whether errors are answered in raw bytes should it turn out to be a program. */
@@ -221,6 +226,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #bound: Moment;
   /** When no worker is left that could answer what is open. */
   readonly #hopeless: Moment;
+  #launch: Launch | CommandLaunch;
   #state: ServerState;
   #releaseSignals: () => void;
   #earlierEndpoints: readonly (readonly string[])[];
@@ -278,6 +284,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       supervisor: this.#supervisor,
       reason: service.workerCountReason,
       isServing: () => this.#state === 'serving',
+      renew: () => this.#renew(),
       logger: this.#logger,
     });
     this.#metrics = this.#createMetrics();
@@ -307,6 +314,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#bound = moment();
     this.#hopeless = moment();
     this.#state = 'starting';
+    this.#launch = service.launch;
     this.#releaseSignals = () => {};
     this.#earlierEndpoints = [];
     this.#failure = undefined;
@@ -328,6 +336,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   get speaksHttp(): boolean {
     return this.#front.speaksHttp;
+  }
+
+  get programEndpoint(): string | undefined {
+    return this.#front.askedFor;
   }
 
   get workers(): readonly WorkerInfo[] {
@@ -358,10 +370,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       this.#releaseSignals = handleSignals({
         close: (signal) => this.#end(signal),
         kill: () => this.#kill(),
-        reload: (signal) => {
-          this.#http.reload();
-          this.#steering.reloadAt(signal);
-        },
+        reload: (signal) => this.#steering.reloadAt(signal),
         grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
@@ -392,7 +401,6 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   reload(): Promise<void> {
-    this.#http.reload();
     return this.#steering.reload();
   }
 
@@ -520,7 +528,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   }
 
   #fork(id: number, generation: number): WorkerChild {
-    const { launch } = this.#service;
+    const launch = this.#launch;
     refuseMissingSocket(this.#privateEndpoint);
     const door = this.#front.openDoor(id, generation);
     const pipesOutput = this.#output !== undefined;
@@ -567,6 +575,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       hangTimeout,
       earlierEndpoints: this.#earlierEndpoints,
     };
+  }
+
+  /** What is read again before workers are replaced: files of the gateway, and what new workers get. */
+  async #renew(): Promise<void> {
+    this.#http.reload();
+    const { relaunch } = this.#service;
+    this.#launch = (await renewLaunch(this.#options.onReload, relaunch)) ?? this.#launch;
   }
 
   /** Whether requests are answered. */

@@ -405,7 +405,7 @@ function machinesOf({ queue, joined }: Controlled): readonly MachineReport[] {
 
 /** The options as they are in effect. Of the environment only names are told, of keys nothing: they may be secret. */
 function configurationOf(options: ResolvedScaleOptions): Readonly<Record<string, unknown>> {
-  const { logger: _logger, env, key, curve, ...rest } = options;
+  const { logger: _logger, onReload: _onReload, env, key, curve, ...rest } = options;
   const plain = Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [
       name,

@@ -12,27 +12,32 @@ import { collectLater } from '../collector.ts';
 import { EXIT_CODES } from '../failure.ts';
 import type { RunInvocation } from '../invocation.ts';
 import { describeServer, type Output } from '../output.ts';
+import { reloadsFor, renewalOf, variablesOf } from '../reloading.ts';
 
 /**
  * Runs the server. Resolves with the exit code once it was stopped in order.
  *
+ * @param again - what it would be told by now: read at each reload
  * @throws what `scale()` throws when it cannot start, and ZscaleError ZSCALE_ERR_CRASH_LOOP when it
  *   gave up because its workers keep crashing
  */
-export async function run(invocation: RunInvocation, output: Output): Promise<number> {
-  const { entry, exec, options, logLevel, logFormat } = invocation;
+export async function run(
+  invocation: RunInvocation,
+  output: Output,
+  again: () => Promise<RunInvocation>,
+): Promise<number> {
+  const { entry, exec, options, logLevel, logFormat, watch } = invocation;
   collectLater();
   const logger = createLogger({ level: logLevel, format: logFormat });
-  // What handlers log by their context is written by the workers, in the same way.
-  const env = {
-    ...(logLevel !== undefined && { ZSCALE_LOG_LEVEL: logLevel }),
-    ...(logFormat !== 'auto' && { ZSCALE_LOG_FORMAT: logFormat }),
-    ...options.env,
-  };
+  const watchFiles = await reloadsFor(watch, logger);
+  const env = variablesOf(invocation);
+  const onReload = async () => renewalOf(invocation, await again(), logger);
   const runnable = exec === undefined ? pathToFileURL(resolve(entry)) : { exec };
   // Whoever wants the log for machines wants all of it so.
   const form = logFormat === 'json' ? 'json' : 'prefix';
-  const server = await scale(runnable, { output: form, ...options, env, logger });
+  const server = await scale(runnable, { output: form, ...options, env, logger, onReload });
+  const end = ended(server);
+  await Promise.race([watchFiles(server), end]);
   output.print(
     describeServer({
       entry,
@@ -43,7 +48,7 @@ export async function run(invocation: RunInvocation, output: Output): Promise<nu
       workerCountReason: server.workerCountReason,
     }),
   );
-  const failure = await ended(server);
+  const failure = await end;
   if (failure !== undefined) throw failure;
   return EXIT_CODES.ok;
 }

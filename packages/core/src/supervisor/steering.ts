@@ -18,6 +18,8 @@ export interface SteeringOptions {
   readonly reason: string;
   /** Whether it serves: signals change nothing before and after. */
   readonly isServing: () => boolean;
+  /** Done before each reload. When it fails there is none. */
+  readonly renew: () => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -25,12 +27,14 @@ export interface SteeringOptions {
 export class Steering {
   readonly #supervisor: Supervisor;
   readonly #isServing: () => boolean;
+  readonly #renew: () => Promise<void>;
   readonly #logger: Logger;
   #reason: string;
 
-  constructor({ supervisor, reason, isServing, logger }: SteeringOptions) {
+  constructor({ supervisor, reason, isServing, renew, logger }: SteeringOptions) {
     this.#supervisor = supervisor;
     this.#isServing = isServing;
+    this.#renew = renew;
     this.#logger = logger;
     this.#reason = reason;
   }
@@ -72,8 +76,9 @@ export class Steering {
     this.#reason = `${count} ${count === 1 ? 'worker' : 'workers'}: ${reason}`;
   }
 
-  /** Replaces every worker. @throws as `Supervisor.reload` */
+  /** Replaces every worker. @throws what `renew` rejects with, and as `Supervisor.reload` */
   async reload(): Promise<void> {
+    await this.#renew();
     const startedAt = performance.now();
     const { length: workers } = this.#supervisor.workers;
     this.#logger.info({ workers }, 'reloading');
