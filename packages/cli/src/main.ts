@@ -6,11 +6,13 @@
 import { readFileSync } from 'node:fs';
 import { parseArguments } from './args.ts';
 import { call } from './commands/call.ts';
+import { completion } from './commands/completion.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
 import { inject } from './commands/inject.ts';
 import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
+import { knife } from './commands/knife.ts';
 import { run } from './commands/run.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
@@ -56,6 +58,15 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return inject(invocation, output);
     case 'device':
       return device(invocation, output);
+    case 'req':
+    case 'rep':
+    case 'pub':
+    case 'sub':
+    case 'push':
+    case 'pull':
+      return knife(invocation, output);
+    case 'completion':
+      return completion(invocation, output);
     default:
       return control(invocation, output);
   }
