@@ -135,6 +135,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'knife-commands.ts',
       'frame-forms.ts',
       'completion-script.ts',
+      'start-command.ts',
     ],
     top: ['main.ts', 'args.ts'],
     rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },

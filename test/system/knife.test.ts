@@ -101,6 +101,16 @@ describe('with the other sockets of libzmq', () => {
     expect(await subscribed.end()).toMatchObject({ exitCode: 0, stdout: 'b\tyes\n'.repeat(2) });
   });
 
+  it('pub waits for a subscriber that is slow, and drops nothing', async () => {
+    const lines = Array.from({ length: 2_000 }, (_, i) => `${i} ${'x'.repeat(1_000)}`);
+    const { program, endpoint } = await bound('pub', ['--hwm', '5'], { input: lines.join('\n') });
+    const subscriber = closing(new TheirSubscriber({ receiveHighWaterMark: 5 }));
+    subscriber.connect(endpoint);
+    subscriber.subscribe();
+    for (const line of lines) expect(texts(await subscriber.receive())).toEqual([line]);
+    expect(await program.end()).toMatchObject({ exitCode: 0 });
+  });
+
   it('pub and push end only when what they said is sent, however large', async () => {
     const sent = randomBytes(24 * 1024 * 1024);
     const file = freshPath('bin');
@@ -136,6 +146,15 @@ describe('in a shell', () => {
     expect(stdout).toBe('hello\n0\n');
     expect(stderr).toBe(`zscale: bound ${endpoint}\n`);
     pushing.signal('SIGINT');
+  });
+
+  it('a reader of replies that has enough ends the requests, too', async () => {
+    const { endpoint } = await bound('rep', []);
+    const asking = new Program('bash', [
+      '-c',
+      `${command('req', endpoint, 'hello', '--count', 'off')} | head -1; echo "\${PIPESTATUS[0]}"`,
+    ]);
+    expect(await asking.end()).toMatchObject({ stdout: 'hello\n0\n', stderr: '' });
   });
 
   it('a reader that does not read makes whoever sends wait', async () => {
@@ -305,6 +324,14 @@ describe('when nothing comes', () => {
     expect(end.stderr).toMatch(
       /no push with tcp:\S+: A PUSH socket talks to PULL; the peer is "REQ"/,
     );
+  });
+
+  it('a peer of another kind ends also who waits for stdin', async () => {
+    const request = closing(new Request());
+    const endpoint = await boundTo(request, TCP_WILDCARD);
+    const child = spawn(process.execPath, [BIN, 'push', endpoint], { stdio: 'pipe' });
+    closing({ close: () => child.kill('SIGKILL') });
+    expect((await once(child, 'exit'))[0]).toBe(1);
   });
 
   it('a message that is too large is refused, and says which flag allows it', async () => {

@@ -48,6 +48,7 @@ import {
 } from './flag-values.ts';
 import type { CallInvocation, Invocation, LogFormat } from './invocation.ts';
 import { helpAfter, KNIFE_COMMANDS, type KnifeFlags, knifeInvocation } from './knife-commands.ts';
+import { splitStart } from './start-command.ts';
 
 const LOG_LEVELS: readonly LogLevel[] = [
   'trace',
@@ -63,7 +64,7 @@ const COMMANDS: readonly string[] = [
   ...['run', 'join', 'call', 'inject', 'device', 'keygen'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
   ...KNIFE_COMMANDS.map(({ name }) => name),
-  ...['completion', 'help'],
+  ...['start', 'completion', 'help'],
 ];
 /** Each kind of device as it is typed. */
 const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
@@ -144,6 +145,7 @@ Examples:
   addKeygen(program, sink);
   addControl(program, sink);
   addKnife(program, sink);
+  addStart(program, sink);
   addCompletion(program, sink);
   return program;
 }
@@ -739,6 +741,41 @@ function addKnife(program: Command, sink: Sink): void {
   }
 }
 
+function addStart(program: Command, sink: Sink): void {
+  program
+    .command('start')
+    .summary('run a server in the background')
+    .description(
+      'Do what "zscale run" does, in the background. Returns when the service serves;\n' +
+        'when it does not start, says why and ends as "zscale run" would.',
+    )
+    .usage('<entry> [options of zscale run] [options]')
+    .argument('[words...]', 'as for zscale run, flags and all')
+    .allowUnknownOption()
+    .addOption(
+      flag('--log-file <file>', 'what it prints (default: ~/.local/state/zscale/NAME.log)'),
+    )
+    .addOption(flag('--json', 'one JSON object: name, pid, endpoints, log'))
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale start server.ts --name api --workers 4 --bind tcp://*:5555
+  zscale status --name api
+  zscale stop --name api
+
+Exit codes:
+  0 serves            1 error, or one of that name runs    2 wrong usage
+  3 boot failed       4 entry did not load                 5 crash loop`,
+    )
+    .action(() => {
+      const words = splitStart(sink.argv.slice(1));
+      const given = parseArguments(['run', ...words.argv], ''); // for what it says is wrong
+      if (given.command === 'run') sink.invoke({ command: 'start', ...words });
+    });
+}
+
 function addCompletion(program: Command, sink: Sink): void {
   program
     .command('completion')
@@ -775,6 +812,7 @@ function outlineOf(program: Command): ProgramOutline {
       description: option.description,
       values: option.required || option.optional ? valuesOf(option, command) : undefined,
     }));
+  const run = program.commands.find((command) => command.name() === 'run');
   return {
     byDefault: 'run',
     flags: outlineFlags(program),
@@ -782,7 +820,12 @@ function outlineOf(program: Command): ProgramOutline {
       (command): CommandOutline => ({
         names: [command.name(), ...command.aliases()],
         summary: command.summary() || command.description(),
-        flags: outlineFlags(command),
+        flags: [
+          ...outlineFlags(command),
+          ...(command.name() === 'start' && run !== undefined
+            ? outlineFlags(run).filter(({ names }) => !names.includes('--help'))
+            : []),
+        ],
         operands: operandsOf(command),
       }),
     ),
@@ -804,6 +847,8 @@ function valuesOf(option: Option, command: Command): Values {
 function operandsOf(command: Command): Values {
   if (command.registeredArguments.some(isEntry)) return 'files';
   switch (command.name()) {
+    case 'start':
+      return 'files';
     case 'device':
       return [...DEVICE_KINDS.keys()];
     case 'completion':

@@ -67,13 +67,16 @@ export function parseTopic(text: string, form: FrameForm): Buffer {
   return form === 'hex' ? parseHex(text, '--subscribe') : Buffer.from(text);
 }
 
+/** A text of somebody else, as it may be shown: a terminal would obey its control characters, so they are escaped. */
+export function withoutControls(text: string): string {
+  return text.replace(CONTROLS, (found) => SHORT_ESCAPES.get(found) ?? escapeByte(found));
+}
+
 function formatText(frame: Buffer): string {
   if (!isUtf8(frame)) {
     return frame.toString('latin1').replace(/[^\x20-\x7e]/g, escapeByte);
   }
-  return frame
-    .toString()
-    .replace(CONTROLS, (found) => SHORT_ESCAPES.get(found) ?? escapeByte(found));
+  return withoutControls(frame.toString());
 }
 
 function escapeByte(character: string): string {

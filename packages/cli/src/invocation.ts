@@ -15,6 +15,7 @@ import type {
 import type { Device, DeviceOptions } from '@zscale/transport';
 import type { ProgramOutline, Shell } from './completion-script.ts';
 import type { FrameForm } from './frame-forms.ts';
+import type { StartWords } from './start-command.ts';
 
 /** Everything that can be asked for. */
 export type Invocation =
@@ -27,7 +28,8 @@ export type Invocation =
   | KeygenInvocation
   | ControlInvocation
   | KnifeInvocation
-  | CompletionInvocation;
+  | CompletionInvocation
+  | StartInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -172,6 +174,11 @@ export interface CompletionInvocation {
   readonly shell: Shell;
   /** What there is to complete. */
   readonly outline: ProgramOutline;
+}
+
+/** `zscale start`. */
+export interface StartInvocation extends StartWords {
+  readonly command: 'start';
 }
 
 /** How log lines look. */

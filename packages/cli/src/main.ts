@@ -14,6 +14,7 @@ import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
 import { knife } from './commands/knife.ts';
 import { run } from './commands/run.ts';
+import { start } from './commands/start.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import { Output } from './output.ts';
@@ -65,6 +66,8 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
     case 'push':
     case 'pull':
       return knife(invocation, output);
+    case 'start':
+      return start(invocation, output);
     case 'completion':
       return completion(invocation, output);
     default:

@@ -10,6 +10,7 @@
 import { type CurvePeerOptions, checkKey, readOwnKeys, ZscaleError } from '@zscale/core';
 import { curveKeyPair, type Event, type Socket, TransportError } from '@zscale/transport';
 import { EXIT_CODES, NotRunningError } from '../failure.ts';
+import { withoutControls } from '../frame-forms.ts';
 import type { KnifeInvocation, KnifeVerb } from '../invocation.ts';
 import type { Output } from '../output.ts';
 
@@ -119,6 +120,7 @@ export class KnifeLink {
       this.#listen();
       await this.#open();
       await work();
+      this.signal.throwIfAborted(); // input that was cut off may look as if it had ended
     } catch (error) {
       fault = this.#explain(error);
     }
@@ -201,7 +203,7 @@ export class KnifeLink {
       this.#fail(
         new ZscaleError(
           'ZSCALE_ERR_CONNECTION_LOST',
-          `no ${this.#verb} with ${address}: ${inFlags(error)}`,
+          `no ${this.#verb} with ${address}: ${toldBy(error)}`,
         ),
       );
     }
@@ -262,10 +264,10 @@ export class KnifeLink {
 
   /** Peers may be hostile and many; each kind of trouble is told once. */
   #tellOnce(kind: string, address: string, error: Error): void {
-    this.#reason = error.message;
+    this.#reason = withoutControls(error.message);
     if (this.#told.has(kind)) return;
     this.#told.add(kind);
-    this.#output.complain(`zscale: ${address}: ${inFlags(error)}`);
+    this.#output.complain(`zscale: ${address}: ${toldBy(error)}`);
   }
 
   get #verb(): KnifeVerb {
@@ -277,9 +279,9 @@ export class KnifeLink {
   }
 }
 
-/** An option of sockets, as it is called here. */
-function inFlags(error: Error): string {
-  return error.message.replace('maxMessageSize', '--max-message-size');
+/** What the transport says about a peer, in the words of this command. The peer may have put into it what it likes. */
+function toldBy(error: Error): string {
+  return withoutControls(error.message).replace('maxMessageSize', '--max-message-size');
 }
 
 function unlessEndless(value: number, endless: number): number {

@@ -27,14 +27,14 @@ interface Source {
 /**
  * Has each message sent, as often and as far apart as the command line says.
  *
- * @param send - gets frames that are its own
+ * @param send - gets frames that are its own; false: enough
  * @param signal - ends it, also while it waits for stdin
  * @throws UsageError for what is no message; ZscaleError `EMSGSIZE`; the system's error when the file cannot be read
  */
 export async function sendAll(
   invocation: KnifeInvocation,
   signal: AbortSignal,
-  send: (frames: Buffer[]) => Promise<void>,
+  send: (frames: Buffer[]) => Promise<boolean>,
 ): Promise<void> {
   const { messages, file, count = Number.NaN, interval } = invocation;
   const startsOver = !Number.isNaN(count) && (messages !== undefined || file !== undefined);
@@ -44,9 +44,9 @@ export async function sendAll(
     before = sent;
     for await (const frames of messages ?? messagesOf(invocation, signal)) {
       if (sent > 0 && interval > 0) await delay(interval, undefined, { signal });
-      await send([...frames]);
+      const goesOn = await send([...frames]);
       sent += 1;
-      if (sent === count) return;
+      if (!goesOn || sent === count) return;
     }
     if (!startsOver) return;
   }

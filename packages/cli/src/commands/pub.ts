@@ -34,6 +34,9 @@ export function pub(invocation: KnifeInvocation, output: Output): Promise<number
       while (socket.tryReceive() !== undefined);
     };
     socket.watch({ readable: discard, writable: () => {} });
-    await sendAll(invocation, link.signal, (frames) => socket.send(frames));
+    await sendAll(invocation, link.signal, async (frames) => {
+      await socket.send(frames);
+      return true;
+    });
   });
 }

@@ -15,5 +15,10 @@ export function push(invocation: KnifeInvocation, output: Output): Promise<numbe
     immediate: true, // nothing waits at an endpoint where nobody is
   });
   const link = new KnifeLink(socket, invocation, output);
-  return link.use(() => sendAll(invocation, link.signal, (frames) => socket.send(frames)));
+  return link.use(() =>
+    sendAll(invocation, link.signal, async (frames) => {
+      await socket.send(frames);
+      return true;
+    }),
+  );
 }

@@ -24,6 +24,7 @@ export function req(invocation: KnifeInvocation, output: Output): Promise<number
       const reply = await socket.receive();
       link.expectsReply(false);
       await output.written(formatFrames(reply, invocation.form));
+      return !output.isUnread;
     }),
   );
 }
