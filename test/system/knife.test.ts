@@ -310,6 +310,15 @@ describe('when nothing comes', () => {
     expect(lost.stderr).toMatch(/is gone, and no reply came/);
   });
 
+  it('push ends with 1 where what it has is not taken within --linger', async () => {
+    const silent = closing(new TheirPull({ receiveHighWaterMark: 1 })); // and nobody reads
+    const endpoint = await boundTo(silent, TCP_WILDCARD);
+    const input = `${'x'.repeat(1024 * 1024)}\n`.repeat(40);
+    const end = await zscale(['push', endpoint, '--linger', '100ms'], { input });
+    expect(end).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(end.stderr).toMatch(/not everything was sent to tcp:\S+ within 100 ms/);
+  });
+
   it('says what it waits for', async () => {
     const endpoint = await freshTcp();
     const pulling = startZscale(['pull', endpoint]);

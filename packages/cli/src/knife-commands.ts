@@ -147,8 +147,8 @@ export const KNIFE_COMMANDS: readonly KnifeCommand[] = [
     name: 'rep',
     summary: 'print requests and answer them',
     description:
-      'Be a REP socket: print each request and answer it: with itself, with one answer, or with\n' +
-      'what a command prints that gets the request on its stdin.',
+      'Be a REP socket: print each request and answer it: with itself, with one\n' +
+      'answer, or with what a command prints that gets the request on its stdin.',
     sends: false,
     flags: [
       BIND,
@@ -173,8 +173,9 @@ export const KNIFE_COMMANDS: readonly KnifeCommand[] = [
     name: 'pub',
     summary: 'send messages to all who subscribed',
     description:
-      'Be a PUB socket: send each message to all who subscribed to how it begins. Waits for the\n' +
-      'first subscription, so that the first message is not lost, and for subscribers that are slow.',
+      'Be a PUB socket: send each message to all who subscribed to how it begins.\n' +
+      'Waits for the first subscription, so that the first message is not lost, and\n' +
+      'for subscribers that are slow.',
     sends: true,
     flags: [
       BIND,
@@ -213,8 +214,7 @@ export const KNIFE_COMMANDS: readonly KnifeCommand[] = [
   {
     name: 'push',
     summary: 'deal messages out to pullers',
-    description:
-      'Be a PUSH socket: deal the messages out to those who pull. Waits for one to be there.',
+    description: 'Be a PUSH socket: deal the messages out to those who pull. Waits for one.',
     sends: true,
     flags: [
       BIND,
@@ -239,7 +239,7 @@ export const KNIFE_COMMANDS: readonly KnifeCommand[] = [
 /** What is below the help of each. */
 export function helpAfter({ examples, sends }: KnifeCommand): string {
   const words = sends
-    ? 'A message is an argument, or a line of stdin or of --file; with --raw all of it is one.\n'
+    ? 'A message is an argument, or a line of stdin or --file; with --raw all is one.\n'
     : '';
   const lines = examples.split('\n').map((line) => `  ${line}`);
   return `

@@ -87,7 +87,7 @@ export class KnifeLink {
   #wasReached = false;
   /** Why nobody was reached, as the system says it last. */
   #reason = '';
-  #owesReply = false;
+  #awaitsReply = false;
 
   constructor(socket: Socket, invocation: KnifeInvocation, output: Output) {
     this.#socket = socket;
@@ -100,9 +100,14 @@ export class KnifeLink {
     return this.#failed.signal;
   }
 
-  /** For requests: from now on the loss of every peer is a failure, because no reply can come. */
-  expectsReply(owed: boolean): void {
-    this.#owesReply = owed;
+  /** A request was sent: until its reply came, the loss of every peer is a failure, because none can come any more. */
+  requestSent(): void {
+    this.#awaitsReply = true;
+  }
+
+  /** See `requestSent`. */
+  replyCame(): void {
+    this.#awaitsReply = false;
   }
 
   /**
@@ -175,7 +180,7 @@ export class KnifeLink {
       })
       .on('disconnect', ({ address }) => {
         this.#present.delete(address);
-        if (bind || !this.#owesReply || this.#present.size > 0) return;
+        if (bind || !this.#awaitsReply || this.#present.size > 0) return;
         this.#fail(
           new ZscaleError('ZSCALE_ERR_CONNECTION_LOST', `${address} is gone, and no reply came.`),
         );

@@ -20,9 +20,9 @@ export function req(invocation: KnifeInvocation, output: Output): Promise<number
   return link.use(() =>
     sendAll(invocation, link.signal, async (frames) => {
       await socket.send(frames);
-      link.expectsReply(true);
+      link.requestSent();
       const reply = await socket.receive();
-      link.expectsReply(false);
+      link.replyCame();
       await output.written(formatFrames(reply, invocation.form));
       return !output.isUnread;
     }),
