@@ -36,8 +36,8 @@ export async function sendAll(
   signal: AbortSignal,
   send: (frames: Buffer[]) => Promise<boolean>,
 ): Promise<void> {
-  const { messages, file, count = Number.NaN, interval } = invocation;
-  const startsOver = !Number.isNaN(count) && (messages !== undefined || file !== undefined);
+  const { messages, file, count, interval } = invocation;
+  const startsOver = count !== undefined && (messages !== undefined || file !== undefined);
   let sent = 0;
   if (count === 0) return;
   for (let before = -1; sent > before; ) {
