@@ -7,6 +7,13 @@
 import { CODEC_NAMES, type CodecName } from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
+import {
+  type CommandOutline,
+  type FlagOutline,
+  type ProgramOutline,
+  SHELLS,
+  type Values,
+} from './completion-script.ts';
 import { CONTROL_COMMANDS, type ControlFlags } from './control-commands.ts';
 import { UsageError } from './failure.ts';
 import {
@@ -19,13 +26,16 @@ import {
   parseSignal,
 } from './flag-values.ts';
 import type { CallInvocation, Invocation } from './invocation.ts';
+import { helpAfter, KNIFE_COMMANDS, type KnifeFlags, knifeInvocation } from './knife-commands.ts';
 import { attributeOf, GROUPS, type Host, type Setting, settingsOf } from './settings.ts';
 import { NO_SOURCES, type Sources, settleCommandLine, type Typed } from './settled-invocation.ts';
+import { splitStart } from './start-command.ts';
 
 const COMMANDS: readonly string[] = [
   ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'config', 'check'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
-  'help',
+  ...KNIFE_COMMANDS.map(({ name }) => name),
+  ...['start', 'completion', 'help'],
 ];
 /** Each kind of device as it is typed. */
 const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
@@ -143,6 +153,9 @@ Examples:
   addConfig(program, sink);
   addCheck(program, sink);
   addControl(program, sink);
+  addKnife(program, sink);
+  addStart(program, sink);
+  addCompletion(program, sink);
   return program;
 }
 
@@ -592,6 +605,159 @@ function addControl(program: Command, sink: Sink): void {
   }
 }
 
+/** The sockets that are commands. */
+function addKnife(program: Command, sink: Sink): void {
+  for (const row of KNIFE_COMMANDS) {
+    const command = program
+      .command(row.name)
+      .summary(row.summary)
+      .description(row.description)
+      .argument(
+        '<endpoint...>',
+        row.sends ? 'where; then messages, of which none or "-" is stdin' : 'where',
+      )
+      .usage(row.sends ? '<endpoint...> [message...] [options]' : '<endpoint...> [options]')
+      .helpOption('-h, --help', 'show this help')
+      .addHelpText('after', helpAfter(row));
+    for (const { flags, description, parse, isRepeatable = false } of row.flags) {
+      command.addOption(
+        isRepeatable && parse !== undefined
+          ? repeatable(flags, description, parse)
+          : flag(flags, description, parse),
+      );
+    }
+    command.action((given: readonly string[], flags: KnifeFlags) => {
+      const mark = sink.argv.indexOf('--');
+      const literal = mark < 0 ? 0 : Math.min(sink.argv.length - mark - 1, given.length);
+      sink.invoke(knifeInvocation(row, given, literal, flags));
+    });
+  }
+}
+
+function addStart(program: Command, sink: Sink): void {
+  program
+    .command('start')
+    .summary('run a server in the background')
+    .description(
+      'Do what "zscale run" does, in the background. Returns when the service serves;\n' +
+        'when it does not start, says why and ends as "zscale run" would.',
+    )
+    .usage('<entry> [options of zscale run] [options]')
+    .argument('[words...]', 'as for zscale run, flags and all')
+    .allowUnknownOption()
+    .addOption(
+      flag('--log-file <file>', 'what it prints (default: ~/.local/state/zscale/NAME.log)'),
+    )
+    .addOption(flag('--json', 'one JSON object: name, pid, endpoints, log'))
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale start server.ts --name api --workers 4 --bind tcp://*:5555
+  zscale status --name api
+  zscale stop --name api
+
+Exit codes:
+  0 serves            1 error, or one of that name runs    2 wrong usage
+  3 boot failed       4 entry did not load                 5 crash loop`,
+    )
+    .action(() => {
+      const words = splitStart(sink.argv.slice(1));
+      const given = parseArguments(['run', ...words.argv], ''); // for what it says is wrong
+      if (given.command === 'run') sink.invoke({ command: 'start', ...words });
+    });
+}
+
+function addCompletion(program: Command, sink: Sink): void {
+  program
+    .command('completion')
+    .summary('complete the command line in bash, zsh or fish')
+    .description('Print the script that completes commands, flags and their values in a shell.')
+    .argument('<shell>', 'bash, zsh or fish')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Where it goes:
+  ~/.bashrc                    source <(zscale completion bash)
+  ~/.zshrc, after compinit     source <(zscale completion zsh)
+  fish, once                   zscale completion fish > ~/.config/fish/completions/zscale.fish
+
+Exit codes:
+  0 printed   2 wrong usage`,
+    )
+    .action((shell: string) => {
+      sink.invoke({
+        command: 'completion',
+        shell: parseChoice('completion', shell, SHELLS),
+        outline: outlineOf(program),
+      });
+    });
+}
+
+/** What there is to complete, read off the commands themselves. */
+function outlineOf(program: Command): ProgramOutline {
+  const help = program.createHelp();
+  const outlineFlags = (command: Command): FlagOutline[] =>
+    help.visibleOptions(command).map((option) => ({
+      names: [option.short, option.long].filter((name) => typeof name === 'string'),
+      description: option.description,
+      values: option.required || option.optional ? valuesOf(option, command) : undefined,
+    }));
+  const run = program.commands.find((command) => command.name() === 'run');
+  return {
+    byDefault: 'run',
+    flags: outlineFlags(program),
+    commands: help.visibleCommands(program).map(
+      (command): CommandOutline => ({
+        names: [command.name(), ...command.aliases()],
+        summary: command.summary() || command.description(),
+        flags: [
+          ...outlineFlags(command),
+          ...(command.name() === 'start' && run !== undefined
+            ? outlineFlags(run).filter(({ names }) => !names.includes('--help'))
+            : []),
+        ],
+        operands: operandsOf(command),
+      }),
+    ),
+  };
+}
+
+/** What a flag takes: its placeholder says that it is a file, and its parser which words it knows. */
+function valuesOf(option: Option, command: Command): Values {
+  if (/<(file|path|interpreter|command)/.test(option.flags)) return 'files';
+  if (option.long === '--name' && !command.registeredArguments.some(isEntry)) return 'services';
+  try {
+    option.parseArg?.('', undefined);
+  } catch (error) {
+    if (error instanceof UsageError && error.choices.length > 0) return error.choices;
+  }
+  return 'unknown';
+}
+
+function operandsOf(command: Command): Values {
+  if (command.registeredArguments.some(isEntry)) return 'files';
+  switch (command.name()) {
+    case 'start':
+      return 'files';
+    case 'device':
+      return [...DEVICE_KINDS.keys()];
+    case 'completion':
+      return SHELLS;
+    case 'help':
+      return COMMANDS;
+    default:
+      return 'unknown';
+  }
+}
+
+/** `run` has an entry, and `join` has it behind its endpoints. */
+function isEntry(argument: { readonly description: string }): boolean {
+  return argument.description.includes('the file that exports');
+}
+
 /** Flags for the settings of a command, below their headings. */
 function addSettings(command: Command, host: Host): void {
   for (const group of GROUPS[host]) {
@@ -698,8 +864,13 @@ function explain(error: CommanderError, argv: readonly string[]): string {
   switch (error.code) {
     case 'commander.missingArgument':
       if (command === 'call') return `the endpoint to call is missing. ${readOn}`;
+      if (command === 'join')
+        return `join takes the back end of a service and the file to run, as in: zscale join tcp://front:5556 server.ts. ${readOn}`;
+      if (KNIFE_COMMANDS.some(({ name }) => name === command))
+        return `the endpoint is missing, as in: zscale ${command} tcp://127.0.0.1:5555. ${readOn}`;
       if (CONTROL_COMMANDS.some(({ name }) => name === command))
         return `${error.message.replace(/^error: missing required argument '(.*)'$/, 'the $1 is missing')}. ${readOn}`;
+      if (command === 'completion') return `the shell is missing: ${SHELLS.join(', ')}. ${readOn}`;
       if (command === 'device')
         return `the kind of device is missing: ${[...DEVICE_KINDS.keys()].join(', ')}. ${readOn}`;
       return 'the file to run is missing, as in: zscale server.ts. See "zscale --help".';

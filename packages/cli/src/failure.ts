@@ -24,6 +24,14 @@ export const EXIT_CODES = {
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly code = 'ZSCALE_ERR_USAGE';
+  /** The words of which one was expected; empty where it was anything else. */
+  readonly choices: readonly string[];
+
+  /** @param options.choices - see there; default none */
+  constructor(message: string, { choices = [] }: { readonly choices?: readonly string[] } = {}) {
+    super(message);
+    this.choices = choices;
+  }
 }
 
 /** No supervisor answers. The message says where it was looked for, and what to do. */

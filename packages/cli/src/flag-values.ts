@@ -235,7 +235,8 @@ export function parseChoice<T extends string>(
   choices: readonly T[],
 ): T {
   const choice = choices.find((candidate) => candidate === text);
-  return choice ?? refuse(flag, `one of ${choices.join(', ')}`, text);
+  if (choice !== undefined) return choice;
+  throw new UsageError(`${flag} takes one of ${choices.join(', ')}; got "${text}".`, { choices });
 }
 
 function guessEndpoint(text: string): string {

@@ -13,8 +13,11 @@ import type {
   ScaleOptions,
 } from '@zscale/core';
 import type { Device, DeviceOptions } from '@zscale/transport';
+import type { ProgramOutline, Shell } from './completion-script.ts';
+import type { FrameForm } from './frame-forms.ts';
 import type { LogFormat } from './settings.ts';
 import type { Settlement } from './settings-origin.ts';
+import type { StartWords } from './start-command.ts';
 import type { WatchPlan } from './watcher.ts';
 
 /** Everything that can be asked for. */
@@ -28,7 +31,10 @@ export type Invocation =
   | InjectInvocation
   | DeviceInvocation
   | KeygenInvocation
-  | ControlInvocation;
+  | ControlInvocation
+  | KnifeInvocation
+  | CompletionInvocation
+  | StartInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -155,3 +161,55 @@ export type ControlInvocation = {
     readonly request: Extract<ControlRequest, { readonly verb: Verb }>;
   };
 }[ControlRequest['verb']];
+
+/** The sockets that are commands. */
+export type KnifeVerb = 'req' | 'rep' | 'pub' | 'sub' | 'push' | 'pull';
+
+/** `zscale req`, `zscale pub` ...: one socket of ZeroMQ. */
+export interface KnifeInvocation {
+  readonly command: KnifeVerb;
+  readonly endpoints: readonly string[];
+  /** Bind them; default: connect. */
+  readonly bind: boolean;
+  /** How messages are read and printed; default `text`. */
+  readonly form: FrameForm;
+  /** What to send; undefined: the lines of `file`. */
+  readonly messages: readonly (readonly Buffer[])[] | undefined;
+  /** Undefined: stdin. */
+  readonly file: string | undefined;
+  /** How many messages to send or take; undefined: each one once, or without end. */
+  readonly count: number | undefined;
+  /** Milliseconds from one message sent to the next; default 0. */
+  readonly interval: number;
+  /** Milliseconds in which something must happen; default Infinity. */
+  readonly timeout: number;
+  /** Milliseconds for what is unsent at the end; default as `timeout`. */
+  readonly linger: number;
+  /** `pub`: subscriptions to wait for first; default 1. */
+  readonly wait: number;
+  /** `sub`: what messages begin with; default everything. */
+  readonly topics: readonly Buffer[];
+  /** `rep`: the answer; default: the request. */
+  readonly answer: readonly Buffer[] | undefined;
+  /** `rep`: the command whose output is the answer. */
+  readonly exec: string | undefined;
+  /** Messages that may wait, per peer and direction; default 1000, Infinity for no limit. */
+  readonly highWaterMark: number;
+  /** Bytes of the largest message sent or taken; default 64 MiB, Infinity for no limit. */
+  readonly maxMessageSize: number;
+  /** Keys: of one's own with `bind`, else also of who binds. */
+  readonly curve: CurvePeerOptions | undefined;
+}
+
+/** `zscale completion`. */
+export interface CompletionInvocation {
+  readonly command: 'completion';
+  readonly shell: Shell;
+  /** What there is to complete. */
+  readonly outline: ProgramOutline;
+}
+
+/** `zscale start`. */
+export interface StartInvocation extends StartWords {
+  readonly command: 'start';
+}

@@ -8,13 +8,16 @@ import { readFileSync } from 'node:fs';
 import { readCommandLine } from './args.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
+import { completion } from './commands/completion.ts';
 import { config } from './commands/config.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
 import { inject } from './commands/inject.ts';
 import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
+import { knife } from './commands/knife.ts';
 import { run } from './commands/run.ts';
+import { start } from './commands/start.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import { Output } from './output.ts';
@@ -80,6 +83,17 @@ async function carryOut(
       return inject(invocation, output);
     case 'device':
       return device(invocation, output);
+    case 'req':
+    case 'rep':
+    case 'pub':
+    case 'sub':
+    case 'push':
+    case 'pull':
+      return knife(invocation, output);
+    case 'start':
+      return start(invocation, output);
+    case 'completion':
+      return completion(invocation, output);
     default:
       return control(invocation, output);
   }

@@ -9,7 +9,7 @@ import type { Device } from '@zscale/transport';
 
 /** As much of a stream as printing needs. */
 export interface OutputStream {
-  write(data: string | Uint8Array): unknown;
+  write(data: string | Uint8Array, done?: (error?: Error | null) => void): unknown;
   readonly isTTY?: boolean;
 }
 
@@ -21,6 +21,8 @@ export class Output {
   readonly #stderr: OutputStream;
   #outlivesLosses = false;
   #isUnread = false;
+  /** What `written` has rejected with. */
+  #told: Error | undefined = undefined;
 
   constructor(stdout: OutputStream, stderr: OutputStream) {
     this.isTerminal = stdout.isTTY === true;
@@ -36,6 +38,7 @@ export class Output {
     const output = new Output(process.stdout, process.stderr);
     for (const stream of [process.stdout, process.stderr]) {
       stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error === output.#told) return; // whoever wrote it was told
         if (error.code !== 'EPIPE' && !output.#outlivesLosses) throw error;
         if (stream === process.stdout) output.#isUnread = true;
       });
@@ -59,6 +62,25 @@ export class Output {
   /** Data, as it is, on stdout. */
   write(data: string | Uint8Array): void {
     this.#stdout.write(data);
+  }
+
+  /**
+   * Data, as it is, on stdout. Resolves when the system has taken it, so that who waits for that keeps no more than one piece in
+   * memory; also when the reader has gone away, see `isUnread`.
+   *
+   * @throws (rejects) with the system's error when it cannot be written, as on a full disk
+   */
+  written(data: string | Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stdout.write(data, (error) => {
+        if (error === undefined || error === null) return resolve();
+        this.#told = error;
+        const code: unknown = Reflect.get(error, 'code');
+        if (code !== 'EPIPE' && code !== 'ERR_STREAM_DESTROYED') return reject(error);
+        this.#isUnread = true;
+        resolve();
+      });
+    });
   }
 
   /** Text on stdout, with the line ended. */

@@ -42,7 +42,9 @@ export {
   type CurveKeys,
   type CurveOptions,
   type CurvePeerOptions,
+  checkKey,
   type OwnCurveKeys,
+  readOwnKeys,
   writeKeyFiles,
 } from './curve-keys.ts';
 export {
