@@ -17,6 +17,7 @@ import {
 } from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
+import type { CommandRow } from './command-row.ts';
 import { CONTROL_COMMANDS, type ControlFlags } from './control-commands.ts';
 import { UsageError } from './failure.ts';
 import {
@@ -40,6 +41,8 @@ import {
   parseWorkers,
 } from './flag-values.ts';
 import type { CallInvocation, Invocation, LogFormat } from './invocation.ts';
+import { PROFILE_COMMAND } from './profile-command.ts';
+import { TOP_COMMAND } from './top-command.ts';
 
 const LOG_LEVELS: readonly LogLevel[] = [
   'trace',
@@ -51,9 +54,12 @@ const LOG_LEVELS: readonly LogLevel[] = [
   'silent',
 ];
 const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
+/** Commands that have their flags in files of their own. */
+const ROWS: readonly CommandRow[] = [TOP_COMMAND, PROFILE_COMMAND];
 const COMMANDS: readonly string[] = [
   ...['run', 'join', 'call', 'inject', 'device', 'keygen'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
+  ...ROWS.map(({ name }) => name),
   'help',
 ];
 /** Each kind of device as it is typed. */
@@ -134,6 +140,7 @@ Examples:
   addDevice(program, sink);
   addKeygen(program, sink);
   addControl(program, sink);
+  for (const row of ROWS) addRow(program, sink, row);
   return program;
 }
 
@@ -699,6 +706,24 @@ function addControl(program: Command, sink: Sink): void {
   }
 }
 
+/** A command whose flags are in a file of its own. */
+function addRow(program: Command, sink: Sink, row: CommandRow): void {
+  const command = program
+    .command(row.name)
+    .summary(row.summary)
+    .description(row.description)
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', `\n${row.examples}\n`);
+  for (const { name, description } of row.words) command.argument(name, description);
+  for (const { flags, description, parse } of row.flags) {
+    command.addOption(flag(flags, description, parse));
+  }
+  command.action((...given: unknown[]) => {
+    const words = given.slice(0, row.words.length).filter((word) => typeof word === 'string');
+    sink.invoke(row.invoke(words, command.opts()));
+  });
+}
+
 /** The workers of `run` and `join`. */
 function addWorkerFlags(command: Command): void {
   command
@@ -893,7 +918,7 @@ function explain(error: CommanderError, argv: readonly string[]): string {
       if (command === 'call') return `the endpoint to call is missing. ${readOn}`;
       if (command === 'join')
         return `join takes the back end of a service and the file to run, as in: zscale join tcp://front:5556 server.ts. ${readOn}`;
-      if (CONTROL_COMMANDS.some(({ name }) => name === command))
+      if ([...CONTROL_COMMANDS, ...ROWS].some(({ name }) => name === command))
         return `${error.message.replace(/^error: missing required argument '(.*)'$/, 'the $1 is missing')}. ${readOn}`;
       if (command === 'device')
         return `the kind of device is missing: ${[...DEVICE_KINDS.keys()].join(', ')}. ${readOn}`;

@@ -10,6 +10,7 @@ import type {
   CurvePeerOptions,
   JoinOptions,
   LogLevel,
+  ProfileKind,
   ScaleOptions,
 } from '@zscale/core';
 import type { Device, DeviceOptions } from '@zscale/transport';
@@ -23,7 +24,9 @@ export type Invocation =
   | InjectInvocation
   | DeviceInvocation
   | KeygenInvocation
-  | ControlInvocation;
+  | ControlInvocation
+  | ProfileInvocation
+  | TopInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -108,7 +111,7 @@ export interface DeviceInvocation {
 
 /** A command for a supervisor that runs: `zscale status`, `zscale reload` ... */
 export type ControlInvocation = {
-  [Verb in ControlRequest['verb']]: {
+  [Verb in Exclude<ControlRequest['verb'], 'profile' | 'end-profile'>]: {
     readonly command: Verb;
     /** Which one, where several run; undefined for the only one. */
     readonly name: string | undefined;
@@ -121,7 +124,35 @@ export type ControlInvocation = {
     /** What is asked of it. */
     readonly request: Extract<ControlRequest, { readonly verb: Verb }>;
   };
-}[ControlRequest['verb']];
+}[Exclude<ControlRequest['verb'], 'profile' | 'end-profile'>];
+
+/** `zscale profile`. */
+export interface ProfileInvocation {
+  readonly command: 'profile';
+  /** Which service, where several run; undefined for the only one. */
+  readonly name: string | undefined;
+  /** The path of its control socket; comes before the name. */
+  readonly control: string | undefined;
+  readonly kind: ProfileKind;
+  readonly worker: number;
+  /** How long a CPU profile takes, in ms; 0 for a heap snapshot. */
+  readonly time: number;
+  /** Where the file goes, as it was typed; undefined for a name of its own in the present folder. */
+  readonly file: string | undefined;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
+}
+
+/** `zscale top`. */
+export interface TopInvocation {
+  readonly command: 'top';
+  /** Which service, where several run; undefined for the only one. */
+  readonly name: string | undefined;
+  /** The path of its control socket; comes before the name. */
+  readonly control: string | undefined;
+  /** How often it looks, in ms; default 1000. */
+  readonly interval: number;
+}
 
 /** How log lines look. */
 export type LogFormat = 'json' | 'pretty';

@@ -11,7 +11,9 @@ import { device } from './commands/device.ts';
 import { inject } from './commands/inject.ts';
 import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
+import { profile } from './commands/profile.ts';
 import { run } from './commands/run.ts';
+import { top } from './commands/top.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import { Output } from './output.ts';
@@ -56,6 +58,10 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return inject(invocation, output);
     case 'device':
       return device(invocation, output);
+    case 'profile':
+      return profile(invocation, output);
+    case 'top':
+      return top(invocation, output);
     default:
       return control(invocation, output);
   }

@@ -13,12 +13,14 @@ export { type ControlPath, listControlPaths } from './control/control-path.ts';
 export type {
   ChangeReport,
   DeathEntry,
+  EndProfileReport,
   InspectReport,
   JournalEntry,
   JournalReport,
   KillReport,
   MachineReport,
   MachinesReport,
+  ProfileReport,
   StatsReport,
   StatusReport,
   SupervisorKind,
@@ -64,6 +66,7 @@ export {
 } from './logger.ts';
 export type { BackendInfo, Machine, MachineEvents } from './machine.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
+export type { ProfileKind } from './messages/profile-message.ts';
 export type { RequestWords } from './messages/request-control.ts';
 export {
   BALANCES,
