@@ -111,9 +111,10 @@ describe('docs/reference', () => {
     const flag = /(?<![\w-])--[a-z][a-z-]*/g;
     const page = textOf('docs/reference/cli.md');
     const declared = new Set(
-      [...codeOf('packages/cli/src/args.ts').matchAll(/'(?:-\w, )?(--[a-z-]+)/g)].map(
-        ([, name]) => name ?? '',
-      ),
+      all
+        .filter(({ path }) => /^packages\/cli\/src\/(args|[a-z]+-(command|row))\.ts$/.test(path))
+        .flatMap(({ path }) => [...codeOf(path).matchAll(/'(?:-\w, )?(--[a-z-]+)/g)])
+        .map(([, name]) => name ?? ''),
     );
     expect(declared.size).toBeGreaterThan(0);
     expect([...declared].filter((name) => !mentions(page, name))).toEqual([]);

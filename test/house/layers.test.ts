@@ -132,9 +132,21 @@ const HOUSES: Readonly<Record<string, House>> = {
       'control-client.ts',
       'control-commands.ts',
       'collector.ts',
+      'command-row.ts',
+      'profile-command.ts',
+      'top-command.ts',
+      'bench-command.ts',
+      'cpu-profile.ts',
     ],
     top: ['main.ts', 'args.ts'],
-    rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
+    rooms: {
+      top: { rooms: ['ground'], packages: ['@zscale/core'] },
+      bench: { rooms: ['ground'], packages: ['@zscale/core'] },
+      commands: {
+        rooms: ['top', 'bench', 'ground'],
+        packages: ['@zscale/core', '@zscale/transport'],
+      },
+    },
     packages: ['@zscale/core', '@zscale/transport'],
   },
 };

@@ -17,6 +17,7 @@ import {
 } from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
+import { BENCH_COMMAND } from './bench-command.ts';
 import type { CommandRow } from './command-row.ts';
 import { CONTROL_COMMANDS, type ControlFlags } from './control-commands.ts';
 import { UsageError } from './failure.ts';
@@ -55,7 +56,7 @@ const LOG_LEVELS: readonly LogLevel[] = [
 ];
 const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
 /** Commands that have their flags in files of their own. */
-const ROWS: readonly CommandRow[] = [TOP_COMMAND, PROFILE_COMMAND];
+const ROWS: readonly CommandRow[] = [TOP_COMMAND, PROFILE_COMMAND, BENCH_COMMAND];
 const COMMANDS: readonly string[] = [
   ...['run', 'join', 'call', 'inject', 'device', 'keygen'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),

@@ -26,7 +26,8 @@ export type Invocation =
   | KeygenInvocation
   | ControlInvocation
   | ProfileInvocation
-  | TopInvocation;
+  | TopInvocation
+  | BenchInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -152,6 +153,40 @@ export interface TopInvocation {
   readonly control: string | undefined;
   /** How often it looks, in ms; default 1000. */
   readonly interval: number;
+}
+
+/** What `zscale bench --chaos` does to workers. */
+export type ChaosAct = 'kill' | 'reload' | 'drain' | 'pause';
+
+/** `zscale bench`. */
+export interface BenchInvocation {
+  readonly command: 'bench';
+  /** Which service, where several run; undefined for the only one. */
+  readonly name: string | undefined;
+  /** The path of its control socket; comes before the name. */
+  readonly control: string | undefined;
+  /** Where to; undefined: the service says. */
+  readonly endpoint: string | undefined;
+  /** JSON (with codec raw: any text); undefined for a usual one, of HTTP a GET. */
+  readonly message: string | undefined;
+  /** Requests at once; default 64. */
+  readonly concurrency: number;
+  /** Ms; Infinity for as long as `requests` takes. */
+  readonly duration: number;
+  /** Infinity for as many as there is time for. */
+  readonly requests: number;
+  /** Per second, of their own accord; undefined: each client asks again when it was answered. */
+  readonly rate: number | undefined;
+  /** Undefined: the service says, or `msgpack`. */
+  readonly codec: CodecName | undefined;
+  /** For each reply, ms; default 5000. */
+  readonly timeout: number;
+  /** How often what is done to the workers meanwhile, in ms; empty for nothing. */
+  readonly chaos: ReadonlyMap<ChaosAct, number>;
+  /** Keys, where the service speaks CURVE. */
+  readonly curve?: CurvePeerOptions;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
 }
 
 /** How log lines look. */

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArguments } from './args.ts';
+import { bench } from './commands/bench.ts';
 import { call } from './commands/call.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
@@ -58,6 +59,8 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return inject(invocation, output);
     case 'device':
       return device(invocation, output);
+    case 'bench':
+      return bench(invocation, output);
     case 'profile':
       return profile(invocation, output);
     case 'top':

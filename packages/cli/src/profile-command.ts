@@ -31,7 +31,7 @@ export const PROFILE_COMMAND: CommandRow = {
     },
     { flags: '--json', description: 'one JSON object' },
   ],
-  examples: `Opened by Chrome (chrome://inspect, DevTools for Node), VS Code, or speedscope.app.
+  examples: `Opened by Chrome (chrome://inspect, DevTools for Node), VS Code, speedscope.app.
 
 Examples:
   zscale profile cpu 2
@@ -39,7 +39,8 @@ Examples:
   zscale profile heap 0
 
 Exit codes:
-  0 done   1 error   2 wrong usage, or several run   69 none runs   128+n signal n`,
+  0 done   1 error   2 wrong usage, or several run
+  69 none runs   128+n signal n`,
   invoke: ([what = '', worker = ''], flags) => {
     const kind = parseChoice('profile', what, ['cpu', 'heap'] as const);
     if (kind === 'heap' && flags.for !== undefined) {

@@ -30,7 +30,8 @@ Examples:
   zscale top --name api --interval 5s
 
 Exit codes:
-  0 left by q   1 error   2 no terminal, or several run   69 none runs   128+n signal n`,
+  0 left by q   1 error   2 no terminal, or several run
+  69 none runs   128+n signal n`,
   invoke: (_, flags) => ({
     ...serviceOf(flags),
     command: 'top',

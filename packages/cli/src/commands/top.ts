@@ -10,7 +10,7 @@ import { ControlClient } from '../control-client.ts';
 import { EXIT_CODES, NotRunningError } from '../failure.ts';
 import type { TopInvocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
-import { Terminal } from '../terminal.ts';
+import { Terminal } from '../top/terminal.ts';
 import {
   FIRST_STATE,
   type TopRequest,
@@ -19,8 +19,8 @@ import {
   withKey,
   withLoss,
   withNotice,
-} from '../top-state.ts';
-import { render } from '../top-view.ts';
+} from '../top/top-state.ts';
+import { render } from '../top/top-view.ts';
 
 const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 /** What was asked by keys and is not done yet. */

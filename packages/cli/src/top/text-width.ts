@@ -23,7 +23,7 @@ export function widthOf(text: string): number {
 }
 
 /** Exactly `width` columns: filled with spaces, on the left for `right`, or cut, which is marked by `~`. */
-export function fit(text: string, width: number, side: 'left' | 'right' = 'left'): string {
+export function fill(text: string, width: number, side: 'left' | 'right' = 'left'): string {
   const clipped = clip(text, width);
   const space = ' '.repeat(width - widthOf(clipped));
   return side === 'left' ? clipped + space : space + clipped;

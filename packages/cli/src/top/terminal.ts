@@ -5,8 +5,9 @@
  *     closed --> open <--> suspended (Ctrl-Z, SIGTSTP until SIGCONT)
  *       ^---------+------------+
  */
-import { UsageError } from './failure.ts';
+import { UsageError } from '../failure.ts';
 
+const ESCAPE = '\x1b';
 /** Second screen, no cursor, lines are not wrapped. */
 const TAKE = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const GIVE_BACK = '\x1b[?7h\x1b[?25h\x1b[?1049l';
@@ -17,6 +18,8 @@ const CLEAR_BELOW = '\x1b[J';
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 /** A terminal that takes no more than this at once is not drawn on meanwhile. */
 const MOST_UNWRITTEN_BYTES = 65_536;
+/** Whoever nobody could continue is not stopped by the system: a process without a shell. */
+const NOT_STOPPED_MS = 200;
 
 /** What keys send that are no letters. */
 const NAMED_KEYS: ReadonlyMap<string, string> = new Map([
@@ -34,7 +37,7 @@ const NAMED_KEYS: ReadonlyMap<string, string> = new Map([
   ['\x1a', 'suspend'],
 ]);
 /** A sequence, or one character. */
-const KEY = /\x1b[[O][\d;]*[A-Za-z~]|[\s\S]/gu;
+const KEY = new RegExp(`${ESCAPE}[[O][\\d;]*[A-Za-z~]|[^]`, 'gu');
 
 /** Whom the terminal tells. */
 export interface TerminalSink {
@@ -149,11 +152,13 @@ export class Terminal {
     this.#leaveScreen();
     process.off('SIGTSTP', this.#onSuspend);
     process.kill(0, 'SIGTSTP');
+    setTimeout(this.#onContinue, NOT_STOPPED_MS);
   }
 
   #continue(): void {
     process.off('SIGTSTP', this.#onSuspend).on('SIGTSTP', this.#onSuspend);
-    if (this.#state === 'suspended') this.#enterScreen();
+    if (this.#state !== 'suspended') return;
+    this.#enterScreen();
     this.#drawAnew();
   }
 

@@ -11,8 +11,8 @@
  *
  * Readable without colour: the chosen worker has a mark too. Every line fits, whatever the service is called.
  */
-import { formatDuration, formatSize } from './tables.ts';
-import { clip, fit } from './text-width.ts';
+import { formatDuration, formatSize } from '../tables.ts';
+import { clip, fill } from './text-width.ts';
 import { type Column, sortedWorkers, type TopState, type TopWorker } from './top-state.ts';
 
 /** The terminal, as far as it matters here. */
@@ -61,8 +61,7 @@ const USUAL_COLUMNS = 80;
 /** On a wide terminal names of pools get more room. */
 const MOST_EXTRA = 24;
 
-const KEYS =
-  'h help  q quit  arrows choose and sort  r reload  +/- workers  d drain  k kill  p pause';
+const KEYS = 'h help  q quit  arrows choose, sort  r reload  + -  d drain  k kill  p pause';
 const HELP = [
   'up, down      choose a worker (also page up, page down)',
   'left, right   sort by another column (also s)',
@@ -140,7 +139,7 @@ function tableOf(
   const caption = `${count}, sorted by ${VIEWS[sortedBy].title}, ${order}`;
   const extra = Math.max(0, Math.min(columns - USUAL_COLUMNS, MOST_EXTRA));
   const widths = VIEW_LIST.map(({ name, width }) => (name === 'pool' ? width + extra : width));
-  const header = VIEW_LIST.map(({ title, side }, i) => fit(title, widths[i] ?? 0, side)).join(' ');
+  const header = VIEW_LIST.map(({ title, side }, i) => fill(title, widths[i] ?? 0, side)).join(' ');
 
   const sorted = sortedWorkers(state);
   const room = Math.max(0, rows - LINES_ABOVE - LINES_BELOW);
@@ -148,7 +147,7 @@ function tableOf(
   // The chosen one stays in sight; a line says how many are not.
   const first = Math.max(0, Math.min(at - Math.floor(room / 2), sorted.length - room));
   const rowsShown = sorted.slice(first, first + room).map((worker) => {
-    const cells = VIEW_LIST.map(({ text, side }, i) => fit(text(worker), widths[i] ?? 0, side));
+    const cells = VIEW_LIST.map(({ text, side }, i) => fill(text(worker), widths[i] ?? 0, side));
     const line = cells.join(' ');
     if (worker.id !== chosen) return clip(line, columns);
     const marked = clip(line.replace(/^ /, '>'), columns);
