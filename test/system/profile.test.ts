@@ -112,8 +112,8 @@ describe('zscale profile cpu', () => {
     const file = join(folder, 'short.cpuprofile');
     const running = await begun(file, '--for', '5m', '--json');
     running.signal('SIGINT');
-    const { stdout, exitCode } = await running.end();
-    expect(exitCode).toBe(0);
+    const { stdout, stderr, exitCode } = await running.end();
+    expect(exitCode, stderr).toBe(0);
     expect(reportOf(stdout).duration).toBeLessThan(300_000);
     expect(functionsIn(file)).toContain('(root)');
   });

@@ -119,7 +119,7 @@ function describe(
     `  ${file}`,
     HOW_TO_OPEN[kind],
   ];
-  if (hot === undefined) return lines.join('\n');
+  if (hot === undefined || hot.functions.length === 0) return lines.join('\n');
   const rows = hot.functions.map(({ name, place, self }) => [percent(self), name, place]);
   const table = formatTable(['SELF', 'FUNCTION', 'WHERE'], rows);
   return `${lines.join('\n')}\n\nidle ${percent(hot.idle)}\n${table}`;

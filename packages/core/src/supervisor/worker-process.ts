@@ -257,6 +257,7 @@ export class WorkerProcess {
   async stop(ms: number): Promise<void> {
     if (this.#state === 'exited') return;
     this.#toldToEnd = true;
+    this.#profiling.end(); // what there is may still be written
     if (this.#state !== 'stopping') {
       this.#enter('stopping');
       this.#send({ type: 'stop' });

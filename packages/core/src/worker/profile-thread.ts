@@ -3,6 +3,12 @@
  * new file. A thread of its own, started by `profiler.ts`: what a profile needs in memory is gone with it.
  *
  * The file is this user's alone. When anything fails it is removed again: what is there is complete.
+ *
+ *     taking --'end'--> written early     'leave' --> the thread ends
+ *       '---'abandon'--> nobody waits for it any more: no file
+ *
+ * It ends only when it is told to. The main thread lets go of a session some time after it was closed, and tells the thread that had
+ * it: were that gone by then, Node would abort the whole process.
  */
 
 import { closeSync, fstatSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,13 +22,25 @@ const MAX_SAMPLES = 60_000;
 const SHORTEST_INTERVAL_US = 1000;
 const US_PER_MS = 1000;
 
-if (parentPort === null) throw new Error('worker/profile-thread.js is a thread of the watchdog');
-await tell(parentPort);
+/** What the thread is told. */
+export type ToProfileThread = 'end' | 'abandon' | 'leave';
 
-async function tell(port: MessagePort): Promise<void> {
-  const ended = new Promise<void>((resolve) => port.on('message', resolve));
-  port.postMessage(await take(workerData, ended));
-  port.close();
+if (parentPort === null) throw new Error('worker/profile-thread.js is a thread of the watchdog');
+let isAbandoned = false;
+await tell(parentPort, workerData);
+
+async function tell(port: MessagePort, order: ProfileOrder): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    port.on('message', (told: ToProfileThread) => {
+      if (told === 'leave') port.close();
+      if (told === 'abandon') {
+        isAbandoned = true;
+        rmSync(order.file, { force: true });
+      }
+      resolve();
+    });
+  });
+  port.postMessage(await take(order, ended));
 }
 
 /** Never rejects. */
@@ -33,6 +51,7 @@ async function take(order: ProfileOrder, ended: Promise<void>): Promise<ProfileO
     file = openSync(order.file, 'wx', 0o600);
     if (order.kind === 'cpu') await writeCpuProfile(file, order.ms, ended);
     else await writeHeapSnapshot(file);
+    if (isAbandoned) throw new Error('it took too long');
     const { size } = fstatSync(file);
     return { type: 'profiled', bytes: size, ms: Math.round(performance.now() - startedAt) };
   } catch (error) {
@@ -44,43 +63,48 @@ async function take(order: ProfileOrder, ended: Promise<void>): Promise<ProfileO
 }
 
 async function writeCpuProfile(file: number, ms: number, ended: Promise<void>): Promise<void> {
-  const session = connect();
   const interval = Math.max(SHORTEST_INTERVAL_US, Math.ceil((ms * US_PER_MS) / MAX_SAMPLES));
-  await session.post('Profiler.enable');
-  await session.post('Profiler.setSamplingInterval', { interval });
-  await session.post('Profiler.start');
-  let timer: NodeJS.Timeout | undefined;
-  const elapsed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
+  const profile = await withSession(async (session) => {
+    await session.post('Profiler.enable');
+    await session.post('Profiler.setSamplingInterval', { interval });
+    await session.post('Profiler.start');
+    let timer: NodeJS.Timeout | undefined;
+    const elapsed = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([elapsed, ended]);
+    clearTimeout(timer);
+    return (await session.post('Profiler.stop')).profile;
   });
-  await Promise.race([elapsed, ended]);
-  clearTimeout(timer);
-  const { profile } = await session.post('Profiler.stop');
-  session.disconnect();
-  writeFileSync(file, JSON.stringify(profile));
+  if (!isAbandoned) writeFileSync(file, JSON.stringify(profile));
 }
 
 /** It comes in pieces, each of which is written as it comes. */
 async function writeHeapSnapshot(file: number): Promise<void> {
-  const session = connect();
   let failure: unknown;
-  session.on('HeapProfiler.addHeapSnapshotChunk', ({ params: { chunk } }) => {
-    if (failure !== undefined) return;
-    try {
-      writeFileSync(file, chunk);
-    } catch (error) {
-      failure = error;
-    }
+  await withSession(async (session) => {
+    session.on('HeapProfiler.addHeapSnapshotChunk', ({ params: { chunk } }) => {
+      if (failure !== undefined || isAbandoned) return;
+      try {
+        writeFileSync(file, chunk);
+      } catch (error) {
+        failure = error;
+      }
+    });
+    await session.post('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
   });
-  await session.post('HeapProfiler.takeHeapSnapshot', { reportProgress: false });
-  session.disconnect();
   if (failure !== undefined) throw failure;
 }
 
-function connect(): Session {
+/** A session with the main thread, which is closed however it goes. */
+async function withSession<T>(use: (session: Session) => Promise<T>): Promise<T> {
   const session = new Session();
   session.connectToMainThread();
-  return session;
+  try {
+    return await use(session);
+  } finally {
+    session.disconnect();
+  }
 }
 
 function codeOf(error: unknown): string {
