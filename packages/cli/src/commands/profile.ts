@@ -15,6 +15,9 @@ import type { Output } from '../output.ts';
 import { formatDuration, formatSize, formatTable } from '../tables.ts';
 
 const MOST_FUNCTIONS = 10;
+/** Together with the numbers 80 columns. */
+const NAME_WIDTH = 24;
+const PLACE_WIDTH = 46;
 const ENDED_BY_INTERRUPT = 130;
 const HOLD_MS = 60_000;
 /** How long a second Ctrl-C counts as the first: package managers forward that of the terminal. */
@@ -120,9 +123,27 @@ function describe(
     HOW_TO_OPEN[kind],
   ];
   if (hot === undefined || hot.functions.length === 0) return lines.join('\n');
-  const rows = hot.functions.map(({ name, place, self }) => [percent(self), name, place]);
+  const rows = hot.functions.map(({ name, place, self }) => [
+    percent(self),
+    cutEnd(name, NAME_WIDTH),
+    cutStart(fromHere(place), PLACE_WIDTH),
+  ]);
   const table = formatTable(['SELF', 'FUNCTION', 'WHERE'], rows);
   return `${lines.join('\n')}\n\nidle ${percent(hot.idle)}\n${table}`;
+}
+
+/** Below the present folder without it. */
+function fromHere(place: string): string {
+  const here = `${process.cwd()}/`;
+  return place.startsWith(here) ? place.slice(here.length) : place;
+}
+
+function cutEnd(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}~`;
+}
+
+function cutStart(text: string, width: number): string {
+  return text.length <= width ? text : `~${text.slice(1 - width)}`;
 }
 
 function percent(part: number): string {

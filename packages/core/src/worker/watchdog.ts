@@ -16,7 +16,7 @@ import { Socket } from 'node:net';
 import { workerData } from 'node:worker_threads';
 import { type FromWatchdog, WATCHDOG_FD } from '../messages/process-message.ts';
 import { parseToWatchdog } from '../messages/profile-message.ts';
-import { Profiler } from './profiler.ts';
+import type { Profiler } from './profiler.ts';
 import { BEATING, BEATS, beatOf, type Pulse, STATE } from './pulse.ts';
 
 const POLL_MS = 500;
@@ -44,7 +44,8 @@ export interface WatchdogData {
 }
 
 const { parent, folders, pulse, hangTimeout }: WatchdogData = workerData;
-const profiler = new Profiler(say);
+/** Made when a profile is asked for. */
+let profiler: Profiler | undefined;
 let misses = 0;
 /** Of the pipe, whose descriptor may be another file's afterwards. */
 let isClosed = false;
@@ -78,7 +79,7 @@ function watchPulse(every: number): void {
       isTold = false;
       return;
     }
-    if (profiler.isAtWork) return;
+    if (profiler?.isAtWork === true) return;
     stalled += turn;
     if (stalled < hangTimeout || isTold) return;
     isTold = true;
@@ -107,12 +108,20 @@ function listen(): void {
   pipe.setEncoding('utf8').on('data', (text: string) => {
     const lines = (unread + text).split('\n');
     unread = lines.pop() ?? '';
-    for (const line of lines) profiler.obey(parseToWatchdog(line));
+    for (const line of lines) void obey(line);
   });
   pipe.on('error', () => {}); // The supervisor is gone, which is noticed by its process id.
   pipe.on('close', () => {
     isClosed = true;
   });
+}
+
+async function obey(line: string): Promise<void> {
+  const message = parseToWatchdog(line);
+  // Not before it is needed: it takes memory.
+  const { Profiler } = await import('./profiler.ts');
+  profiler ??= new Profiler(say);
+  profiler.obey(message);
 }
 
 function say(message: FromWatchdog): void {
