@@ -1,6 +1,7 @@
 """A program in a pseudo terminal, for terminal.ts: what it draws goes to stdout as it is.
 
-Lines of JSON on stdin: {"send": text}, {"resize": [columns, rows]}, {"signal": number} to the program.
+Lines of JSON on stdin: {"send": text}, {"resize": [columns, rows]}, {"signal": number} to the program, and
+{"hangup": true}, after which there is no terminal any more.
 A line of JSON on stderr says that it was stopped, continued or has ended, and whether the terminal is as it was before.
 The terminal stays open until stdin ends, as a shell would keep it.
 """
@@ -40,9 +41,13 @@ if os.fork() == 0:
             os.dup2(slave, fd)
         os.execvp(command[0], command)
     os.write(tell, b"%d" % child)
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(child, signal.SIGHUP))
     while True:
         _, status = os.waitpid(child, os.WUNTRACED | os.WCONTINUED)
-        event = {"restored": termios.tcgetattr(slave) == before}
+        try:
+            event = {"restored": termios.tcgetattr(slave) == before}
+        except termios.error:
+            event = {"restored": False}
         if os.WIFSTOPPED(status):
             event["event"] = "stopped"
         elif os.WIFCONTINUED(status):
@@ -56,8 +61,9 @@ if os.fork() == 0:
 
 child = int(os.read(told, 16))
 unread = b""
+sources = [master, 0]
 while True:
-    ready, _, _ = select.select([master, 0], [], [])
+    ready, _, _ = select.select(sources, [], [])
     if master in ready:
         os.write(1, os.read(master, 65536))
     if 0 not in ready:
@@ -72,5 +78,8 @@ while True:
             os.write(master, order["send"].encode())
         elif "resize" in order:
             resize(master, *order["resize"])
+        elif "hangup" in order:
+            os.close(master)
+            sources.remove(master)
         else:
             os.kill(child, order["signal"])

@@ -82,6 +82,11 @@ export class TerminalProgram {
     this.#order({ resize: [columns, rows] });
   }
 
+  /** The terminal goes away, as when its window is closed. */
+  hangUp(): void {
+    this.#order({ hangup: true });
+  }
+
   /** To the program. */
   signal(number: number): void {
     this.#order({ signal: number });

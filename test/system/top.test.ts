@@ -163,6 +163,14 @@ describe('zscale top', () => {
     expect(terminal.written).toContain(GIVEN_BACK);
   });
 
+  it('ends by SIGHUP when the terminal goes away', async () => {
+    await serve();
+    const terminal = top();
+    await pidOf(terminal, 0);
+    terminal.hangUp();
+    expect(await terminal.event('ended')).toMatchObject({ code: -constants.signals.SIGHUP });
+  });
+
   it('gives the terminal back while it is stopped, and takes it again', async () => {
     await serve();
     const terminal = top();

@@ -22,7 +22,7 @@ import {
 } from '../top/top-state.ts';
 import { render } from '../top/top-view.ts';
 
-const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const;
 /** What was asked by keys and is not done yet. */
 const MAX_AT_WORK = 4;
 /** A service that is silent for so long is shown as one that does not answer. */
@@ -33,7 +33,8 @@ const SILENCE_MS = 3000;
  *
  * @throws UsageError when there is no terminal; what `ControlClient.find()` throws when there is no service to begin with
  */
-export async function top(invocation: TopInvocation, _output: Output): Promise<number> {
+export async function top(invocation: TopInvocation, output: Output): Promise<number> {
+  output.outliveLosses(); // of a terminal that is gone, which is noticed by its input
   const view = new Top(invocation);
   return view.show();
 }

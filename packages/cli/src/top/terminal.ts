@@ -56,6 +56,7 @@ export class Terminal {
   readonly #onResize: () => void;
   readonly #onSuspend: () => void;
   readonly #onContinue: () => void;
+  readonly #onHangUp: () => void;
   readonly #giveBack: () => void;
   #state: 'closed' | 'open' | 'suspended';
   #last: string;
@@ -79,6 +80,7 @@ export class Terminal {
     this.#onResize = () => this.#drawAnew();
     this.#onSuspend = () => this.#suspend();
     this.#onContinue = () => this.#continue();
+    this.#onHangUp = () => this.#hangUp();
     this.#giveBack = () => this.#leaveScreen();
   }
 
@@ -91,8 +93,10 @@ export class Terminal {
   /** Takes it over, until `close()` or the end of the process. */
   open(): void {
     this.#input.setEncoding('utf8').on('data', this.#onData);
+    this.#input.on('error', this.#onHangUp).on('end', this.#onHangUp);
     this.#output.on('resize', this.#onResize);
     process.on('SIGTSTP', this.#onSuspend).on('SIGCONT', this.#onContinue);
+    process.on('SIGHUP', this.#onHangUp);
     // An error that nobody catches is printed after this, where it can be read.
     process.on('uncaughtExceptionMonitor', this.#giveBack).on('exit', this.#giveBack);
     this.#enterScreen();
@@ -113,8 +117,10 @@ export class Terminal {
     this.#leaveScreen();
     this.#state = 'closed';
     this.#input.off('data', this.#onData).pause();
+    this.#input.off('error', this.#onHangUp).off('end', this.#onHangUp);
     this.#output.off('resize', this.#onResize);
     process.off('SIGTSTP', this.#onSuspend).off('SIGCONT', this.#onContinue);
+    process.off('SIGHUP', this.#onHangUp);
     process.off('uncaughtExceptionMonitor', this.#giveBack).off('exit', this.#giveBack);
   }
 
@@ -160,6 +166,13 @@ export class Terminal {
     if (this.#state !== 'suspended') return;
     this.#enterScreen();
     this.#drawAnew();
+  }
+
+  /** The terminal is gone, most often. Node aborts where it exits by itself then, for it cannot set the modes back; so it is ended. */
+  #hangUp(): void {
+    this.#leaveScreen();
+    process.off('SIGHUP', this.#onHangUp);
+    process.kill(process.pid, 'SIGHUP');
   }
 
   #drawAnew(): void {
