@@ -8,6 +8,7 @@ import { connect } from '@zscale/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type Program,
+  ROOT,
   type RunningServer,
   startZscale,
   zscale,
@@ -181,6 +182,18 @@ describe('zscale profile', () => {
     expect(threads.stderr).toMatch(/the handler runs in 1 threads of each worker/);
     const nobody = await zscale(['profile', 'cpu', '7', '--name', 'threads']);
     expect(nobody.stderr).toMatch(/there is no worker 7/);
+    const program = join(folder, 'program.mjs');
+    writeFileSync(
+      program,
+      `import { Reply } from ${JSON.stringify(join(ROOT, 'packages/transport/dist/index.js'))};
+const socket = new Reply();
+socket.connect(process.env.ZSCALE_BACKEND);
+for await (const message of socket) await socket.send(message);`,
+    );
+    await zscaleRun(['--exec', `'${process.execPath}' ${program}`, '-n', 'exec']);
+    const command = await zscale(['profile', 'cpu', '0', '--name', 'exec']);
+    expect(command).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(command.stderr).toMatch(/worker 0 is no Node\.js process of zscale's/);
   });
 
   it('works for a machine that has joined', async () => {
