@@ -5,7 +5,13 @@
  * top-state.ts and top-view.ts; the terminal is terminal.ts.
  */
 import { constants } from 'node:os';
-import type { ChangeReport, KillReport, StatsReport, StatusReport } from '@zscale/core';
+import {
+  type ChangeReport,
+  type KillReport,
+  type StatsReport,
+  type StatusReport,
+  ZscaleError,
+} from '@zscale/core';
 import { ControlClient } from '../control-client.ts';
 import { EXIT_CODES, NotRunningError } from '../failure.ts';
 import type { TopInvocation } from '../invocation.ts';
@@ -113,6 +119,10 @@ class Top {
       this.#state = withAnswers(this.#state, status, stats, performance.now());
       return client;
     } catch (error) {
+      if (error instanceof ZscaleError) {
+        this.#state = withLoss(this.#state, error.message); // such as that it has too much to do
+        return client;
+      }
       if (!(error instanceof NotRunningError)) throw error;
       if (client !== undefined) this.#forget(client);
       this.#state = withLoss(this.#state, 'ended; waiting for it to come back');
