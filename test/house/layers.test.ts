@@ -156,9 +156,21 @@ const HOUSES: Readonly<Record<string, House>> = {
       'frame-forms.ts',
       'completion-script.ts',
       'start-command.ts',
+      'command-row.ts',
+      'profile-command.ts',
+      'top-command.ts',
+      'bench-command.ts',
+      'cpu-profile.ts',
     ],
     top: ['index.ts', 'main.ts', 'args.ts', 'setting-sources.ts'],
-    rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
+    rooms: {
+      top: { rooms: ['ground'], packages: ['@zscale/core'] },
+      bench: { rooms: ['ground'], packages: ['@zscale/core'] },
+      commands: {
+        rooms: ['top', 'bench', 'ground'],
+        packages: ['@zscale/core', '@zscale/transport'],
+      },
+    },
     packages: ['@zscale/core', '@zscale/transport'],
   },
 };

@@ -7,6 +7,8 @@
 import { CODEC_NAMES, type CodecName } from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { Command, CommanderError, Option } from 'commander';
+import { BENCH_COMMAND } from './bench-command.ts';
+import type { CommandRow } from './command-row.ts';
 import {
   type CommandOutline,
   type FlagOutline,
@@ -27,14 +29,19 @@ import {
 } from './flag-values.ts';
 import type { CallInvocation, Invocation } from './invocation.ts';
 import { helpAfter, KNIFE_COMMANDS, type KnifeFlags, knifeInvocation } from './knife-commands.ts';
+import { PROFILE_COMMAND } from './profile-command.ts';
 import { attributeOf, GROUPS, type Host, type Setting, settingsOf } from './settings.ts';
 import { NO_SOURCES, type Sources, settleCommandLine, type Typed } from './settled-invocation.ts';
 import { splitStart } from './start-command.ts';
+import { TOP_COMMAND } from './top-command.ts';
 
+/** Commands that have their flags in files of their own. */
+const ROWS: readonly CommandRow[] = [TOP_COMMAND, PROFILE_COMMAND, BENCH_COMMAND];
 const COMMANDS: readonly string[] = [
   ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'config', 'check'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
   ...KNIFE_COMMANDS.map(({ name }) => name),
+  ...ROWS.map(({ name }) => name),
   ...['start', 'completion', 'help'],
 ];
 /** Each kind of device as it is typed. */
@@ -153,6 +160,7 @@ Examples:
   addConfig(program, sink);
   addCheck(program, sink);
   addControl(program, sink);
+  for (const row of ROWS) addRow(program, sink, row);
   addKnife(program, sink);
   addStart(program, sink);
   addCompletion(program, sink);
@@ -605,6 +613,24 @@ function addControl(program: Command, sink: Sink): void {
   }
 }
 
+/** A command whose flags are in a file of its own. */
+function addRow(program: Command, sink: Sink, row: CommandRow): void {
+  const command = program
+    .command(row.name)
+    .summary(row.summary)
+    .description(row.description)
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', `\n${row.examples}\n`);
+  for (const { name, description } of row.words) command.argument(name, description);
+  for (const { flags, description, parse } of row.flags) {
+    command.addOption(flag(flags, description, parse));
+  }
+  command.action((...given: unknown[]) => {
+    const words = given.slice(0, row.words.length).filter((word) => typeof word === 'string');
+    sink.invoke(row.invoke(words, command.opts()));
+  });
+}
+
 /** The sockets that are commands. */
 function addKnife(program: Command, sink: Sink): void {
   for (const row of KNIFE_COMMANDS) {
@@ -868,7 +894,7 @@ function explain(error: CommanderError, argv: readonly string[]): string {
         return `join takes the back end of a service and the file to run, as in: zscale join tcp://front:5556 server.ts. ${readOn}`;
       if (KNIFE_COMMANDS.some(({ name }) => name === command))
         return `the endpoint is missing, as in: zscale ${command} tcp://127.0.0.1:5555. ${readOn}`;
-      if (CONTROL_COMMANDS.some(({ name }) => name === command))
+      if ([...CONTROL_COMMANDS, ...ROWS].some(({ name }) => name === command))
         return `${error.message.replace(/^error: missing required argument '(.*)'$/, 'the $1 is missing')}. ${readOn}`;
       if (command === 'completion') return `the shell is missing: ${SHELLS.join(', ')}. ${readOn}`;
       if (command === 'device')

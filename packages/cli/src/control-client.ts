@@ -73,6 +73,11 @@ export class ControlClient {
     return reply.data as Report; // the version is ours, and says what each verb answers
   }
 
+  /** Where the supervisor listens. */
+  get path(): string {
+    return this.#path;
+  }
+
   /** Resolves when the supervisor lets go of its socket: the last thing it does. */
   async ended(): Promise<void> {
     const hold = setInterval(() => {}, HOLD_MS); // a socket that receives nothing does not keep the process

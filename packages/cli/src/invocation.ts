@@ -10,6 +10,7 @@ import type {
   CurvePeerOptions,
   JoinOptions,
   LogLevel,
+  ProfileKind,
   ScaleOptions,
 } from '@zscale/core';
 import type { Device, DeviceOptions } from '@zscale/transport';
@@ -34,7 +35,10 @@ export type Invocation =
   | ControlInvocation
   | KnifeInvocation
   | CompletionInvocation
-  | StartInvocation;
+  | StartInvocation
+  | ProfileInvocation
+  | TopInvocation
+  | BenchInvocation;
 
 /** `--help` and `--version`: print this text and be done. */
 export interface PrintInvocation {
@@ -147,7 +151,7 @@ export interface DeviceInvocation {
 
 /** A command for a supervisor that runs: `zscale status`, `zscale reload` ... */
 export type ControlInvocation = {
-  [Verb in ControlRequest['verb']]: {
+  [Verb in Exclude<ControlRequest['verb'], 'profile' | 'end-profile'>]: {
     readonly command: Verb;
     /** Which one, where several run; undefined for the only one. */
     readonly name: string | undefined;
@@ -160,7 +164,69 @@ export type ControlInvocation = {
     /** What is asked of it. */
     readonly request: Extract<ControlRequest, { readonly verb: Verb }>;
   };
-}[ControlRequest['verb']];
+}[Exclude<ControlRequest['verb'], 'profile' | 'end-profile'>];
+
+/** `zscale profile`. */
+export interface ProfileInvocation {
+  readonly command: 'profile';
+  /** Which service, where several run; undefined for the only one. */
+  readonly name: string | undefined;
+  /** The path of its control socket; comes before the name. */
+  readonly control: string | undefined;
+  readonly kind: ProfileKind;
+  readonly worker: number;
+  /** How long a CPU profile takes, in ms; 0 for a heap snapshot. */
+  readonly time: number;
+  /** Where the file goes, as it was typed; undefined for a name of its own in the present folder. */
+  readonly file: string | undefined;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
+}
+
+/** `zscale top`. */
+export interface TopInvocation {
+  readonly command: 'top';
+  /** Which service, where several run; undefined for the only one. */
+  readonly name: string | undefined;
+  /** The path of its control socket; comes before the name. */
+  readonly control: string | undefined;
+  /** How often it looks, in ms; default 1000. */
+  readonly interval: number;
+}
+
+/** What `zscale bench --chaos` does to workers. */
+export type ChaosAct = 'kill' | 'reload' | 'drain' | 'pause';
+
+/** `zscale bench`. */
+export interface BenchInvocation {
+  readonly command: 'bench';
+  /** Which service, where several run; undefined for the only one. */
+  readonly name: string | undefined;
+  /** The path of its control socket; comes before the name. */
+  readonly control: string | undefined;
+  /** Where to; undefined: the service says. */
+  readonly endpoint: string | undefined;
+  /** JSON (with codec raw: any text); undefined for a usual one, of HTTP a GET. */
+  readonly message: string | undefined;
+  /** Requests at once; default 64. */
+  readonly concurrency: number;
+  /** Ms; Infinity for as long as `requests` takes. */
+  readonly duration: number;
+  /** Infinity for as many as there is time for. */
+  readonly requests: number;
+  /** Per second, of their own accord; undefined: each client asks again when it was answered. */
+  readonly rate: number | undefined;
+  /** Undefined: the service says, or `msgpack`. */
+  readonly codec: CodecName | undefined;
+  /** For each reply, ms; default 5000. */
+  readonly timeout: number;
+  /** How often what is done to the workers meanwhile, in ms; empty for nothing. */
+  readonly chaos: ReadonlyMap<ChaosAct, number>;
+  /** Keys, where the service speaks CURVE. */
+  readonly curve?: CurvePeerOptions;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
+}
 
 /** The sockets that are commands. */
 export type KnifeVerb = 'req' | 'rep' | 'pub' | 'sub' | 'push' | 'pull';

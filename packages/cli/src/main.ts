@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readCommandLine } from './args.ts';
+import { bench } from './commands/bench.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
 import { completion } from './commands/completion.ts';
@@ -16,8 +17,10 @@ import { inject } from './commands/inject.ts';
 import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
 import { knife } from './commands/knife.ts';
+import { profile } from './commands/profile.ts';
 import { run } from './commands/run.ts';
 import { start } from './commands/start.ts';
+import { top } from './commands/top.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation } from './invocation.ts';
 import { Output } from './output.ts';
@@ -94,6 +97,12 @@ async function carryOut(
       return start(invocation, output);
     case 'completion':
       return completion(invocation, output);
+    case 'bench':
+      return bench(invocation, output);
+    case 'profile':
+      return profile(invocation, output);
+    case 'top':
+      return top(invocation, output);
     default:
       return control(invocation, output);
   }

@@ -14,6 +14,7 @@ export { type ControlPath, listControlPaths } from './control/control-path.ts';
 export type {
   ChangeReport,
   DeathEntry,
+  EndProfileReport,
   InspectReport,
   JournalEntry,
   JournalReport,
@@ -21,6 +22,7 @@ export type {
   MachineReport,
   MachinesReport,
   MetricsReport,
+  ProfileReport,
   StatsReport,
   StatusReport,
   SupervisorKind,
@@ -68,6 +70,7 @@ export {
 } from './logger.ts';
 export type { BackendInfo, Machine, MachineEvents } from './machine.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
+export type { ProfileKind } from './messages/profile-message.ts';
 export type { RequestWords } from './messages/request-control.ts';
 export { nearestName } from './nearest-name.ts';
 export {

@@ -10,9 +10,11 @@ import type { EventEmitter } from 'node:events';
 import type {
   ChangeReport,
   DeathEntry,
+  EndProfileReport,
   InspectReport,
   KillReport,
   MachineReport,
+  ProfileReport,
   StatsReport,
   StatusReport,
   SupervisorKind,
@@ -37,7 +39,14 @@ const MAX_DEATHS = 1024;
 const ASKED = 'set by zscale scale';
 
 /** What changes something. */
-const CHANGES: ReadonlySet<ControlVerb> = new Set(['reload', 'scale', 'drain', 'kill', 'stop']);
+const CHANGES: ReadonlySet<ControlVerb> = new Set([
+  'reload',
+  'scale',
+  'drain',
+  'kill',
+  'stop',
+  'profile',
+]);
 
 /** Events that a journal keeps. */
 const EVENTS = [
@@ -246,6 +255,10 @@ export class ServiceControl {
         return this.#events.read(request.after, request.wait);
       case 'logs':
         return this.#log.read(request.after, request.wait);
+      case 'profile':
+        return profile(request, controlled, this.#options);
+      case 'end-profile':
+        return endProfile(request.worker, controlled);
     }
   }
 
@@ -324,12 +337,40 @@ function kill(
 ): KillReport {
   const { pid, generation } = findWorker(id, controlled);
   if (pid === undefined || !controlled.supervisor.signalWorker(generation, signal)) {
-    throw new ZscaleError(
-      'ZSCALE_ERR_NO_WORKER',
-      `worker ${id} has no process at the moment: it waits for its restart.`,
-    );
+    return refuseWithoutProcess(id);
   }
   return { worker: id, pid, signal };
+}
+
+async function profile(
+  { worker: id, kind, file, for: ms }: Extract<ControlRequest, { verb: 'profile' }>,
+  controlled: Controlled,
+  { threads }: ResolvedScaleOptions,
+): Promise<ProfileReport> {
+  const { pid, generation } = findWorker(id, controlled);
+  if (threads > 0) {
+    throw new ZscaleError(
+      'ZSCALE_ERR_PROFILE',
+      `the handler runs in ${threads} threads of each worker, and a profile shows the main thread only. ` +
+        'Profile the service without --threads',
+    );
+  }
+  const taking = controlled.supervisor.profileWorker(generation, { kind, file, ms });
+  if (taking === undefined) return refuseWithoutProcess(id);
+  const { bytes, ms: duration } = await taking;
+  return { worker: id, pid: pid ?? null, kind, file, bytes, duration };
+}
+
+function endProfile(id: number, controlled: Controlled): EndProfileReport {
+  const { generation } = findWorker(id, controlled);
+  return { worker: id, ended: controlled.supervisor.endProfile(generation) };
+}
+
+function refuseWithoutProcess(id: number): never {
+  throw new ZscaleError(
+    'ZSCALE_ERR_NO_WORKER',
+    `worker ${id} has no process at the moment: it waits for its restart.`,
+  );
 }
 
 function changeOf({ supervisor, steering }: Controlled): ChangeReport {

@@ -3,6 +3,7 @@
  * as JSON Schema. Durations are milliseconds, sizes bytes, times ISO 8601; what is not known or does not apply is null.
  */
 
+import type { ProfileKind } from '../messages/profile-message.ts';
 import type { CodecName } from '../options.ts';
 
 /** What the supervisor is: of a service with its queue, or of a machine that has joined one elsewhere. */
@@ -128,6 +129,25 @@ export interface KillReport {
   readonly worker: number;
   readonly pid: number;
   readonly signal: string;
+}
+
+/** The reply to `profile`: the file is complete. */
+export interface ProfileReport {
+  readonly worker: number;
+  readonly pid: number | null;
+  readonly kind: ProfileKind;
+  readonly file: string;
+  /** Its size. */
+  readonly bytes: number;
+  /** How long it took. */
+  readonly duration: number;
+}
+
+/** The reply to `end-profile`. */
+export interface EndProfileReport {
+  readonly worker: number;
+  /** Whether a profile was being taken. */
+  readonly ended: boolean;
 }
 
 /** An entry of a journal: what happened, or a line of the log. Further facts stand beside these. */

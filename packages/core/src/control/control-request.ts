@@ -8,7 +8,9 @@
  */
 
 import { constants } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { ZscaleError } from '../errors.ts';
+import type { ProfileKind } from '../messages/profile-message.ts';
 import { MAX_WORKERS } from '../options.ts';
 
 /** Of requests and replies. It changes when an old client would misunderstand. */
@@ -40,13 +42,28 @@ export type ControlRequest =
   /** What happened, behind entry number `after`; waits for up to `wait` ms when there is nothing yet. */
   | { readonly verb: 'events'; readonly after: number; readonly wait: number }
   /** The same of the log's lines, from `info` on. */
-  | { readonly verb: 'logs'; readonly after: number; readonly wait: number };
+  | { readonly verb: 'logs'; readonly after: number; readonly wait: number }
+  /**
+   * Take a profile of a worker, which writes it into `file`, an absolute path that must not exist; the reply comes when it is
+   * there. A CPU profile takes `for` ms; a heap snapshot takes as long as it takes, and this is 0.
+   */
+  | {
+      readonly verb: 'profile';
+      readonly worker: number;
+      readonly kind: ProfileKind;
+      readonly file: string;
+      readonly for: number;
+    }
+  /** End the CPU profile of a worker now: what there is is written, and whoever asked for it is answered. */
+  | { readonly verb: 'end-profile'; readonly worker: number };
 
 /** The name of something that may be asked for. */
 export type ControlVerb = ControlRequest['verb'];
 
 /** The longest that a request may wait for news, in ms. */
 const MAX_WAIT_MS = 60_000;
+/** The longest CPU profile, in ms. */
+const MAX_PROFILE_MS = 300_000;
 
 /** The arguments of each verb. */
 const ARGUMENTS: Readonly<Record<ControlVerb, readonly string[]>> = {
@@ -62,6 +79,8 @@ const ARGUMENTS: Readonly<Record<ControlVerb, readonly string[]>> = {
   stop: [],
   events: ['after', 'wait'],
   logs: ['after', 'wait'],
+  profile: ['worker', 'kind', 'file', 'for'],
+  'end-profile': ['worker'],
 };
 
 /**
@@ -90,11 +109,14 @@ export function parseControlRequest(value: unknown): ControlRequest {
   switch (verb) {
     case 'inspect':
     case 'drain':
+    case 'end-profile':
       return { verb, worker: workerOf(given) };
     case 'kill':
       return { verb, worker: workerOf(given), signal: signalOf(given) };
     case 'scale':
       return scaleOf(given);
+    case 'profile':
+      return profileOf(given);
     case 'events':
     case 'logs':
       return {
@@ -121,6 +143,19 @@ function scaleOf({ workers, by }: Readonly<Record<string, unknown>>): ControlReq
   return refuse(
     `workers must be a whole number from 1 to ${MAX_WORKERS}, or auto; got ${shown(workers)}`,
   );
+}
+
+function profileOf(given: Readonly<Record<string, unknown>>): ControlRequest {
+  const { kind, file } = given;
+  if (kind !== 'cpu' && kind !== 'heap') {
+    return refuse(`kind must be cpu or heap; got ${shown(kind)}`);
+  }
+  if (typeof file !== 'string' || !isAbsolute(file) || file.includes('\0')) {
+    return refuse(`file must be an absolute path; got ${shown(file)}`);
+  }
+  const time =
+    kind === 'cpu' ? wholeOf(given, 'for', 1, MAX_PROFILE_MS) : wholeOf(given, 'for', 0, 0);
+  return { verb: 'profile', worker: workerOf(given), kind, file, for: time };
 }
 
 function workerOf(given: Readonly<Record<string, unknown>>): number {

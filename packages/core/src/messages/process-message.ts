@@ -10,6 +10,7 @@
 import { ZscaleError } from '../errors.ts';
 import { CODEC_NAMES, type CodecName, FUNCTION_RULES, type FunctionRule } from '../options.ts';
 import { MAX_APPLICATION_CHARACTERS, type Measured, parseFigures } from './process-figures.ts';
+import { type ProfileOutcome, parseProfileOutcome } from './profile-message.ts';
 
 /** The environment variable that makes a process a worker; {@link parseWorkerStart} reads it. */
 export const WORKER_START_VARIABLE = 'ZSCALE_WORKER';
@@ -139,11 +140,16 @@ export type FromWatchdog =
   /** The process is to be ended. The stack is missing where it is in no JavaScript. */
   | { readonly type: 'hung'; readonly ms: number; readonly stack?: string }
   /** It was stopped in a debugger: nothing is to be done. */
-  | { readonly type: 'debugged' };
+  | { readonly type: 'debugged' }
+  /** How a profile went that the supervisor wanted. */
+  | ProfileOutcome;
 
 /** @throws ZscaleError `ZSCALE_ERR_DECODE` for a line that no watchdog of this version writes */
 export function parseFromWatchdog(line: string): FromWatchdog {
-  const { type, ms, stack } = recordOf(parseJson(line, 'a line of the watchdog'), 'the watchdog');
+  const fields = recordOf(parseJson(line, 'a line of the watchdog'), 'the watchdog');
+  const outcome = parseProfileOutcome(fields);
+  if (outcome !== undefined) return outcome;
+  const { type, ms, stack } = fields;
   switch (type) {
     case 'debugged':
       return { type };
@@ -153,7 +159,11 @@ export function parseFromWatchdog(line: string): FromWatchdog {
       if (!isOptionalString(stack)) refuse('stack of hung', 'a string or absent', stack);
       return { type, ms: integer('ms of hung', ms, 0), ...(stack !== undefined && { stack }) };
     default:
-      refuse('the type of a line of the watchdog', "'stalled', 'hung' or 'debugged'", type);
+      refuse(
+        'the type of a line of the watchdog',
+        "'stalled', 'hung', 'debugged', 'profiled' or 'profile-failed'",
+        type,
+      );
   }
 }
 

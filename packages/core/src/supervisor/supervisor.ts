@@ -24,9 +24,11 @@ import { type WorkerBootError, ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Measured } from '../messages/process-figures.ts';
 import type { ToWorker } from '../messages/process-message.ts';
+import type { ProfileOrder } from '../messages/profile-message.ts';
 import { doneWithin } from '../waiting.ts';
 import { explainDeath, type Hang, type HeldRequests } from './death-report.ts';
 import { readOomKills } from './oom-kills.ts';
+import type { TakenProfile } from './profiling.ts';
 import {
   decideRestart,
   NO_CRASHES,
@@ -284,8 +286,17 @@ export class Supervisor {
    * process.
    */
   signalWorker(generation: number, signal: NodeJS.Signals): boolean {
-    const worker = [...this.#processes].find((other) => other.generation === generation);
-    return worker?.signal(signal) ?? false;
+    return this.#runningOf(generation)?.signal(signal) ?? false;
+  }
+
+  /** Has a profile of one process taken; undefined when there is no such process. */
+  profileWorker(generation: number, order: ProfileOrder): Promise<TakenProfile> | undefined {
+    return this.#runningOf(generation)?.profile(order);
+  }
+
+  /** Has the profile that is being taken written as far as it is. False when there is none. */
+  endProfile(generation: number): boolean {
+    return this.#runningOf(generation)?.endProfile() ?? false;
   }
 
   /**
@@ -474,6 +485,10 @@ export class Supervisor {
   }
 
   /** Somebody new sits down: the successor if there is one. */
+  #runningOf(generation: number): WorkerProcess | undefined {
+    return [...this.#processes].find((worker) => worker.generation === generation);
+  }
+
   #replace(seat: Seat): void {
     const { successor } = seat;
     clearTimeout(seat.restartTimer); // or another one would take the seat from it

@@ -22,8 +22,10 @@ import {
   type ToWorker,
   WATCHDOG_FD,
 } from '../messages/process-message.ts';
+import type { ProfileOrder } from '../messages/profile-message.ts';
 import { type Moment, moment } from '../waiting.ts';
 import type { Hang } from './death-report.ts';
+import { Profiling, type TakenProfile } from './profiling.ts';
 
 /** What a worker may take to end by itself once it has no more to do with us. */
 const FAREWELL_MS = 1000;
@@ -153,6 +155,7 @@ export class WorkerProcess {
   readonly #exited: Moment;
   readonly #ready: Moment;
   readonly #child: WorkerChild | undefined;
+  readonly #profiling: Profiling;
   #state: WorkerState;
   #timer: NodeJS.Timeout | undefined;
   /** When it is killed, on the clock of `performance.now()`. */
@@ -205,6 +208,7 @@ export class WorkerProcess {
     this.#settleMeasuring = () => {};
     this.#endCause = undefined;
     this.#child = this.#start(options.fork);
+    this.#profiling = new Profiling(`worker ${this.id}`, this.#child?.stdio?.[WATCHDOG_FD]);
     const { startTimeout } = options;
     this.#arm(startTimeout, () => {
       this.#abandon(this.#errorOf(`was not ready after ${startTimeout} ms (startTimeout)`), 0);
@@ -314,6 +318,7 @@ export class WorkerProcess {
   async stop(ms: number): Promise<void> {
     if (this.#state === 'exited') return;
     this.#toldToEnd = true;
+    this.#profiling.end(); // what there is may still be written
     if (this.#state !== 'stopping') {
       this.#enter('stopping');
       this.#send({ type: 'stop' });
@@ -345,6 +350,16 @@ export class WorkerProcess {
     if (name === 'SIGKILL') this.kill();
     else this.#child.kill(name);
     return true;
+  }
+
+  /** Has a profile of it taken, into a file; resolves when that is there. @throws what `Profiling.take` throws */
+  profile(order: ProfileOrder): Promise<TakenProfile> {
+    return this.#profiling.take(order);
+  }
+
+  /** Has the present profile written as far as it is. False when there is none. */
+  endProfile(): boolean {
+    return this.#profiling.end();
   }
 
   /** Ends it at once, by SIGKILL. */
@@ -434,6 +449,10 @@ export class WorkerProcess {
 
   #onWatchdog(line: string): void {
     const message = parseFromWatchdog(line);
+    if (message.type === 'profiled' || message.type === 'profile-failed') {
+      this.#profiling.settle(message);
+      return;
+    }
     clearTimeout(this.#captureTimer);
     switch (message.type) {
       case 'stalled':
@@ -480,6 +499,7 @@ export class WorkerProcess {
     this.#enter('exited');
     clearTimeout(this.#captureTimer);
     this.#settleMeasuring(undefined);
+    this.#profiling.abandon();
     const expected = this.#toldToEnd;
     const hang = this.#hang;
     const served = this.#readyAt === undefined ? 0 : performance.now() - this.#readyAt;

@@ -4,15 +4,19 @@
  * - The supervisor is gone: it ends the process, also while the handler blocks the main thread.
  * - The event loop has stood still for `hangTimeout`: it tells the supervisor, says where the main
  *   thread is, and leaves it to the supervisor to end the process.
+ * - The supervisor asks for a profile: `profiler.ts` has it taken, and meanwhile nothing has hung.
  *
  * Time counts by the turns of this thread, so that a process which was stopped as a whole (SIGSTOP, a
  * laptop that slept) has not hung for that long; and a main thread that is stopped in a debugger has
  * not hung at all.
  */
 
-import { rmSync, writeSync } from 'node:fs';
+import { fstatSync, rmSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { workerData } from 'node:worker_threads';
 import { type FromWatchdog, WATCHDOG_FD } from '../messages/process-message.ts';
+import { parseToWatchdog } from '../messages/profile-message.ts';
+import type { Profiler } from './profiler.ts';
 import { BEATING, BEATS, beatOf, type Pulse, STATE } from './pulse.ts';
 
 const POLL_MS = 500;
@@ -40,7 +44,11 @@ export interface WatchdogData {
 }
 
 const { parent, folders, pulse, hangTimeout }: WatchdogData = workerData;
+/** Made when a profile is asked for. */
+let profiler: Profiler | undefined;
 let misses = 0;
+/** Of the pipe, whose descriptor may be another file's afterwards. */
+let isClosed = false;
 
 setInterval(() => {
   misses = process.ppid === parent ? 0 : misses + 1;
@@ -52,6 +60,7 @@ setInterval(() => {
   }
 }, POLL_MS);
 
+listen();
 if (hangTimeout !== Number.POSITIVE_INFINITY) watchPulse(beatOf(hangTimeout));
 
 function watchPulse(every: number): void {
@@ -70,6 +79,7 @@ function watchPulse(every: number): void {
       isTold = false;
       return;
     }
+    if (profiler?.isAtWork === true) return;
     stalled += turn;
     if (stalled < hangTimeout || isTold) return;
     isTold = true;
@@ -90,7 +100,32 @@ async function tell(stalled: number): Promise<void> {
   setTimeout(endProcess, PATIENCE_MS);
 }
 
+/** Hears what the supervisor wants. It never closes the pipe: that ends with the process. */
+function listen(): void {
+  if (!fstatSync(WATCHDOG_FD).isSocket()) return;
+  const pipe = new Socket({ fd: WATCHDOG_FD, readable: true, writable: true, allowHalfOpen: true });
+  let unread = '';
+  pipe.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (unread + text).split('\n');
+    unread = lines.pop() ?? '';
+    for (const line of lines) void obey(line);
+  });
+  pipe.on('error', () => {}); // The supervisor is gone, which is noticed by its process id.
+  pipe.on('close', () => {
+    isClosed = true;
+  });
+}
+
+async function obey(line: string): Promise<void> {
+  const message = parseToWatchdog(line);
+  // Not before it is needed: it takes memory.
+  const { Profiler } = await import('./profiler.ts');
+  profiler ??= new Profiler(say);
+  profiler.obey(message);
+}
+
 function say(message: FromWatchdog): void {
+  if (isClosed) return;
   try {
     writeSync(WATCHDOG_FD, `${JSON.stringify(message)}\n`);
   } catch {
