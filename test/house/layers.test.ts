@@ -89,6 +89,8 @@ const HOUSES: Readonly<Record<string, House>> = {
       'machine.ts',
       'program-front.ts',
       'http-front.ts',
+      'gateway-main.ts',
+      'gateway-processes.ts',
       'service-control.ts',
       'client.ts',
       'client-socket.ts',

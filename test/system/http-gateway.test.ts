@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { connect } from '@zscale/core';
 import { describe, expect, it } from 'vitest';
+import { certificate } from '../support/certificates.ts';
 import { startZscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
 import { exchange } from '../support/http-client.ts';
@@ -199,34 +200,6 @@ describe('a message handler', () => {
 });
 
 describe('TLS', () => {
-  /** A certificate of its own for this name, in two files. */
-  function certificate(folder: string, name: string): { cert: string; key: string } {
-    const cert = join(folder, 'cert.pem');
-    const key = join(folder, 'key.pem');
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-        '-subj',
-        `/CN=${name}`,
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ],
-      { stdio: 'ignore' },
-    );
-    return { cert, key };
-  }
-
   async function nameAt(endpoint: string): Promise<string> {
     const { hostname, port } = new URL(endpoint);
     const socket = tlsConnect({ host: hostname, port: Number(port), rejectUnauthorized: false });

@@ -228,6 +228,7 @@ function addRun(program: Command, sink: Sink): void {
         parseDuration(name, text, { least: 0 }),
       ),
     )
+    .addOption(flag('--gateways <n>', 'processes that share the port (default: 1)', parseCount))
     .optionsGroup('Programs:')
     .addOption(flag('--exec <command>', 'a command that connects a REP socket to $ZSCALE_BACKEND'))
     .addOption(

@@ -7,7 +7,7 @@
  */
 
 import { EventEmitter } from 'node:events';
-import type { Server, ServerEvents, ServerStats } from './server.ts';
+import type { GatewayInfo, Server, ServerEvents, ServerStats } from './server.ts';
 import type { WorkerInfo } from './supervisor/supervisor.ts';
 
 const NOTHING_HAPPENED: ServerStats = {
@@ -43,6 +43,7 @@ export class InertServer extends EventEmitter<ServerEvents> implements Server {
   readonly codec = 'msgpack';
   readonly speaksHttp = false;
   readonly workers: readonly WorkerInfo[] = [];
+  readonly gateways: readonly GatewayInfo[] = [];
   readonly workerCountReason = 'its workers are other processes';
 
   /** @param endpoints - where clients reach the real server */

@@ -16,6 +16,7 @@ import { existsSync } from 'node:fs';
 import {
   backendFolderOf,
   chooseBackendEndpoint,
+  gatewayDoor,
   makeBackendFolder,
   removeBackendFolder,
 } from './backend-folder.ts';
@@ -23,9 +24,10 @@ import { readServiceKeys } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
 import { checkExposure } from './exposure.ts';
 import { isHttpEndpoint } from './gateway/http-endpoint.ts';
-import type { GatewayStats } from './gateway/http-gateway.ts';
+import type { GatewayExit } from './gateway-processes.ts';
 import { HttpFront } from './http-front.ts';
 import { createLogger, type Logger } from './logger.ts';
+import type { GatewayStats } from './messages/gateway-message.ts';
 import { createCodec } from './messages/payload.ts';
 import type { WorkerStart } from './messages/process-message.ts';
 import {
@@ -107,6 +109,10 @@ export interface ServerEvents {
   scaling: [{ readonly workers: number; readonly reason: string }];
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
   'worker-restarting': [{ readonly id: number; readonly delay: number; readonly attempt: number }];
+  /** A gateway process takes connections (`gateways`); `ms` is the time since it was started. */
+  'gateway-ready': [{ readonly id: number; readonly pid: number; readonly ms: number }];
+  /** A gateway process ended; unless `expected`, that was a crash, and it will be replaced. */
+  'gateway-exited': [GatewayExit];
   /**
    * A worker crashed again and again (`ZSCALE_ERR_CRASH_LOOP`), so the server was closed. Without a
    * listener the program's exit code becomes 5.
@@ -128,6 +134,12 @@ export interface ServerStats extends QueueStats {
   readonly http: GatewayStats | undefined;
 }
 
+/** One gateway process. */
+export type GatewayInfo = Pick<
+  WorkerInfo,
+  'id' | 'pid' | 'state' | 'restarts' | 'startedAt' | 'age'
+>;
+
 /** A running service. `await using` closes it at the end of the block. */
 export interface Server extends AsyncDisposable {
   /** Where clients connect: the real addresses, with the port the system chose for `*` or 0. */
@@ -140,6 +152,8 @@ export interface Server extends AsyncDisposable {
   readonly speaksHttp: boolean;
   /** The worker processes, by id. */
   readonly workers: readonly WorkerInfo[];
+  /** The gateway processes, by id; none where the gateway is in the process of the queue (`gateways: 1`). */
+  readonly gateways: readonly GatewayInfo[];
   /** Why there are as many workers as there are, for people. */
   readonly workerCountReason: string;
   stats(): ServerStats;
@@ -200,7 +214,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #logger: Logger;
   /** The endpoint of our own workers; not one of `backendEndpoints`. */
   readonly #privateEndpoint: string;
-  /** Where the queue takes what the gateway of this process brings. */
+  /** Where the queue takes what gateways bring: that of this process, or those of their own. */
   readonly #gatewayEndpoint: string;
   readonly #pools: readonly PoolPlan[];
   readonly #queue: WorkerQueue;
@@ -232,7 +246,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       options.name === DEFAULTS.name ? logger : logger.child({ service: options.name }),
     );
     this.#privateEndpoint = chooseBackendEndpoint();
-    this.#gatewayEndpoint = this.#privateEndpoint.replace(/^ipc/, 'inproc');
+    this.#gatewayEndpoint =
+      options.gateways > 1
+        ? gatewayDoor(this.#privateEndpoint)
+        : this.#privateEndpoint.replace(/^ipc/, 'inproc');
     this.#pools = planPools(options.pools);
     const isCommand = 'words' in service.launch;
     const codec = isCommand && service.choosesCodec ? 'raw' : options.codec;
@@ -277,6 +294,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       upstream: this.#gatewayEndpoint,
       isReady: () => this.#isReady(),
       adminRoutes: [],
+      sink: {
+        gatewayReady: (id, pid, ms) => this.emit('gateway-ready', { id, pid, ms }),
+        gatewayExited: (facts) => this.emit('gateway-exited', facts),
+        crashLoop: (error) => this.#giveUp(error),
+      },
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({
@@ -321,6 +343,12 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   get workers(): readonly WorkerInfo[] {
     return this.#supervisor.workers;
+  }
+
+  get gateways(): readonly GatewayInfo[] {
+    return this.#http.gateways.map(({ id, pid, state, restarts, startedAt, age }) => {
+      return { id, pid, state, restarts, startedAt, age };
+    });
   }
 
   get workerCountReason(): string {
@@ -415,6 +443,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       endpoints: () => this.endpoints,
       backends: () => this.backendEndpoints,
       codec: () => this.codec,
+      gateways: () => this.#http.gateways,
       joined: () => [],
       poolOf: (id: number) => this.#pools.find(({ workerIds }) => workerIds.has(id))?.name ?? null,
       recycled: () => this.#upkeep.recycled,
@@ -482,6 +511,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger.warn('killing the workers');
     this.#hopeless.resolve();
     void this.#supervisor.kill();
+    this.#http.kill();
     removeBackendFolder(this.#privateEndpoint);
     void this.#control.close();
     void this.#end('kill');
@@ -590,12 +620,15 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       },
       workerRestarting: (id, delay, attempt) =>
         this.emit('worker-restarting', { id, delay, attempt }),
-      crashLoop: (error) => {
-        this.#failure ??= error;
-        if (!this.workers.some(({ state }) => state === 'ready')) this.#hopeless.resolve();
-        void this.#end('crash loop');
-      },
+      crashLoop: (error) => this.#giveUp(error),
     };
+  }
+
+  /** A process that it cannot do without crashes again and again. */
+  #giveUp(error: ZscaleError): void {
+    this.#failure ??= error;
+    if (!this.workers.some(({ state }) => state === 'ready')) this.#hopeless.resolve();
+    void this.#end('crash loop');
   }
 
   #enter(next: ServerState): void {

@@ -20,6 +20,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { GatewayStats } from '../messages/gateway-message.ts';
 import { ClientConnection } from './client-connection.ts';
 import { errorBytes, errorPage } from './error-page.ts';
 import type { GatewayRules } from './gateway-rules.ts';
@@ -40,24 +41,6 @@ export interface HttpGatewayOptions {
   /** For `https://`; undefined where there is none. */
   readonly tls: TlsPaths | undefined;
   readonly logger: Logger;
-}
-
-/** What a gateway counts. */
-export interface GatewayStats {
-  /** Connections that are open. */
-  readonly connections: number;
-  /** What is held of answers that are not taken, and of bodies that are not whole, in bytes. */
-  readonly heldBytes: number;
-  /** How many were ended because they had the most of that, and all had more than `maxUnsentBytes`. */
-  readonly greedy: number;
-  /** Connections that were turned away, since there were `maxConnections`. */
-  readonly refused: number;
-  /** Requests that were no HTTP, or could be read in two ways. */
-  readonly malformed: number;
-  /** Requests that have ended, in whatever way. */
-  readonly requests: number;
-  /** Answers that had begun and could not be ended. */
-  readonly cut: number;
 }
 
 /** Connections are looked over for heads that do not come so often, in ms, at least. */

@@ -113,6 +113,8 @@ export interface WorkerProcessOptions {
   readonly startTimeout: number;
   /** What it runs, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
+  /** What it is called in errors. Default `'worker'`. */
+  readonly noun?: string;
   readonly logger: Logger;
   readonly sink: WorkerProcessSink;
 }
@@ -125,6 +127,7 @@ export class WorkerProcess {
   /** The same on the clock of `performance.now()`, which nobody sets. */
   readonly #startedAt: number;
   readonly #subject: string;
+  readonly #noun: string;
   readonly #logger: Logger;
   readonly #sink: WorkerProcessSink;
   readonly #drained: Moment;
@@ -155,6 +158,7 @@ export class WorkerProcess {
     this.startedAt = new Date();
     this.#startedAt = performance.now();
     this.#subject = options.subject;
+    this.#noun = options.noun ?? 'worker';
     this.#logger = options.logger;
     this.#sink = options.sink;
     this.#drained = moment();
@@ -428,9 +432,8 @@ export class WorkerProcess {
   }
 
   #errorOf(reason: string, cause?: unknown): WorkerBootError {
-    const who =
-      this.pid === undefined ? `worker ${this.id}` : `worker ${this.id} (pid ${this.pid})`;
-    const text = `${who} ${reason}. It ran ${this.#subject}.`;
+    const pid = this.pid === undefined ? '' : ` (pid ${this.pid})`;
+    const text = `${this.#noun} ${this.id}${pid} ${reason}. It ran ${this.#subject}.`;
     return new WorkerBootError('ZSCALE_ERR_BOOT', text, cause === undefined ? {} : { cause });
   }
 
