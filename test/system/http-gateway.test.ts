@@ -361,7 +361,7 @@ describe('sticky', () => {
 });
 
 describe('the end', () => {
-  it('lets open requests finish and cuts those that have no end', async () => {
+  it('lets open requests finish, ends events and cuts what else has no end', async () => {
     const { endpoint, program } = await startWeb(SERVER, [
       '--bind',
       FREE,
@@ -374,9 +374,12 @@ describe('the end', () => {
     expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('data: 1\n\n');
     const began = httpRequest(`${endpoint}/slow?ms=1`).on('error', () => {});
     await once(began.end(), 'response');
+    const endless = (await fetch(`${endpoint}/endless`)).text();
     program.signal('SIGTERM');
     expect(await (await slow).text()).toBe('slow');
-    await expect(reader?.read()).rejects.toThrow();
+    // Events end, and their clients come again; of anything else an end would say that it is whole.
+    expect(await reader?.read()).toEqual({ done: true, value: undefined });
+    await expect(endless).rejects.toThrow();
     expect(await program.end()).toMatchObject({ exitCode: 0 });
   });
 });

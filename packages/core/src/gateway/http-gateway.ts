@@ -21,6 +21,7 @@ import type { Duplex } from 'node:stream';
 import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { GatewayStats } from '../messages/gateway-message.ts';
+import { doneWithin } from '../waiting.ts';
 import { ClientConnection } from './client-connection.ts';
 import { errorBytes, errorPage } from './error-page.ts';
 import type { GatewayRules } from './gateway-rules.ts';
@@ -47,6 +48,8 @@ export interface HttpGatewayOptions {
 const CHECK_MS = 1000;
 /** While stopping, connections are looked over for idle ones so often, in ms. */
 const IDLE_CHECK_MS = 50;
+/** So long clients that are told the end have to take it, in ms. */
+const FAREWELL_MS = 500;
 /** Turned away connections are told of so often, in ms. */
 const TELL_MS = 10_000;
 /** The longest a timer of Node can wait. */
@@ -140,9 +143,17 @@ export class HttpGateway {
     return this.#drained;
   }
 
-  /** Cuts what is open. Idempotent. */
+  /** Cuts what is open; where the protocol has an end for it, clients have a moment to take it. Idempotent. */
   async close(): Promise<void> {
     const drained = this.drain();
+    let isAnyTold = false;
+    for (const socket of this.#sockets) {
+      const connection = ClientConnection.of(socket);
+      if (connection === undefined) continue; // below one that speaks TLS, and ends with it
+      if (connection.farewell()) isAnyTold = true;
+      else socket.destroy();
+    }
+    if (isAnyTold) await doneWithin(drained, FAREWELL_MS);
     for (const socket of this.#sockets) socket.destroy();
     await drained;
   }
@@ -254,8 +265,13 @@ export class HttpGateway {
     const connection = ClientConnection.of(socket);
     const facts = factsOf(request);
     socket.on('error', () => {}); // Node listens no more; its 'close' follows, which the connection hears
+    const { upgrade = '' } = request.headers;
+    // A message handler is asked by POST, whatever else is offered; and that what follows is no body is known without one alone.
+    const isOffer = this.#rules.face !== undefined || facts.contentLength !== 0;
     const isTunnel =
-      request.method === 'CONNECT' || /\bwebsocket\b/i.test(request.headers.upgrade ?? '');
+      request.method === 'CONNECT' ||
+      /\bwebsocket\b/i.test(upgrade) ||
+      (!isOffer && !isHttpOrTls(upgrade));
     if (connection === undefined || connection.open > 0) {
       // Nothing can be said that would not be taken for the answer to a request before it.
       socket.destroy();
@@ -315,6 +331,11 @@ export class HttpGateway {
     this.#toldAt = now;
     this.#options.logger.warn(facts, text);
   }
+}
+
+/** Versions of what is spoken already, which clients offer with any request, and no program takes over (h2c, TLS). */
+function isHttpOrTls(upgrade: string): boolean {
+  return upgrade.split(',').every((one) => /^\s*(h2c?|http|tls)(\/[\d.]+)?\s*$/i.test(one));
 }
 
 /**
