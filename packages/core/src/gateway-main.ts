@@ -36,6 +36,7 @@ process.on('message', (value) => {
   if (message === undefined) onOrder(parseToWorker(value).type);
   else if (message.type === 'gateway-start') void start(message);
   else if (message.type === 'gateway-reload') gateway?.reload();
+  else if (message.type === 'gateway-tls') gateway?.useTls(message.tls);
   else void end();
 });
 

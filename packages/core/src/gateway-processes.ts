@@ -18,6 +18,7 @@ import {
   type ToGateway,
 } from './messages/gateway-message.ts';
 import { WATCHDOG_FD } from './messages/process-message.ts';
+import type { TlsMaterial } from './messages/tls-material.ts';
 import type { ResolvedScaleOptions } from './options.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
 import type { WorkerChild } from './supervisor/worker-process.ts';
@@ -82,6 +83,7 @@ export class GatewayProcesses {
   readonly #children: Set<GatewayChild>;
   readonly #listeners: SharedListener[];
   #endpoints: readonly string[];
+  #programTls: TlsMaterial | undefined;
   /** What those counted that are gone. */
   #past: GatewayStats;
   /** Runs while what is left is being cut. */
@@ -103,6 +105,7 @@ export class GatewayProcesses {
     this.#children = new Set();
     this.#listeners = [];
     this.#endpoints = [];
+    this.#programTls = options.settings.programTls;
     this.#past = NOTHING;
     this.#timer = undefined;
   }
@@ -137,6 +140,12 @@ export class GatewayProcesses {
     this.#endpoints = this.#listeners.map(
       ({ endpoint }, i) => endpoint ?? boundAs(first?.endpoints[i], endpoints[i] ?? ''),
     );
+  }
+
+  /** The program speaks TLS with this from now on. */
+  useTls(tls: TlsMaterial): void {
+    this.#programTls = tls;
+    for (const child of this.#children) child.tell({ type: 'gateway-tls', tls });
   }
 
   /** Has them open logs again and read certificates again. */
@@ -186,7 +195,7 @@ export class GatewayProcesses {
     });
     gateway.tell({
       type: 'gateway-start',
-      settings: shareOf(settings, options.gateways),
+      settings: { ...shareOf(settings, options.gateways), programTls: this.#programTls },
       upstream,
       endpoints: this.#listeners.map(
         ({ encrypted }, i) => `${encrypted ? 'https' : 'http'}://fd:${FIRST_ADDRESS_FD + i}`,

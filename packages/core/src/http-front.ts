@@ -12,6 +12,7 @@ import { LocalGateway } from './gateway/local-gateway.ts';
 import { GatewayProcesses, type GatewayProcessesSink } from './gateway-processes.ts';
 import type { Logger } from './logger.ts';
 import type { GatewaySettings, GatewayStats } from './messages/gateway-message.ts';
+import type { TlsMaterial } from './messages/tls-material.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
 import type { WorkerInfo } from './supervisor/supervisor.ts';
 
@@ -34,6 +35,8 @@ export class HttpFront {
   readonly #options: HttpFrontOptions;
   readonly #admin: AdminServer | undefined;
   #gateway: LocalGateway | GatewayProcesses | undefined;
+  /** What the program speaks TLS with. */
+  #programTls: TlsMaterial | undefined;
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
@@ -42,6 +45,7 @@ export class HttpFront {
     this.#admin =
       endpoint === undefined ? undefined : new AdminServer({ endpoint, isReady, routes, logger });
     this.#gateway = undefined;
+    this.#programTls = undefined;
   }
 
   /** Where clients of HTTP connect. */
@@ -79,12 +83,18 @@ export class HttpFront {
     const { options, logger, upstream, sink } = this.#options;
     if (speaksHttp && options.key !== undefined) refuseKey();
     if (speaksHttp && options.httpFormat !== undefined) refuseFormat();
-    const settings = settingsOf(options, speaksHttp, codecName);
+    const settings = settingsOf(options, speaksHttp, codecName, this.#programTls);
     this.#gateway =
       options.gateways > 1
         ? new GatewayProcesses({ options, settings, upstream, logger, sink })
         : new LocalGateway({ settings, upstream, logger });
     await this.#gateway.start(endpoints);
+  }
+
+  /** The program speaks TLS with this; of those that its workers say one after the other the last counts. */
+  useTls(tls: TlsMaterial): void {
+    this.#programTls = tls;
+    this.#gateway?.useTls(tls);
   }
 
   /** Opens the log's file again, and reads certificates again; files that are no good are told, and the old ones stay. */
@@ -118,6 +128,7 @@ function settingsOf(
   options: ResolvedScaleOptions,
   speaksHttp: boolean,
   codec: CodecName,
+  programTls: TlsMaterial | undefined,
 ): GatewaySettings {
   const { sticky, balance, pools } = options;
   return {
@@ -139,6 +150,7 @@ function settingsOf(
     sharesLog: false,
     tlsCert: options.tlsCert,
     tlsKey: options.tlsKey,
+    programTls,
   };
 }
 

@@ -305,6 +305,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       queue: this.#queue,
       bindHttp: (endpoints, speaksHttp, codecName) =>
         this.#http.bind(endpoints, speaksHttp, codecName),
+      useTls: (tls) => this.#http.useTls(tls),
       privateEndpoint: this.#privateEndpoint,
       isCommand,
       isHandler: !isCommand && service.module === undefined,
@@ -601,7 +602,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
         this.#front.workerReady(generation, speaksHttp);
         this.emit('worker-ready', { id, pid, ms });
       },
-      workerBound: (id, endpoint) => this.#front.workerBound(id, endpoint),
+      workerBound: (id, endpoint, tls) => this.#front.workerBound(id, endpoint, tls),
       heldBy: (generation) => this.#queue.heldBy(generation),
       workerExited: ({ id, generation, pid }, { code, signal, expected, hang }, report) => {
         const { why, uptime, held } = report;

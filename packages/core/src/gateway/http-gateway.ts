@@ -29,7 +29,7 @@ import { parseHttpEndpoint } from './http-endpoint.ts';
 import { listen } from './http-listener.ts';
 import { PendingReply } from './pending-reply.ts';
 import { factsOf } from './request-facts.ts';
-import { readTlsFiles, type TlsPaths } from './tls-files.ts';
+import type { TlsSource } from './tls-source.ts';
 import { UpgradeTunnel } from './upgrade-tunnel.ts';
 
 /** What a gateway is made from. Durations are ms, sizes bytes; no limit is Infinity. */
@@ -39,8 +39,8 @@ export interface HttpGatewayOptions {
   readonly maxConnections: number;
   readonly headerTimeout: number;
   readonly keepAliveTimeout: number;
-  /** For `https://`; undefined where there is none. */
-  readonly tls: TlsPaths | undefined;
+  /** For `https://`. */
+  readonly tls: TlsSource;
   readonly logger: Logger;
 }
 
@@ -128,9 +128,9 @@ export class HttpGateway {
 
   /** Reads certificate and key again. @throws ZscaleError `ZSCALE_ERR_OPTIONS`: the old ones stay in use */
   reloadTls(): void {
-    const { tls } = this.#options;
-    if (tls === undefined || this.#tlsServers.length === 0) return;
-    const context = readTlsFiles(tls);
+    if (this.#tlsServers.length === 0) return;
+    const context = this.#options.tls.read();
+    if (context === undefined) return;
     for (const server of this.#tlsServers) server.setSecureContext(context);
   }
 
@@ -193,12 +193,12 @@ export class HttpGateway {
   }
 
   #createTlsServer(text: string): Server {
-    const { tls } = this.#options;
-    if (tls === undefined) refuseMissingTls(text);
+    const context = this.#options.tls.read();
+    if (context === undefined) refuseMissingTls(text);
     const server = createTlsServer({
       ...this.#settings(),
       handshakeTimeout: finite(this.#options.headerTimeout),
-      ...readTlsFiles(tls),
+      ...context,
     });
     server.on('tlsClientError', () => {
       this.#malformed += 1; // no TLS, or none that both speak: the connection is ended by Node

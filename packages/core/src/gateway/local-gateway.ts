@@ -9,12 +9,14 @@ import type { HttpFormat } from '../http-options.ts';
 import { type Logger, openLines } from '../logger.ts';
 import type { GatewaySettings, GatewayStats } from '../messages/gateway-message.ts';
 import { type Codec, createCodec } from '../messages/payload.ts';
+import type { TlsMaterial } from '../messages/tls-material.ts';
 import { AccessLog } from './access-log.ts';
 import { ForeignFormat } from './foreign-format.ts';
 import { GatewayRules } from './gateway-rules.ts';
 import { HttpGateway } from './http-gateway.ts';
 import { MessageFace } from './message-face.ts';
 import { parseStickyRule } from './sticky-key.ts';
+import { TlsSource } from './tls-source.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { Upstream } from './upstream.ts';
 
@@ -31,12 +33,13 @@ export class LocalGateway {
   readonly #logger: Logger;
   readonly #upstream: Upstream;
   readonly #accessLog: AccessLog | undefined;
+  readonly #tls: TlsSource;
   readonly #gateway: HttpGateway;
 
   /** @throws ZscaleError `ZSCALE_ERR_OPTIONS` for what cannot be: the log's file, a rule, a range of addresses */
   constructor({ settings, upstream, logger }: LocalGatewayOptions) {
     const { accessLog, sharesLog, httpFormat, maxMessageSize, speaksHttp } = settings;
-    const { trustedProxies, sticky, tlsCert, tlsKey } = settings;
+    const { trustedProxies, sticky, tlsCert, tlsKey, programTls: program } = settings;
     this.#logger = logger;
     this.#accessLog =
       accessLog === undefined
@@ -59,7 +62,9 @@ export class LocalGateway {
       accessLog: this.#accessLog,
       logger,
     });
-    const tls = tlsCert !== undefined && tlsKey !== undefined ? { tlsCert, tlsKey } : undefined;
+    const files = tlsCert !== undefined && tlsKey !== undefined ? { tlsCert, tlsKey } : undefined;
+    const tls = new TlsSource({ files, program });
+    this.#tls = tls;
     this.#gateway = new HttpGateway({ ...settings, rules, tls, logger });
   }
 
@@ -83,14 +88,15 @@ export class LocalGateway {
     for (const endpoint of endpoints) await this.#gateway.bind(endpoint);
   }
 
+  /** The program speaks TLS with this from now on. */
+  useTls(tls: TlsMaterial): void {
+    if (this.#tls.use(tls)) this.#reloadTls();
+  }
+
   /** Opens the log's file again, and reads certificates again; files that are no good are told, and the old ones stay. */
   reload(): void {
     this.#accessLog?.reopen();
-    try {
-      this.#gateway.reloadTls();
-    } catch (error) {
-      this.#logger.error({ err: error }, 'the certificate stays as it was');
-    }
+    this.#reloadTls();
   }
 
   /** Accepts no connections any more; resolves when all have ended. */
@@ -103,6 +109,14 @@ export class LocalGateway {
     await this.#gateway.close();
     await this.#upstream.close();
     this.#accessLog?.close();
+  }
+
+  #reloadTls(): void {
+    try {
+      this.#gateway.reloadTls();
+    } catch (error) {
+      this.#logger.error({ err: error }, 'the certificate stays as it was');
+    }
   }
 }
 

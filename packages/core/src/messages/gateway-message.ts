@@ -8,6 +8,7 @@
 
 import type { HttpFormat } from '../http-options.ts';
 import type { CodecName } from '../options.ts';
+import type { TlsMaterial } from './tls-material.ts';
 
 /** What a gateway must know. Durations are ms, sizes bytes; no limit is Infinity. */
 export interface GatewaySettings {
@@ -32,6 +33,8 @@ export interface GatewaySettings {
   readonly sharesLog: boolean;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
+  /** What the program speaks TLS with; certificate and key of `tlsCert` and `tlsKey` are before its own. */
+  readonly programTls: TlsMaterial | undefined;
 }
 
 /** What a gateway counts. */
@@ -64,6 +67,8 @@ export type ToGateway =
       /** How long its event loop may stand still, in ms. */
       readonly hangTimeout: number;
     }
+  /** The program speaks TLS with something else now. */
+  | { readonly type: 'gateway-tls'; readonly tls: TlsMaterial }
   /** Read certificates again, open logs again. */
   | { readonly type: 'gateway-reload' }
   /** End now, whatever is open. */

@@ -23,6 +23,7 @@ import assert from 'node:assert/strict';
 import { type WorkerBootError, ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ToWorker } from '../messages/process-message.ts';
+import type { TlsMaterial } from '../messages/tls-material.ts';
 import { doneWithin } from '../waiting.ts';
 import { explainDeath, type Hang, type HeldRequests } from './death-report.ts';
 import { readOomKills } from './oom-kills.ts';
@@ -66,7 +67,7 @@ export interface SupervisorSink {
   /** `ms` is the time since it was started. */
   workerReady(id: number, pid: number, ms: number, generation: number, speaksHttp: boolean): void;
   /** The program in it asked for this address; it was connected to the queue instead. */
-  workerBound(id: number, endpoint: string): void;
+  workerBound(id: number, endpoint: string, tls: TlsMaterial | undefined): void;
   /** Of a joined machine: how a worker stands with one of its back ends. */
   workerBackend?(generation: number, backend: BackendReport): void;
   /** A replacement with the same id may be there already, but then with another generation. */
@@ -188,7 +189,7 @@ export class Supervisor {
       workerReady: (worker) => this.#workerReady(worker),
       workerLeaving: (worker) => this.#workerLeaving(worker),
       workerHung: (worker, hang) => this.#workerHung(worker, hang),
-      workerBound: ({ id }, endpoint) => this.#sink.workerBound(id, endpoint),
+      workerBound: ({ id }, endpoint, tls) => this.#sink.workerBound(id, endpoint, tls),
       workerBackend: (worker, backend) => this.#sink.workerBackend?.(worker.generation, backend),
       workerExited: (worker, exit) => this.#workerExited(worker, exit),
     };

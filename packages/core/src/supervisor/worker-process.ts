@@ -21,6 +21,7 @@ import {
   type ToWorker,
   WATCHDOG_FD,
 } from '../messages/process-message.ts';
+import type { TlsMaterial } from '../messages/tls-material.ts';
 import { type Moment, moment } from '../waiting.ts';
 import type { Hang } from './death-report.ts';
 
@@ -74,7 +75,7 @@ export interface WorkerProcessSink {
   /** Its event loop stands still. It is killed as soon as this returns. */
   workerHung(worker: WorkerProcess, hang: Hang): void;
   /** The program in it asked for this address; it was connected to the queue instead. */
-  workerBound(worker: WorkerProcess, endpoint: string): void;
+  workerBound(worker: WorkerProcess, endpoint: string, tls: TlsMaterial | undefined): void;
   /** Of a joined machine: how it stands with one of its back ends. */
   workerBackend?(worker: WorkerProcess, backend: BackendReport): void;
   /** The last call. */
@@ -341,7 +342,7 @@ export class WorkerProcess {
         this.came();
         return;
       case 'bound':
-        this.#sink.workerBound(this, message.endpoint);
+        this.#sink.workerBound(this, message.endpoint, message.tls);
         return;
       case 'leaving':
         if (this.#state === 'ready') this.#sink.workerLeaving(this);
