@@ -166,6 +166,24 @@ describe('several gateways', () => {
     expect(server.stats().http?.cut).toBe(0);
   });
 
+  it('one that hangs is told and replaced', async () => {
+    const preload = join(freshFolder(), 'hang.mjs');
+    writeFileSync(preload, "process.on('SIGUSR2', () => { for (;;); });");
+    const name = `hanging-${process.pid}`;
+    const { program, endpoint } = await startWeb(
+      SERVER,
+      ['--bind', FREE, '--gateways', '2', '--hang-timeout', '300ms', '--name', name],
+      { env: { NODE_OPTIONS: `--import ${preload}` } },
+    );
+    const { stdout } = await zscale(['status', '--json', '--name', name]);
+    const [{ pid }] = JSON.parse(stdout).gateways;
+    process.kill(pid, 'SIGUSR2');
+    await until(() => /gateway hangs: its event loop stands still/.test(program.stderr));
+    await until(() => /gateway is ready again/.test(program.stderr));
+    expect(isAlive(pid)).toBe(false);
+    expect((await ask(`${endpoint}/x`)).status).toBe(200);
+  });
+
   it('nobody notices that the workers behind them are replaced', async () => {
     const { server, endpoint } = await serve();
     const load = await loaded(endpoint);

@@ -29,6 +29,8 @@ const TELL_MS = 250;
 
 let gateway: LocalGateway | undefined;
 let told = '';
+/** It was told to drain before it is told to stop: then it has had its time. */
+let isDraining = false;
 let ending: Promise<void> | undefined;
 
 process.on('message', (value) => {
@@ -61,8 +63,12 @@ async function start(orders: Extract<ToGateway, { type: 'gateway-start' }>): Pro
 }
 
 function onOrder(type: ReturnType<typeof parseToWorker>['type']): void {
-  if (type === 'drain') void gateway?.drain().then(() => report({ type: 'drained' }));
-  else if (type === 'stop') void gateway?.drain().then(end);
+  if (type === 'drain') {
+    isDraining = true;
+    void gateway?.drain().then(() => report({ type: 'drained' }));
+  } else if (type === 'stop') {
+    void (isDraining ? end() : gateway?.drain().then(end));
+  }
 }
 
 /** Cuts what is open, if anything is. */

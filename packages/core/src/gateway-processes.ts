@@ -123,7 +123,7 @@ export class GatewayProcesses {
   /** The sum of what they said last, at most a quarter of a second ago, and of what those counted that are gone. */
   stats(): GatewayStats {
     let sum = this.#past;
-    for (const { stats } of this.#children) sum = sumOf(sum, stats);
+    for (const child of this.#children) sum = sumOf(sum, child.stats);
     return sum;
   }
 
@@ -156,7 +156,7 @@ export class GatewayProcesses {
   /** No connection is accepted any more, and each process ends when its own have; resolves when all are gone. */
   drain(): Promise<void> {
     this.#letGo();
-    return this.#supervisor.stop(this.#options.options.gracefulTimeout);
+    return this.#supervisor.stop(Infinity); // whoever stops the service has the clock, and calls close()
   }
 
   /** Cuts what is open. Idempotent. */
@@ -189,9 +189,10 @@ export class GatewayProcesses {
     });
     const gateway = new GatewayChild(child, logger.child({ gateway: id }));
     this.#children.add(gateway);
-    child.once('exit', () => {
+    // What it said last may come behind its exit.
+    child.once('close', () => {
       this.#children.delete(gateway);
-      this.#past = sumOf(this.#past, { ...gateway.stats, connections: 0, heldBytes: 0 });
+      this.#past = sumOf(this.#past, gateway.stats);
     });
     gateway.tell({
       type: 'gateway-start',
@@ -227,13 +228,19 @@ class GatewayChild implements WorkerChild {
   readonly #child: ChildProcess;
   readonly #logger: Logger;
   endpoints: readonly string[];
-  stats: GatewayStats;
+  #stats: GatewayStats;
 
   constructor(child: ChildProcess, logger: Logger) {
     this.#child = child;
     this.#logger = logger;
     this.endpoints = [];
-    this.stats = NOTHING;
+    this.#stats = NOTHING;
+  }
+
+  /** What it said last; one that is gone has no connections. */
+  get stats(): GatewayStats {
+    const isGone = this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return isGone ? { ...this.#stats, connections: 0, heldBytes: 0 } : this.#stats;
   }
 
   get pid(): number | undefined {
@@ -280,7 +287,7 @@ class GatewayChild implements WorkerChild {
         this.endpoints = message.endpoints;
         return;
       case 'gateway-stats':
-        this.stats = message.stats;
+        this.#stats = message.stats;
         return;
       case 'gateway-log':
         this.#logger[message.level](message.facts, message.text);

@@ -570,7 +570,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   /** Whether requests are answered. */
   #isReady(): boolean {
-    return this.#state === 'serving' && this.workers.some(({ state }) => state === 'ready');
+    const { gateways } = this.#http;
+    const canBeReached = gateways.length === 0 || gateways.some(({ state }) => state === 'ready');
+    const isAnswered = this.workers.some(({ state }) => state === 'ready');
+    return this.#state === 'serving' && isAnswered && canBeReached;
   }
 
   #createUpkeep(): Upkeep {

@@ -267,11 +267,11 @@ export class HttpGateway {
     socket.on('error', () => {}); // Node listens no more; its 'close' follows, which the connection hears
     const { upgrade = '' } = request.headers;
     // A message handler is asked by POST, whatever else is offered; and that what follows is no body is known without one alone.
-    const isOffer = this.#rules.face !== undefined || facts.contentLength !== 0;
+    const staysHttp = this.#rules.face !== undefined || facts.contentLength !== 0;
     const isTunnel =
       request.method === 'CONNECT' ||
       /\bwebsocket\b/i.test(upgrade) ||
-      (!isOffer && !isHttpOrTls(upgrade));
+      (!staysHttp && !isHttpOrTls(upgrade));
     if (connection === undefined || connection.open > 0) {
       // Nothing can be said that would not be taken for the answer to a request before it.
       socket.destroy();
