@@ -50,9 +50,10 @@ socket.connect(os.environ.get("ZSCALE_BACKEND") or sys.argv[1])
 
 while True:
     request, _ = load(socket.recv()[1:])
-    method, uri, body = (request[name].decode() for name in ("method", "uri", "body"))
+    method, uri, body = (request.get(name, b"").decode() for name in ("method", "uri", "body"))
     text = f"Hello from Python in process {os.getpid()}: {method} {uri} {body}\n"
     answer = {
+        "id": request["id"],
         "code": 200,
         "reason": "OK",
         "headers": [["Content-Type", "text/plain; charset=utf-8"]],

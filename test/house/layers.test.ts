@@ -92,6 +92,8 @@ const HOUSES: Readonly<Record<string, House>> = {
       'machine.ts',
       'program-front.ts',
       'http-front.ts',
+      'gateway-main.ts',
+      'gateway-processes.ts',
       'service-control.ts',
       'service-dashboard.ts',
       'service-metrics.ts',

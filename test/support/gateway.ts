@@ -7,7 +7,7 @@ import type { GatewayTrace } from '../../packages/core/src/gateway/gateway-trace
 import { HttpGateway } from '../../packages/core/src/gateway/http-gateway.ts';
 import { MessageFace } from '../../packages/core/src/gateway/message-face.ts';
 import { parseStickyRule } from '../../packages/core/src/gateway/sticky-key.ts';
-import type { TlsPaths } from '../../packages/core/src/gateway/tls-files.ts';
+import { TlsSource } from '../../packages/core/src/gateway/tls-source.ts';
 import { TrustedProxies } from '../../packages/core/src/gateway/trusted-proxies.ts';
 import { HTTP_DEFAULTS, type HttpOptions } from '../../packages/core/src/http-options.ts';
 import type { Logger } from '../../packages/core/src/logger.ts';
@@ -44,7 +44,8 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Starte
   const options = { ...HTTP_DEFAULTS, ...choices };
   const logger = recordingLogger(warnings);
   const { tlsCert, tlsKey, sticky, codec, trustedProxies } = options;
-  const tls: TlsPaths | undefined = tlsCert && tlsKey ? { tlsCert, tlsKey } : undefined;
+  const files = tlsCert && tlsKey ? { tlsCert, tlsKey } : undefined;
+  const tls = new TlsSource({ files, program: undefined });
   const rules = new GatewayRules({
     upstream,
     face: codec && new MessageFace(createCodec(codec)),

@@ -32,6 +32,10 @@ const server = createServer((req, res) => {
     res.write('data: 1\\n\\n');
     return;
   }
+  if (pathname === '/endless') {
+    res.write('on and on');
+    return;
+  }
   if (pathname === '/slow') {
     setTimeout(() => res.end('slow'), Number(new URL(req.url, 'http://a').searchParams.get('ms') ?? 500));
     return;

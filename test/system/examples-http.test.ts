@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { Program, ROOT, startZscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
 import { freshTcp } from '../support/endpoints.ts';
+import { isPyzmqRequired, python } from '../support/their-peer.ts';
 import { until } from '../support/until.ts';
 
 async function freePort(): Promise<string> {
@@ -110,5 +111,23 @@ describe('11-chat', () => {
       const pid = await new Promise((resolve) => socket.once('hello', resolve));
       expect(await socket.emitWithAck('ping', 'hello')).toBe(`hello from process ${pid}`);
     }
+  });
+});
+
+describe.skipIf(python === undefined && !isPyzmqRequired)('14-two-faces', () => {
+  it('serves clients of HTTP and of ZeroMQ from the same workers', async () => {
+    const [http, tcp] = [await freePort(), await freshTcp()];
+    const program = startZscale([
+      ...['run', 'examples/14-two-faces/handler.mjs', '--codec', 'json', '--workers', '2'],
+      ...['--bind', tcp, '--bind', `http://127.0.0.1:${http}`],
+    ]);
+    await program.printed(/Ctrl-C/);
+    const order = (value: object): Promise<Response> =>
+      fetch(`http://127.0.0.1:${http}/`, { method: 'POST', body: JSON.stringify(value) });
+    expect(await (await order({ item: 'tea', count: 2 })).json()).toMatchObject({ total: 5 });
+    expect((await order({ item: 'gold' })).status).toBe(404);
+    const client = new Program(python ?? 'python3', ['examples/14-two-faces/client.py', tcp]);
+    const { stdout } = await client.end();
+    expect(stdout).toMatch(/'item': 'tea', 'count': 2, 'total': 5.*\n.*'total': 6.*\n.*ENOENT/);
   });
 });

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { connect } from '@zscale/core';
 import { describe, expect, it } from 'vitest';
+import { certificate } from '../support/certificates.ts';
 import { startZscale } from '../support/cli.ts';
 import { closing } from '../support/closing.ts';
 import { exchange } from '../support/http-client.ts';
@@ -189,34 +190,6 @@ describe('a message handler', () => {
 });
 
 describe('TLS', () => {
-  /** A certificate of its own for this name, in two files. */
-  function certificate(folder: string, name: string): { cert: string; key: string } {
-    const cert = join(folder, 'cert.pem');
-    const key = join(folder, 'key.pem');
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-        '-subj',
-        `/CN=${name}`,
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ],
-      { stdio: 'ignore' },
-    );
-    return { cert, key };
-  }
-
   async function nameAt(endpoint: string): Promise<string> {
     const { hostname, port } = new URL(endpoint);
     const socket = tlsConnect({ host: hostname, port: Number(port), rejectUnauthorized: false });
@@ -378,7 +351,7 @@ describe('sticky', () => {
 });
 
 describe('the end', () => {
-  it('lets open requests finish and cuts those that have no end', async () => {
+  it('lets open requests finish, ends events and cuts what else has no end', async () => {
     const { endpoint, program } = await startWeb(SERVER, [
       '--bind',
       FREE,
@@ -391,9 +364,12 @@ describe('the end', () => {
     expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('data: 1\n\n');
     const began = httpRequest(`${endpoint}/slow?ms=1`).on('error', () => {});
     await once(began.end(), 'response');
+    const endless = (await fetch(`${endpoint}/endless`)).text();
     program.signal('SIGTERM');
     expect(await (await slow).text()).toBe('slow');
-    await expect(reader?.read()).rejects.toThrow();
+    // Events end, and their clients come again; of anything else an end would say that it is whole.
+    expect(await reader?.read()).toEqual({ done: true, value: undefined });
+    await expect(endless).rejects.toThrow();
     expect(await program.end()).toMatchObject({ exitCode: 0 });
   });
 });

@@ -4,6 +4,7 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { get, request } from 'node:http';
 import { join } from 'node:path';
+import { scale } from '@zscale/core';
 import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -13,6 +14,8 @@ import { freshTcp } from '../support/endpoints.ts';
 import { freshFolder } from '../support/programs.ts';
 import { serve } from '../support/unmodified.ts';
 import { until } from '../support/until.ts';
+import { startWeb } from '../support/web.ts';
+import { recordingLogger } from '../support/worker-queue.ts';
 
 interface Placed {
   readonly file: string;
@@ -324,6 +327,59 @@ describe('a module that exports a web application', () => {
     const end = await zscale(['run', file, '--threads', '2', '--bind', url]);
     expect(end.exitCode).toBe(4);
     expect(end.stderr).toMatch(/exports a web application, and threads run handlers of values/);
+  });
+});
+
+describe('a bare function', () => {
+  /** Says what it was called with: node:http's objects, or a value and its context. */
+  const two = `export default (one, other) => {
+    if (typeof other?.writeHead === 'function') { other.end('listener'); return undefined; }
+    return { value: one, hasContext: typeof other?.requestId === 'string' };
+  };`;
+  const one = `export default (...args) => {
+    if (typeof args[1]?.writeHead === 'function') { args[1].end('listener'); return undefined; }
+    return { value: args[0], hasContext: typeof args[1]?.requestId === 'string' };
+  };`;
+  const HTTP = ['--bind', 'http://127.0.0.1:0'];
+  const BOTH = [...HTTP, '--bind', 'tcp://127.0.0.1:*'];
+
+  it.each<[string, string, string[], 'listener' | 'handler']>([
+    ['of two parameters, where HTTP is all that is bound', two, HTTP, 'listener'],
+    ['of two parameters, with --no-http', two, [...HTTP, '--no-http'], 'handler'],
+    ['of two parameters, where ZeroMQ is bound too', two, BOTH, 'handler'],
+    ['of none', one, HTTP, 'handler'],
+    ['of none, with --http', one, [...HTTP, '--http'], 'listener'],
+  ])('%s', async (_what, text, args, expected) => {
+    const { endpoints } = await startWeb(text, [...args, '--workers', '1']);
+    const url = endpoints.find((endpoint) => endpoint.startsWith('http:')) ?? '';
+    const got = await fetch(url);
+    const posted = await (await fetch(url, { method: 'POST', body: '{"a":1}' })).text();
+    if (expected === 'listener') {
+      expect([got.status, await got.text(), posted]).toEqual([200, 'listener', 'listener']);
+    } else {
+      expect(got.status).toBe(405);
+      expect(JSON.parse(posted)).toEqual({ value: { a: 1 }, hasContext: true });
+    }
+  });
+
+  it('is what the option http says', async () => {
+    const { file } = await place('handler.mjs', one);
+    for (const http of [true, false]) {
+      const { logger } = recordingLogger();
+      const options = { workers: 1, bind: 'http://127.0.0.1:0', http, logger };
+      const server = closing(await scale(file, options));
+      expect(server.speaksHttp).toBe(http);
+      const posted = await fetch(server.endpoints[0] ?? '', { method: 'POST', body: '1' });
+      expect(await posted.text()).toBe(http ? 'listener' : '{"value":1,"hasContext":true}');
+    }
+  });
+
+  it('that is a listener is nothing for clients of ZeroMQ', async () => {
+    const { file } = await place('handler.mjs', one);
+    const bind = ['--bind', 'tcp://127.0.0.1:*', '--workers', '1'];
+    const end = await zscale(['run', file, '--http', ...bind]);
+    expect(end.exitCode).not.toBe(0);
+    expect(end.stderr).toMatch(/the service speaks HTTP, and tcp:.* is for clients of ZeroMQ/);
   });
 });
 

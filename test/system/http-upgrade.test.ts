@@ -67,13 +67,53 @@ describe('WebSocket', () => {
     for (const message of messages.slice(1)) expect(message.equals(large)).toBe(true);
   });
 
-  it('ends when its worker dies, and can be had again', async () => {
+  it('is closed with 1012 when its worker dies, and can be had again', async () => {
     const { endpoint } = await startWeb(ECHO, [...FREE, '--max-restarts', '100/60s']);
     const { socket, messages } = await open(endpoint);
     const [, pid] = /pid (\d+)/.exec(String(messages[0])) ?? [];
     process.kill(Number(pid), 'SIGKILL');
-    await once(socket, 'close');
+    const [code, reason] = await once(socket, 'close');
+    expect([code, String(reason)]).toEqual([1012, 'service restart']);
     await open(endpoint);
+  });
+
+  it('is closed with 1012 when its worker is replaced and has waited for it long enough', async () => {
+    const args = [...FREE, '--graceful-timeout', '300ms', '--workers', '1'];
+    const { endpoint, program } = await startWeb(ECHO, args);
+    const { socket } = await open(endpoint);
+    program.signal('SIGHUP');
+    const [code] = await once(socket, 'close');
+    expect(code).toBe(1012);
+    await open(endpoint);
+  });
+
+  it('is closed with 1001 when the service stops, whatever the client sends', async () => {
+    for (const more of [[], ['--gateways', '2']]) {
+      const args = [...FREE, '--graceful-timeout', '300ms', ...more];
+      const { endpoint, program } = await startWeb(ECHO, args);
+      const { socket } = await open(endpoint);
+      const busy = await open(endpoint);
+      const sending = setInterval(() => busy.socket.send('x'.repeat(10_000)), 1);
+      program.signal('SIGTERM');
+      const closed = [socket, busy.socket].map((one) => once(one, 'close'));
+      for (const [code, reason] of await Promise.all(closed)) {
+        expect([code, String(reason)]).toEqual([1001, 'going away']);
+      }
+      clearInterval(sending);
+      expect(await program.end()).toMatchObject({ exitCode: 0 });
+    }
+  });
+
+  it('that is cut within a frame just ends', async () => {
+    const text = ECHO.replace(
+      'socket.send(data, { binary: isBinary });',
+      '{ socket._socket.write(Buffer.from([0x82, 126, 0x10, 0, 1, 2, 3])); socket.send = () => {}; setTimeout(() => process.exit(1), 50); }',
+    );
+    const { endpoint } = await startWeb(text, [...FREE, '--max-restarts', '100/60s']);
+    const { socket } = await open(endpoint);
+    socket.send('go');
+    const [code] = await once(socket, 'close');
+    expect(code).toBe(1006);
   });
 
   it('that goes is noticed by the worker, which can be stopped then', async () => {
@@ -81,14 +121,6 @@ describe('WebSocket', () => {
     const { socket } = await open(endpoint);
     socket.terminate();
     program.signal('SIGTERM');
-    expect(await program.end()).toMatchObject({ exitCode: 0 });
-  });
-
-  it('is cut when the service stops, after gracefulTimeout', async () => {
-    const { endpoint, program } = await startWeb(ECHO, [...FREE, '--graceful-timeout', '300ms']);
-    const { socket } = await open(endpoint);
-    program.signal('SIGTERM');
-    await once(socket, 'close');
     expect(await program.end()).toMatchObject({ exitCode: 0 });
   });
 
@@ -114,6 +146,60 @@ describe('WebSocket', () => {
 });
 
 describe('another protocol that is offered', () => {
+  /** Takes a protocol of its own, and says by HTTP that it takes no others. */
+  const SHOUT = `
+import { createServer } from 'node:http';
+const server = createServer((req, res) => res.end('plain ' + req.url));
+server.on('upgrade', (req, socket, head) => {
+  if (req.headers.upgrade !== 'shout') {
+    socket.end('HTTP/1.1 426 Upgrade Required\\r\\nUpgrade: shout\\r\\nContent-Length: 0\\r\\n\\r\\n');
+    return;
+  }
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: shout\\r\\n\\r\\n');
+  const shout = (bytes) => socket.write(String(bytes).toUpperCase());
+  if (head.length > 0) shout(head);
+  socket.on('data', shout);
+  socket.on('end', () => socket.end('BYE'));
+});
+server.listen(0);
+`;
+  const offer = (protocol: string): string =>
+    `GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
+
+  it('is a tunnel for the bytes of any protocol that the application takes', async () => {
+    const { endpoint } = await startWeb(SHOUT, FREE);
+    const client = rawClient(endpoint);
+    client.send(`${offer('shout')}at once `);
+    await client.receives(/^HTTP\/1.1 101 [\s\S]*Upgrade: shout\r\n\r\nAT ONCE $/);
+    client.send('and \x81\x00later');
+    await client.receives(/AND [\s\S]*LATER$/);
+    client.socket.end();
+    expect(await client.ends()).toMatch(/LATERBYE$/);
+  });
+
+  it('is answered by the application that knows another one', async () => {
+    const { endpoint } = await startWeb(SHOUT, FREE);
+    expect(await exchange(endpoint, offer('whisper'))).toMatch(/^HTTP\/1.1 426 /);
+    // Versions of HTTP are offered by clients that have nothing else in mind.
+    const client = rawClient(endpoint);
+    client.send(offer('h2c'));
+    await client.receives(/^HTTP\/1.1 200 [\s\S]*plain \/x$/);
+  });
+
+  it('to an application that takes none is answered by HTTP', async () => {
+    const { endpoint } = await startWeb(SERVER, FREE);
+    expect(await exchange(endpoint, offer('whisper'))).toMatch(
+      /^HTTP\/1.1 200 OK\r\n[\s\S]*GET \/x 0 \d+/,
+    );
+  });
+
+  it('by the method CONNECT is refused where nobody listens for it', async () => {
+    const { endpoint } = await startWeb(SERVER, FREE);
+    expect(await exchange(endpoint, 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n')).toMatch(
+      /^HTTP\/1.1 501 /,
+    );
+  });
+
   it('is not taken, and the request is served, with its body, and so are those behind it', async () => {
     const { endpoint } = await startWeb(SERVER, FREE);
     const client = rawClient(endpoint);

@@ -527,6 +527,14 @@ export const SETTINGS: readonly Setting[] = [
     run: HTTP,
   },
   {
+    key: 'gateways',
+    flags: '--gateways <n>',
+    doc: 'processes that share the port',
+    default: '1',
+    kind: count(),
+    run: HTTP,
+  },
+  {
     key: 'exec',
     flags: '--exec <command>',
     doc: 'a command that connects a REP socket to $ZSCALE_BACKEND',

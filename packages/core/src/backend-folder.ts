@@ -4,6 +4,7 @@
  *
  *     $TMPDIR/zscale-9f86d081884c7d65/backend.sock        the folder has mode 0700
  *                                     w3-7.sock           the door of worker 3 for one process, the 7th
+ *                                     gateways.sock       where gateway processes bring what clients ask
  *
  * Made and removed by the primary; removed by the workers when the primary died without doing so.
  */
@@ -55,6 +56,11 @@ export function makeBackendFolder(endpoint: string): void {
       { cause: error },
     );
   }
+}
+
+/** The endpoint in that folder where gateway processes come in. */
+export function gatewayDoor(endpoint: string): string {
+  return `ipc://${path.join(backendFolderOf(endpoint) ?? '', 'gateways.sock')}`;
 }
 
 /** The endpoint of one worker process in that folder, where only it comes in. */

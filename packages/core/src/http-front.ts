@@ -1,26 +1,21 @@
 /**
- * The HTTP side of a running service: its gateway, made when it is known what the workers speak, and what belongs to that: the way
- * to the queue, the access log, the probes.
+ * The HTTP side of a running service: its gateway, made when it is known what the workers speak, here or in processes of its own, and
+ * the probes.
  *
  * Owns the order in which these begin and end. What they do is in gateway/.
  */
 
 import type { AdminRoute } from './admin-route.ts';
 import { ZscaleError } from './errors.ts';
-import { AccessLog } from './gateway/access-log.ts';
 import { AdminServer } from './gateway/admin-server.ts';
-import { ForeignFormat } from './gateway/foreign-format.ts';
-import { GatewayRules } from './gateway/gateway-rules.ts';
 import { GatewayTrace } from './gateway/gateway-trace.ts';
-import { type GatewayStats, type GatewayTraffic, HttpGateway } from './gateway/http-gateway.ts';
-import { MessageFace } from './gateway/message-face.ts';
-import { parseStickyRule } from './gateway/sticky-key.ts';
-import { TrustedProxies } from './gateway/trusted-proxies.ts';
-import { Upstream } from './gateway/upstream.ts';
-import type { HttpFormat } from './http-options.ts';
-import { type Logger, openLines } from './logger.ts';
-import { type Codec, createCodec } from './messages/payload.ts';
+import { LocalGateway } from './gateway/local-gateway.ts';
+import { GatewayProcesses, type GatewayProcessesSink } from './gateway-processes.ts';
+import type { Logger } from './logger.ts';
+import type { GatewaySettings, GatewayStats, GatewayTraffic } from './messages/gateway-message.ts';
+import type { TlsMaterial } from './messages/tls-material.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
+import type { WorkerInfo } from './supervisor/supervisor.ts';
 import type { OpenTelemetry } from './tracing/open-telemetry.ts';
 
 /** What it is made from. */
@@ -34,6 +29,10 @@ export interface HttpFrontOptions {
   readonly adminRoutes: readonly AdminRoute[];
   /** The SDK that is registered in this process, if there is one. */
   readonly telemetry: OpenTelemetry | undefined;
+  /** File URL of the handler's module, for what gateway processes resolve from there. */
+  readonly module: string | undefined;
+  /** Told of gateway processes, where there are any. */
+  readonly sink: GatewayProcessesSink;
   readonly logger: Logger;
 }
 
@@ -41,9 +40,9 @@ export interface HttpFrontOptions {
 export class HttpFront {
   readonly #options: HttpFrontOptions;
   readonly #admin: AdminServer | undefined;
-  #upstream: Upstream | undefined;
-  #accessLog: AccessLog | undefined;
-  #gateway: HttpGateway | undefined;
+  #gateway: LocalGateway | GatewayProcesses | undefined;
+  /** What the program speaks TLS with. */
+  #programTls: TlsMaterial | undefined;
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
@@ -51,14 +50,18 @@ export class HttpFront {
     const { isReady, adminRoutes: routes, logger } = options;
     this.#admin =
       endpoint === undefined ? undefined : new AdminServer({ endpoint, isReady, routes, logger });
-    this.#upstream = undefined;
-    this.#accessLog = undefined;
     this.#gateway = undefined;
+    this.#programTls = undefined;
   }
 
   /** Where clients of HTTP connect. */
   get endpoints(): readonly string[] {
     return this.#gateway?.endpoints ?? [];
+  }
+
+  /** The gateway processes; none where the gateway is in this one, or there is none. */
+  get gateways(): readonly WorkerInfo[] {
+    return this.#gateway instanceof GatewayProcesses ? this.#gateway.processes : [];
   }
 
   /** Undefined where no HTTP is spoken. */
@@ -90,45 +93,31 @@ export class HttpFront {
     codecName: CodecName,
   ): Promise<void> {
     if (endpoints.length === 0) return;
-    const { options, logger, telemetry, upstream } = this.#options;
+    const { options, logger, module, upstream, sink, telemetry } = this.#options;
     if (speaksHttp && options.key !== undefined) refuseKey();
     if (speaksHttp && options.httpFormat !== undefined) refuseFormat();
-    const { trustedProxies, sticky, balance, tlsCert, tlsKey, maxMessageSize } = options;
-    const rule = sticky ?? (balance === 'hash' ? 'address' : undefined);
-    if (options.accessLog !== undefined)
-      this.#accessLog = new AccessLog(openLines(options.accessLog));
-    const codec = createCodec(codecName);
-    this.#upstream = new Upstream({ endpoints: [upstream], codec, maxMessageSize });
-    await this.#upstream.start();
-    const face = speaksHttp ? undefined : faceOf(codec, options.httpFormat);
-    const rules = new GatewayRules({
-      upstream: this.#upstream,
-      face,
-      maxBodySize:
-        face === undefined ? options.maxBodySize : Math.min(options.maxBodySize, maxMessageSize),
-      bodyTimeout: options.bodyTimeout,
-      keepAliveTimeout: options.keepAliveTimeout,
-      maxHeldBytes: options.maxUnsentBytes,
-      trustedProxies: trustedProxies && new TrustedProxies(trustedProxies),
-      sticky: rule === undefined ? undefined : parseStickyRule(rule),
-      hasPools: options.pools.length > 0,
-      accessLog: this.#accessLog,
-      trace: telemetry && new GatewayTrace(telemetry),
-      logger,
-    });
-    const tls = tlsCert !== undefined && tlsKey !== undefined ? { tlsCert, tlsKey } : undefined;
-    this.#gateway = new HttpGateway({ ...options, rules, tls, logger });
-    for (const endpoint of endpoints) await this.#gateway.bind(endpoint);
+    const settings = settingsOf(options, speaksHttp, codecName, this.#programTls);
+    this.#gateway =
+      options.gateways > 1
+        ? new GatewayProcesses({ options, settings, module, upstream, logger, sink })
+        : new LocalGateway({
+            settings,
+            upstream,
+            trace: telemetry && new GatewayTrace(telemetry),
+            logger,
+          });
+    await this.#gateway.start(endpoints);
+  }
+
+  /** The program speaks TLS with this; of those that its workers say one after the other the last counts. */
+  useTls(tls: TlsMaterial): void {
+    this.#programTls = tls;
+    this.#gateway?.useTls(tls);
   }
 
   /** Opens the log's file again, and reads certificates again; files that are no good are told, and the old ones stay. */
   reload(): void {
-    this.#accessLog?.reopen();
-    try {
-      this.#gateway?.reloadTls();
-    } catch (error) {
-      this.#options.logger.error({ err: error }, 'the certificate stays as it was');
-    }
+    this.#gateway?.reload();
   }
 
   /** Accepts no connections any more; resolves when all have ended. */
@@ -139,8 +128,11 @@ export class HttpFront {
   /** Cuts what is open. The probes are answered until `end`. */
   async close(): Promise<void> {
     await this.#gateway?.close();
-    await this.#upstream?.close();
-    this.#accessLog?.close();
+  }
+
+  /** Ends gateway processes at once. */
+  kill(): void {
+    if (this.#gateway instanceof GatewayProcesses) void this.#gateway.kill();
   }
 
   /** The last of it. */
@@ -150,9 +142,34 @@ export class HttpFront {
   }
 }
 
-/** It is given decoded values, and here are none. */
-function faceOf(codec: Codec, format: HttpFormat | undefined): MessageFace | ForeignFormat {
-  return format === undefined ? new MessageFace(codec) : new ForeignFormat(format);
+function settingsOf(
+  options: ResolvedScaleOptions,
+  speaksHttp: boolean,
+  codec: CodecName,
+  programTls: TlsMaterial | undefined,
+): GatewaySettings {
+  const { sticky, balance, pools } = options;
+  return {
+    codec,
+    speaksHttp,
+    httpFormat: options.httpFormat,
+    maxHeaderSize: options.maxHeaderSize,
+    maxBodySize: options.maxBodySize,
+    headerTimeout: options.headerTimeout,
+    bodyTimeout: options.bodyTimeout,
+    keepAliveTimeout: options.keepAliveTimeout,
+    maxConnections: options.maxConnections,
+    maxMessageSize: options.maxMessageSize,
+    maxUnsentBytes: options.maxUnsentBytes,
+    trustedProxies: options.trustedProxies,
+    sticky: sticky ?? (balance === 'hash' ? 'address' : undefined),
+    hasPools: pools.length > 0,
+    accessLog: options.accessLog,
+    sharesLog: false,
+    tlsCert: options.tlsCert,
+    tlsKey: options.tlsKey,
+    programTls,
+  };
 }
 
 function refuseFormat(): never {

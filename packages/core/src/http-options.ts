@@ -31,7 +31,7 @@ export interface HttpOptions {
   bodyTimeout?: number | undefined;
   /** How long a connection is kept for a next request, in ms, from 1. Default 75 000. */
   keepAliveTimeout?: number | undefined;
-  /** Connections at once, from 1; further ones are ended at once. Default 10 000. */
+  /** Connections at once, from 1; further ones are ended at once. Each of several gateways has its share. Default 10 000. */
   maxConnections?: number | undefined;
   /**
    * Proxies that are believed: addresses, ranges (`10.0.0.0/8`), `loopback`, `private`, `*`. What they say in `X-Forwarded-For`,
@@ -70,6 +70,11 @@ export interface HttpOptions {
    * `(request, context)`. Default: a listener where it takes two parameters or more and `bind` names endpoints of HTTP only.
    */
   http?: boolean | undefined;
+  /**
+   * How many processes are the gateway, from 1 to 64. One is in the process of the queue; several are processes of their own, which
+   * share each address. Default 1.
+   */
+  gateways?: number | undefined;
 }
 
 /** With every default filled in and every list a list. */
@@ -90,6 +95,7 @@ export interface ResolvedHttpOptions {
   readonly adminTokenFile: string | undefined;
   readonly drainDelay: number;
   readonly http: boolean | undefined;
+  readonly gateways: number;
 }
 
 /** What each option is when nobody says anything. */
@@ -110,8 +116,10 @@ export const HTTP_DEFAULTS: ResolvedHttpOptions = Object.freeze({
   adminTokenFile: undefined,
   drainDelay: 0,
   http: undefined,
+  gateways: 1,
 });
 
+const MAX_GATEWAYS = 64;
 const MIN_HEADER_BYTES = 1024;
 const MAX_HEADER_BYTES = 1024 * 1024;
 
@@ -153,6 +161,11 @@ export const HTTP_CHECKS: { readonly [Name in keyof ResolvedHttpOptions]: Check 
   adminTokenFile: { expected: 'the path of a file', accepts: isText },
   drainDelay: duration(0),
   http: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
+  gateways: {
+    expected: `a whole number from 1 to ${MAX_GATEWAYS}`,
+    accepts: (value) =>
+      Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_GATEWAYS,
+  },
 };
 
 /** Fills in defaults. The values are checked already. */
@@ -175,6 +188,7 @@ export function resolveHttpOptions(options: HttpOptions): ResolvedHttpOptions {
     adminTokenFile: options.adminTokenFile ?? HTTP_DEFAULTS.adminTokenFile,
     drainDelay: options.drainDelay ?? HTTP_DEFAULTS.drainDelay,
     http: options.http ?? HTTP_DEFAULTS.http,
+    gateways: options.gateways ?? HTTP_DEFAULTS.gateways,
   };
 }
 

@@ -15,6 +15,7 @@ export type {
   ChangeReport,
   DeathEntry,
   EndProfileReport,
+  GatewayReport,
   InspectReport,
   JournalEntry,
   JournalReport,
@@ -56,7 +57,7 @@ export {
   ZscaleError,
   type ZscaleErrorCode,
 } from './errors.ts';
-export type { GatewayStats } from './gateway/http-gateway.ts';
+export type { GatewayExit } from './gateway-processes.ts';
 export type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
 export { HTTP_FORMATS, type HttpFormat } from './http-options.ts';
 export { join } from './join.ts';
@@ -69,6 +70,7 @@ export {
   type LogMethod,
 } from './logger.ts';
 export type { BackendInfo, Machine, MachineEvents } from './machine.ts';
+export type { GatewayStats } from './messages/gateway-message.ts';
 export { type Codec, createCodec } from './messages/payload.ts';
 export type { ProfileKind } from './messages/profile-message.ts';
 export type { RequestWords } from './messages/request-control.ts';
@@ -87,7 +89,7 @@ export {
 } from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
 export { type Command, scale } from './scale.ts';
-export type { Server, ServerEvents, ServerStats } from './server.ts';
+export type { GatewayInfo, Server, ServerEvents, ServerStats } from './server.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';
 export { exposeMetrics, type MetricsRegistry } from './worker/application-metrics.ts';

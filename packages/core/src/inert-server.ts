@@ -7,7 +7,7 @@
  */
 
 import { EventEmitter } from 'node:events';
-import type { Server, ServerEvents, ServerStats } from './server.ts';
+import type { GatewayInfo, Server, ServerEvents, ServerStats } from './server.ts';
 import type { WorkerInfo } from './supervisor/supervisor.ts';
 
 const NOTHING_HAPPENED: ServerStats = {
@@ -44,6 +44,7 @@ export class InertServer extends EventEmitter<ServerEvents> implements Server {
   readonly speaksHttp = false;
   readonly programEndpoint: string | undefined = undefined;
   readonly workers: readonly WorkerInfo[] = [];
+  readonly gateways: readonly GatewayInfo[] = [];
   readonly workerCountReason = 'its workers are other processes';
 
   /** @param endpoints - where clients reach the real server */

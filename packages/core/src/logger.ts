@@ -116,13 +116,20 @@ export interface LineWriter {
   close(): void;
 }
 
+/** What the system writes to a pipe in one piece (PIPE_BUF). */
+const PIPE_BYTES = 4096;
+
 /**
  * Opens a file for lines, which are added to its end.
  *
  * @param target a path, or `-` for standard output
+ * @param isShared other processes write lines there, too: each stays whole
  * @throws ZscaleError `ZSCALE_ERR_OPTIONS` when it cannot be opened
  */
-export function openLines(target: string): LineWriter {
+export function openLines(
+  target: string,
+  { isShared = false }: { readonly isShared?: boolean } = {},
+): LineWriter {
   const load = createRequire(import.meta.url);
   const { pino }: typeof import('pino') = load('pino');
   const isStdout = target === '-';
@@ -135,7 +142,11 @@ export function openLines(target: string): LineWriter {
       cause: error,
     });
   }
-  const destination = pino.destination({ dest: isStdout ? STDOUT : target, sync: false });
+  const destination = pino.destination({
+    dest: isStdout ? STDOUT : target,
+    sync: false,
+    ...(isShared && isStdout && { maxWrite: PIPE_BYTES }),
+  });
   destination.on('error', () => {}); // a full disk or a closed pipe must not end the service
   const lines = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
   let isClosed = false;

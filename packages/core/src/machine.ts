@@ -281,6 +281,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       endpoints: () => [],
       backends: () => this.backends.map(({ endpoint }) => endpoint),
       codec: () => this.#options.shared.codec,
+      gateways: () => [],
       joined: () =>
         this.backends.map(({ endpoint, workers }) => ({
           machine: null,

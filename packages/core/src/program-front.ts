@@ -16,6 +16,7 @@ import { ZscaleError } from './errors.ts';
 import { isHttpEndpoint } from './gateway/http-endpoint.ts';
 import type { Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
+import type { TlsMaterial } from './messages/tls-material.ts';
 import type { CodecName } from './options.ts';
 import type { WorkerQueue } from './queue/worker-queue.ts';
 
@@ -28,6 +29,8 @@ export interface ProgramFrontOptions {
     speaksHttp: boolean,
     codec: CodecName,
   ) => Promise<void>;
+  /** What a program speaks TLS with, before its front end is made, and whenever a worker says it. */
+  readonly useTls: (tls: TlsMaterial) => void;
   /** The endpoint of the service's own workers; doors are named beside it. */
   readonly privateEndpoint: string;
   /** Workers are programs of another language, for certain. */
@@ -122,8 +125,9 @@ export class ProgramFront {
   }
 
   /** A program asked for an address. The first one decides. */
-  workerBound(id: number, endpoint: string): void {
+  workerBound(id: number, endpoint: string, tls?: TlsMaterial): void {
     const { bindsLater, choosesCodec, logger, queue } = this.#options;
+    if (tls !== undefined) this.#options.useTls(tls);
     const isFirst = this.#askedFor === undefined;
     const speaksHttp = isHttpEndpoint(endpoint);
     this.#askedFor ??= endpoint;

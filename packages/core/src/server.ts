@@ -16,6 +16,7 @@ import { existsSync } from 'node:fs';
 import {
   backendFolderOf,
   chooseBackendEndpoint,
+  gatewayDoor,
   makeBackendFolder,
   removeBackendFolder,
 } from './backend-folder.ts';
@@ -23,9 +24,10 @@ import { readServiceKeys } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
 import { checkExposure } from './exposure.ts';
 import { isHttpEndpoint } from './gateway/http-endpoint.ts';
-import type { GatewayStats } from './gateway/http-gateway.ts';
+import type { GatewayExit } from './gateway-processes.ts';
 import { HttpFront } from './http-front.ts';
 import { createLogger, type Logger } from './logger.ts';
+import type { GatewayStats } from './messages/gateway-message.ts';
 import { createCodec } from './messages/payload.ts';
 import type { WorkerStart } from './messages/process-message.ts';
 import {
@@ -112,6 +114,10 @@ export interface ServerEvents {
   scaling: [{ readonly workers: number; readonly reason: string }];
   /** A crashed worker will be started again in `delay` ms, for the `attempt`th time in a row. */
   'worker-restarting': [{ readonly id: number; readonly delay: number; readonly attempt: number }];
+  /** A gateway process takes connections (`gateways`); `ms` is the time since it was started. */
+  'gateway-ready': [{ readonly id: number; readonly pid: number; readonly ms: number }];
+  /** A gateway process ended; unless `expected`, that was a crash, and it will be replaced. */
+  'gateway-exited': [GatewayExit];
   /**
    * A worker crashed again and again (`ZSCALE_ERR_CRASH_LOOP`), so the server was closed. Without a
    * listener the program's exit code becomes 5.
@@ -133,6 +139,12 @@ export interface ServerStats extends QueueStats {
   readonly http: GatewayStats | undefined;
 }
 
+/** One gateway process. */
+export type GatewayInfo = Pick<
+  WorkerInfo,
+  'id' | 'pid' | 'state' | 'restarts' | 'startedAt' | 'age'
+>;
+
 /** A running service. `await using` closes it at the end of the block. */
 export interface Server extends AsyncDisposable {
   /** Where clients connect: the real addresses, with the port the system chose for `*` or 0. */
@@ -147,6 +159,8 @@ export interface Server extends AsyncDisposable {
   readonly programEndpoint: string | undefined;
   /** The worker processes, by id. */
   readonly workers: readonly WorkerInfo[];
+  /** The gateway processes, by id; none where the gateway is in the process of the queue (`gateways: 1`). */
+  readonly gateways: readonly GatewayInfo[];
   /** Why there are as many workers as there are, for people. */
   readonly workerCountReason: string;
   stats(): ServerStats;
@@ -209,7 +223,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #logger: Logger;
   /** The endpoint of our own workers; not one of `backendEndpoints`. */
   readonly #privateEndpoint: string;
-  /** Where the queue takes what the gateway of this process brings. */
+  /** Where the queue takes what gateways bring: that of this process, or those of their own. */
   readonly #gatewayEndpoint: string;
   readonly #pools: readonly PoolPlan[];
   readonly #queue: WorkerQueue;
@@ -245,7 +259,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     );
     this.#telemetry = openTelemetry(service.module, (text) => this.#logger.warn(text));
     this.#privateEndpoint = chooseBackendEndpoint();
-    this.#gatewayEndpoint = this.#privateEndpoint.replace(/^ipc/, 'inproc');
+    this.#gatewayEndpoint =
+      options.gateways > 1
+        ? gatewayDoor(this.#privateEndpoint)
+        : this.#privateEndpoint.replace(/^ipc/, 'inproc');
     this.#pools = planPools(options.pools);
     const isCommand = 'words' in service.launch;
     const codec = isCommand && service.choosesCodec ? 'raw' : options.codec;
@@ -294,12 +311,19 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       isReady: () => this.#isReady(),
       adminRoutes: [this.#metrics.route, ...dashboardRoutes(options, this.#control, this.#logger)],
       telemetry: this.#telemetry,
+      module: service.module,
+      sink: {
+        gatewayReady: (id, pid, ms) => this.emit('gateway-ready', { id, pid, ms }),
+        gatewayExited: (facts) => this.emit('gateway-exited', facts),
+        crashLoop: (error) => this.#giveUp(error),
+      },
       logger: this.#logger.child({ component: 'gateway' }),
     });
     this.#front = new ProgramFront({
       queue: this.#queue,
       bindHttp: (endpoints, speaksHttp, codecName) =>
         this.#http.bind(endpoints, speaksHttp, codecName),
+      useTls: (tls) => this.#http.useTls(tls),
       privateEndpoint: this.#privateEndpoint,
       isCommand,
       isHandler: !isCommand && service.module === undefined,
@@ -344,6 +368,12 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   get workers(): readonly WorkerInfo[] {
     return this.#supervisor.workers;
+  }
+
+  get gateways(): readonly GatewayInfo[] {
+    return this.#http.gateways.map(({ id, pid, state, restarts, startedAt, age }) => {
+      return { id, pid, state, restarts, startedAt, age };
+    });
   }
 
   get workerCountReason(): string {
@@ -435,6 +465,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       endpoints: () => this.endpoints,
       backends: () => this.backendEndpoints,
       codec: () => this.codec,
+      gateways: () => this.#http.gateways,
       joined: () => [],
       metrics: () => this.#metrics.text(),
       poolOf: (id: number) => this.#poolOf(id),
@@ -522,6 +553,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#logger.warn('killing the workers');
     this.#hopeless.resolve();
     void this.#supervisor.kill();
+    this.#http.kill();
     removeBackendFolder(this.#privateEndpoint);
     void this.#control.close();
     void this.#end('kill');
@@ -586,7 +618,10 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   /** Whether requests are answered. */
   #isReady(): boolean {
-    return this.#state === 'serving' && this.workers.some(({ state }) => state === 'ready');
+    const { gateways } = this.#http;
+    const canBeReached = gateways.length === 0 || gateways.some(({ state }) => state === 'ready');
+    const isAnswered = this.workers.some(({ state }) => state === 'ready');
+    return this.#state === 'serving' && isAnswered && canBeReached;
   }
 
   #createUpkeep(): Upkeep {
@@ -618,7 +653,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
         this.#front.workerReady(generation, speaksHttp);
         this.emit('worker-ready', { id, pid, ms });
       },
-      workerBound: (id, endpoint) => this.#front.workerBound(id, endpoint),
+      workerBound: (id, endpoint, tls) => this.#front.workerBound(id, endpoint, tls),
       heldBy: (generation) => this.#queue.heldBy(generation),
       workerDrained: (worker) => this.#metrics.workerDrained(worker),
       workerExited: (worker, exit, report) => {
@@ -641,12 +676,15 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       },
       workerRestarting: (id, delay, attempt) =>
         this.emit('worker-restarting', { id, delay, attempt }),
-      crashLoop: (error) => {
-        this.#failure ??= error;
-        if (!this.workers.some(({ state }) => state === 'ready')) this.#hopeless.resolve();
-        void this.#end('crash loop');
-      },
+      crashLoop: (error) => this.#giveUp(error),
     };
+  }
+
+  /** A process that it cannot do without crashes again and again. */
+  #giveUp(error: ZscaleError): void {
+    this.#failure ??= error;
+    if (!this.workers.some(({ state }) => state === 'ready')) this.#hopeless.resolve();
+    void this.#end('crash loop');
   }
 
   #enter(next: ServerState): void {

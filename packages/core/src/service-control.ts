@@ -58,6 +58,8 @@ const EVENTS = [
   'scaling',
   'joined',
   'lost',
+  'gateway-ready',
+  'gateway-exited',
 ] as const;
 
 /** The queue of a service, as far as it is reported. */
@@ -80,6 +82,8 @@ export interface Controlled {
   readonly endpoints: () => readonly string[];
   readonly backends: () => readonly string[];
   readonly codec: () => CodecName;
+  /** The gateway processes, by id. */
+  readonly gateways: () => readonly WorkerInfo[];
   /** On a joined machine: the back ends that it works for. */
   readonly joined: () => readonly MachineReport[];
   /** What it measures, in Prometheus' text format. */
@@ -276,6 +280,9 @@ export class ServiceControl {
       codec: controlled.codec(),
       reason: steering.reason,
       queued: stats?.queued ?? null,
+      gateways: controlled.gateways().map(({ id, pid = null, state, age: uptime, restarts }) => {
+        return { id, pid, state, uptime, restarts };
+      }),
       workers: await Promise.all(
         supervisor.workers.map((worker) => reportOf(worker, stats?.workers, controlled)),
       ),

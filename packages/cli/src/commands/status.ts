@@ -1,5 +1,5 @@
 /** `zscale status`, `zscale ps`: a running service, and each of its workers. */
-import type { StatusReport, WorkerReport } from '@zscale/core';
+import type { GatewayReport, StatusReport, WorkerReport } from '@zscale/core';
 import type { ControlClient } from '../control-client.ts';
 import type { ControlInvocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
@@ -29,14 +29,22 @@ export async function status(
 
 function describe(report: StatusReport): string {
   const { name, kind, pid, state, uptime, endpoints, backends, queued, workers } = report;
+  const { gateways } = report;
   const lines = [
     `${name}: ${kind} ${state} for ${formatDuration(uptime)}, pid ${pid}`,
     ...endpoints.map((endpoint) => `  clients   ${endpoint}`),
     ...backends.map((endpoint) => `  back end  ${endpoint}`),
+    ...(gateways.length === 0 ? [] : [`  gateways  ${describeGateways(gateways)}`]),
     `  running   ${report.reason}`,
     ...(queued === null ? [] : [`  waiting   ${queued} ${queued === 1 ? 'request' : 'requests'}`]),
   ];
   return `${lines.join('\n')}\n\n${formatTable(HEADER, workers.map(rowOf))}`;
+}
+
+function describeGateways(gateways: readonly GatewayReport[]): string {
+  const ready = gateways.filter(({ state }) => state === 'ready').length;
+  const restarts = gateways.reduce((sum, gateway) => sum + gateway.restarts, 0);
+  return `${ready} of ${gateways.length} processes ready, ${restarts} restarts`;
 }
 
 /** A worker as a row of the table. */

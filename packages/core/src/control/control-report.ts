@@ -29,6 +29,17 @@ export interface WorkerReport {
   readonly restarts: number;
 }
 
+/** One gateway process in {@link StatusReport}. */
+export interface GatewayReport {
+  readonly id: number;
+  readonly pid: number | null;
+  readonly state: WorkerReport['state'];
+  /** Since its process was started. */
+  readonly uptime: number;
+  /** How many times the gateway with this id was replaced. */
+  readonly restarts: number;
+}
+
 /** The reply to `status`. */
 export interface StatusReport {
   readonly name: string;
@@ -47,6 +58,8 @@ export interface StatusReport {
   readonly reason: string;
   /** Requests that wait for a worker. */
   readonly queued: number | null;
+  /** Empty where the gateway is in the supervisor's process, or there is none. */
+  readonly gateways: readonly GatewayReport[];
   readonly workers: readonly WorkerReport[];
 }
 

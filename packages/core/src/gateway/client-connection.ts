@@ -19,6 +19,8 @@ export interface OpenExchange {
   readonly isIncoming: boolean;
   /** The rest of what the client sends does not come, or is nonsense. @returns whether it was answered with this */
   clientFailed(status: number, code: string, message: string): boolean;
+  /** It has no end, and the service has one: ends it in a way that its protocol has. @returns false where there is none */
+  farewell(): boolean;
 }
 
 const CONNECTION = Symbol('connection');
@@ -103,6 +105,12 @@ export class ClientConnection {
     const isTold = this.#open.size === 1 && exchange?.clientFailed(status, code, message);
     if (isTold || this.isEnding) this.#socket.destroySoon();
     else this.#socket.destroy();
+  }
+
+  /** Ends what is open in a way that the client understands. @returns false where there is none */
+  farewell(): boolean {
+    const [exchange] = this.#open;
+    return this.#open.size === 1 && exchange?.farewell() === true;
   }
 
   /** The last came first: what waits for its turn must not get it now. */

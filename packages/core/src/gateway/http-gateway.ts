@@ -20,7 +20,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import type { HistogramSnapshot } from '../metrics/histogram.ts';
+import type { GatewayStats, GatewayTraffic } from '../messages/gateway-message.ts';
+import { doneWithin } from '../waiting.ts';
 import { ClientConnection } from './client-connection.ts';
 import { errorBytes, errorPage } from './error-page.ts';
 import type { GatewayRules } from './gateway-rules.ts';
@@ -28,7 +29,7 @@ import { parseHttpEndpoint } from './http-endpoint.ts';
 import { listen } from './http-listener.ts';
 import { PendingReply } from './pending-reply.ts';
 import { factsOf } from './request-facts.ts';
-import { readTlsFiles, type TlsPaths } from './tls-files.ts';
+import type { TlsSource } from './tls-source.ts';
 import { UpgradeTunnel } from './upgrade-tunnel.ts';
 
 /** What a gateway is made from. Durations are ms, sizes bytes; no limit is Infinity. */
@@ -38,44 +39,17 @@ export interface HttpGatewayOptions {
   readonly maxConnections: number;
   readonly headerTimeout: number;
   readonly keepAliveTimeout: number;
-  /** For `https://`; undefined where there is none. */
-  readonly tls: TlsPaths | undefined;
+  /** For `https://`. */
+  readonly tls: TlsSource;
   readonly logger: Logger;
-}
-
-/** What a gateway counts. */
-export interface GatewayStats {
-  /** Connections that are open. */
-  readonly connections: number;
-  /** What is held of answers that are not taken, and of bodies that are not whole, in bytes. */
-  readonly heldBytes: number;
-  /** How many were ended because they had the most of that, and all had more than `maxUnsentBytes`. */
-  readonly greedy: number;
-  /** Connections that were turned away, since there were `maxConnections`. */
-  readonly refused: number;
-  /** Requests that were no HTTP, or could be read in two ways. */
-  readonly malformed: number;
-  /** Requests that have ended, in whatever way. */
-  readonly requests: number;
-  /** Answers that had begun and could not be ended. */
-  readonly cut: number;
-}
-
-/** What went through a gateway. */
-export interface GatewayTraffic {
-  /** Requests that have ended by the class of their status, 1xx to 5xx. */
-  readonly byClass: readonly number[];
-  /** Bytes of the bodies of those requests that came, and of their answers that were written. */
-  readonly receivedBytes: number;
-  readonly sentBytes: number;
-  /** What they took, without WebSocket and other tunnels. */
-  readonly durations: HistogramSnapshot;
 }
 
 /** Connections are looked over for heads that do not come so often, in ms, at least. */
 const CHECK_MS = 1000;
 /** While stopping, connections are looked over for idle ones so often, in ms. */
 const IDLE_CHECK_MS = 50;
+/** So long clients that are told the end have to take it, in ms. */
+const FAREWELL_MS = 500;
 /** Turned away connections are told of so often, in ms. */
 const TELL_MS = 10_000;
 /** The longest a timer of Node can wait. */
@@ -165,9 +139,9 @@ export class HttpGateway {
 
   /** Reads certificate and key again. @throws ZscaleError `ZSCALE_ERR_OPTIONS`: the old ones stay in use */
   reloadTls(): void {
-    const { tls } = this.#options;
-    if (tls === undefined || this.#tlsServers.length === 0) return;
-    const context = readTlsFiles(tls);
+    if (this.#tlsServers.length === 0) return;
+    const context = this.#options.tls.read();
+    if (context === undefined) return;
     for (const server of this.#tlsServers) server.setSecureContext(context);
   }
 
@@ -180,9 +154,17 @@ export class HttpGateway {
     return this.#drained;
   }
 
-  /** Cuts what is open. Idempotent. */
+  /** Cuts what is open; where the protocol has an end for it, clients have a moment to take it. Idempotent. */
   async close(): Promise<void> {
     const drained = this.drain();
+    let isAnyTold = false;
+    for (const socket of this.#sockets) {
+      const connection = ClientConnection.of(socket);
+      if (connection === undefined) continue; // below one that speaks TLS, and ends with it
+      if (connection.farewell()) isAnyTold = true;
+      else socket.destroy();
+    }
+    if (isAnyTold) await doneWithin(drained, FAREWELL_MS);
     for (const socket of this.#sockets) socket.destroy();
     await drained;
   }
@@ -222,12 +204,12 @@ export class HttpGateway {
   }
 
   #createTlsServer(text: string): Server {
-    const { tls } = this.#options;
-    if (tls === undefined) refuseMissingTls(text);
+    const context = this.#options.tls.read();
+    if (context === undefined) refuseMissingTls(text);
     const server = createTlsServer({
       ...this.#settings(),
       handshakeTimeout: finite(this.#options.headerTimeout),
-      ...readTlsFiles(tls),
+      ...context,
     });
     server.on('tlsClientError', () => {
       this.#malformed += 1; // no TLS, or none that both speak: the connection is ended by Node
@@ -294,8 +276,13 @@ export class HttpGateway {
     const connection = ClientConnection.of(socket);
     const facts = factsOf(request);
     socket.on('error', () => {}); // Node listens no more; its 'close' follows, which the connection hears
+    const { upgrade = '' } = request.headers;
+    // A message handler is asked by POST, whatever else is offered; and that what follows is no body is known without one alone.
+    const staysHttp = this.#rules.face !== undefined || facts.contentLength !== 0;
     const isTunnel =
-      request.method === 'CONNECT' || /\bwebsocket\b/i.test(request.headers.upgrade ?? '');
+      request.method === 'CONNECT' ||
+      /\bwebsocket\b/i.test(upgrade) ||
+      (!staysHttp && !isHttpOrTls(upgrade));
     if (connection === undefined || connection.open > 0) {
       // Nothing can be said that would not be taken for the answer to a request before it.
       socket.destroy();
@@ -355,6 +342,11 @@ export class HttpGateway {
     this.#toldAt = now;
     this.#options.logger.warn(facts, text);
   }
+}
+
+/** Versions of what is spoken already, which clients offer with any request, and no program takes over (h2c, TLS). */
+function isHttpOrTls(upgrade: string): boolean {
+  return upgrade.split(',').every((one) => /^\s*(h2c?|http|tls)(\/[\d.]+)?\s*$/i.test(one));
 }
 
 /**

@@ -36,7 +36,7 @@ export async function listen(
   try {
     await bind(server, place);
   } catch (error) {
-    refuse(text, place.kind, error);
+    refuseAddress(text, place.kind, error);
   }
   const address = server.address();
   if (address === null || typeof address === 'string') return text;
@@ -57,7 +57,7 @@ function bind(server: Server, place: Place): Promise<void> {
 }
 
 /** The file of a socket outlives its process; one at which nobody listens is in the way. */
-async function removeLeftover(path: string): Promise<void> {
+export async function removeLeftover(path: string): Promise<void> {
   const code = await new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
@@ -69,8 +69,8 @@ async function removeLeftover(path: string): Promise<void> {
   if (code === 'ECONNREFUSED') await rm(path, { force: true });
 }
 
-/** Where a service manager says what it handed over, and to whom, it is believed. */
-function refuseMissing(text: string, fd: number): void {
+/** Where a service manager says what it handed over, and to whom, it is believed. @throws ZscaleError `EBADF` */
+export function refuseMissing(text: string, fd: number): void {
   const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env;
   if (count === undefined) return;
   if (pid !== undefined && Number(pid) !== process.pid) {
@@ -88,7 +88,8 @@ function refuseMissing(text: string, fd: number): void {
   );
 }
 
-function refuse(text: string, kind: Place['kind'], error: unknown): never {
+/** Says why an address cannot be had, and what to do. @throws ZscaleError with the system's code */
+export function refuseAddress(text: string, kind: Place['kind'], error: unknown): never {
   const said = error instanceof Error && 'code' in error ? String(error.code) : 'EINVAL';
   const code = kind === 'fd' ? 'EBADF' : said; // Node says EINVAL, ENOTSOCK or EEXIST, by what is there
   throw new ZscaleError(

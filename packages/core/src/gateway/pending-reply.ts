@@ -37,6 +37,8 @@ const SAID_BY_NODE = ['Connection', 'Content-Length', 'Transfer-Encoding'] as co
 
 /** Parts of ServerResponse that are not documented. */
 interface HeadWriter {
+  /** The head that was written. */
+  readonly _header: string | null;
   /** Bytes where their turn is. */
   _writeRaw(data: string, encoding: 'latin1'): boolean;
   /** Bytes of the body, behind the head. flushHeaders() would write the head in UTF-8. */
@@ -152,6 +154,18 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     this.#exchange?.cancel();
     this.#code = 'ZSCALE_ERR_BUSY';
     this.#cut('its client does not take it, and of all such it has the most (maxUnsentBytes)');
+  }
+
+  /** Events have ends of their own, and their clients come again. Of any other answer an end would say that it is whole. */
+  farewell(): boolean {
+    const isOpen = this.#state === 'open' && this.#response.headersSent;
+    if (!isOpen || this.#owed !== undefined || !isEventStream(this.#response)) return false;
+    const { socket } = this.#response;
+    this.#exchange?.cancel();
+    this.#connection.isEnding = true;
+    this.#finish(undefined, undefined);
+    socket?.destroySoon();
+    return true;
   }
 
   // From the body.
@@ -469,6 +483,12 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     if (hadTurn) this.#connection.turns.end();
     if (!this.#isStalled) this.#connection.left(this);
   }
+}
+
+/** Looked at where it matters, and not for each answer. */
+function isEventStream(response: ServerResponse): boolean {
+  const { _header: head } = response as unknown as HeadWriter;
+  return /^content-type: *text\/event-stream/im.test(head ?? '');
 }
 
 function watch(connection: ClientConnection): void {

@@ -1,6 +1,6 @@
 /**
  * A connection whose client wants to speak another protocol (WebSocket): once its worker takes it, bytes go both ways as they are,
- * and the worker stays the same until either end is done.
+ * and the worker stays the same until either end is done. When it is the service that ends it, a WebSocket is told why.
  *
  *     asking --> tunnel --> ended
  *        |
@@ -17,8 +17,19 @@ import type { Holder } from './held-bytes.ts';
 import type { RequestFacts } from './request-facts.ts';
 import { responseHeaders } from './response-headers.ts';
 import type { UpstreamExchange, UpstreamSink } from './upstream.ts';
+import { CLOSE_CODES, type CloseCode, closeFrame, FrameFollower } from './websocket-frames.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
+
+/** So long a client may take to answer that it was told the end, in ms. */
+const FAREWELL_MS = 1000;
+
+/** What a client of a WebSocket is told, by what became of the exchange. */
+const CLOSINGS: ReadonlyMap<string, readonly [CloseCode, string]> = new Map([
+  ['ZSCALE_ERR_WORKER_LOST', [CLOSE_CODES.serviceRestart, 'service restart']],
+  ['ZSCALE_ERR_CONNECTION_LOST', [CLOSE_CODES.serviceRestart, 'service restart']],
+  ['ZSCALE_ERR_CLOSED', [CLOSE_CODES.goingAway, 'going away']],
+]);
 
 /** See the top of the file. */
 export class UpgradeTunnel implements UpstreamSink, OpenExchange, Holder {
@@ -35,6 +46,10 @@ export class UpgradeTunnel implements UpstreamSink, OpenExchange, Holder {
   readonly #client: string;
   #state: 'asking' | 'tunnel' | 'answered' | 'ended';
   #response: ServerResponse | undefined;
+  /** Undefined for protocols that are none of WebSocket. */
+  #frames: FrameFollower | undefined;
+  /** Its client is told the end as soon as a frame has ended. */
+  #isLeaving: boolean;
   #status: number;
   #consumed: number;
   #received: number;
@@ -59,6 +74,8 @@ export class UpgradeTunnel implements UpstreamSink, OpenExchange, Holder {
     this.#startedAt = performance.now();
     this.#state = 'asking';
     this.#response = undefined;
+    this.#frames = undefined;
+    this.#isLeaving = false;
     this.#status = 101;
     this.#consumed = 0;
     this.#received = first.length;
@@ -113,6 +130,12 @@ export class UpgradeTunnel implements UpstreamSink, OpenExchange, Holder {
     if (this.#state !== 'tunnel' && this.#state !== 'answered') return;
     this.#sent += bytes.length;
     this.#consumed += bytes.length;
+    const end = this.#frames?.passed(bytes);
+    if (this.#isLeaving && end !== undefined) {
+      this.#socket.write(bytes.subarray(0, end));
+      this.#leave();
+      return;
+    }
     const target = this.#response ?? this.#socket;
     if (target.write(bytes)) {
       this.#grant();
@@ -156,12 +179,39 @@ export class UpgradeTunnel implements UpstreamSink, OpenExchange, Holder {
     }
     if (this.#state === 'ended') return;
     this.#code = code;
-    this.#socket.destroy();
+    const [closing, reason] = CLOSINGS.get(code) ?? [CLOSE_CODES.internalError, 'service failed'];
+    if (this.#frames?.isBetween === true) this.#close(closing, reason);
+    else this.#socket.destroy();
     this.#end();
+  }
+
+  farewell(): boolean {
+    if (this.#state !== 'tunnel' || this.#frames === undefined || this.#frames.isOver) return false;
+    if (this.#frames.isBetween) this.#leave();
+    else this.#isLeaving = true;
+    return true;
+  }
+
+  #leave(): void {
+    this.#close(CLOSE_CODES.goingAway, 'going away');
+    this.#exchange.cancel();
+    this.#end();
+  }
+
+  /** Says why a WebSocket ends, behind a whole frame. Its client has a moment to answer. */
+  #close(code: CloseCode, reason: string): void {
+    const socket = this.#socket;
+    const timer = setTimeout(() => socket.destroy(), FAREWELL_MS);
+    socket.once('close', () => clearTimeout(timer));
+    socket.end(closeFrame(code, reason));
+    socket.resume(); // what it still sends is read, or the system would cut what it was told
   }
 
   #openTunnel(): void {
     this.#state = 'tunnel';
+    if (/\bwebsocket\b/i.test(this.#request.headers.upgrade ?? '')) {
+      this.#frames = new FrameFollower();
+    }
     const socket = this.#socket;
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => {

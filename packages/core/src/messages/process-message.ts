@@ -11,6 +11,7 @@ import { ZscaleError } from '../errors.ts';
 import { CODEC_NAMES, type CodecName, FUNCTION_RULES, type FunctionRule } from '../options.ts';
 import { MAX_APPLICATION_CHARACTERS, type Measured, parseFigures } from './process-figures.ts';
 import { type ProfileOutcome, parseProfileOutcome } from './profile-message.ts';
+import { parseTlsMaterial, type TlsMaterial } from './tls-material.ts';
 
 /** The environment variable that makes a process a worker; {@link parseWorkerStart} reads it. */
 export const WORKER_START_VARIABLE = 'ZSCALE_WORKER';
@@ -88,9 +89,9 @@ export type FromWorker =
   | ({ readonly type: 'measured' } & Measured)
   /**
    * It is a program that bound a REP socket there, which is connected to its door instead; or one that listens there for HTTP, whose
-   * listener is the handler.
+   * listener is the handler; `tls` is what its server speaks TLS with.
    */
-  | { readonly type: 'bound'; readonly endpoint: string }
+  | { readonly type: 'bound'; readonly endpoint: string; readonly tls?: TlsMaterial }
   /** Of a joined machine: how it stands with one of the `backends` it was told. */
   | {
       readonly type: 'backend';
@@ -200,9 +201,10 @@ export function parseFromWorker(value: unknown): FromWorker {
       return { type: 'measured', figures, application, refused };
     }
     case 'bound': {
-      const { endpoint } = fields;
+      const { endpoint, tls } = fields;
       if (!isString(endpoint)) refuse('endpoint of bound', 'a string', endpoint);
-      return { type: 'bound', endpoint };
+      if (tls === undefined) return { type: 'bound', endpoint };
+      return { type: 'bound', endpoint, tls: parseTlsMaterial(tls) };
     }
     case 'backend': {
       const { endpoint, state, zscale, reason } = fields;

@@ -25,6 +25,7 @@ import type { Logger } from '../logger.ts';
 import type { Measured } from '../messages/process-figures.ts';
 import type { ToWorker } from '../messages/process-message.ts';
 import type { ProfileOrder } from '../messages/profile-message.ts';
+import type { TlsMaterial } from '../messages/tls-material.ts';
 import { doneWithin } from '../waiting.ts';
 import { explainDeath, type Hang, type HeldRequests } from './death-report.ts';
 import { readOomKills } from './oom-kills.ts';
@@ -70,7 +71,7 @@ export interface SupervisorSink {
   /** `ms` is the time since it was started. */
   workerReady(id: number, pid: number, ms: number, generation: number, speaksHttp: boolean): void;
   /** The program in it asked for this address; it was connected to the queue instead. */
-  workerBound(id: number, endpoint: string): void;
+  workerBound(id: number, endpoint: string, tls: TlsMaterial | undefined): void;
   /** Of a joined machine: how a worker stands with one of its back ends. */
   workerBackend?(generation: number, backend: BackendReport): void;
   /** A process has drained and will be told to end: the last chance to ask it something, which never rejects. */
@@ -92,6 +93,9 @@ export interface DeathReport {
   readonly held: HeldRequests;
 }
 
+/** What a supervisor keeps alive. */
+export type SupervisedNoun = 'worker' | 'gateway';
+
 /** What a supervisor is made from. Durations are milliseconds. */
 export interface SupervisorOptions {
   /** Starts the process of a worker. */
@@ -104,6 +108,8 @@ export interface SupervisorOptions {
   readonly gracefulTimeout: number;
   readonly logger: Logger;
   readonly sink: SupervisorSink;
+  /** What the processes are called in the log and in errors. Default `'worker'`. */
+  readonly noun?: SupervisedNoun;
   /** For the jitter of restarts. Default `Math.random`. */
   readonly random?: () => number;
 }
@@ -157,6 +163,7 @@ interface Waiter {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #logger: Logger;
+  readonly #noun: SupervisedNoun;
   readonly #sink: SupervisorSink;
   readonly #processSink: WorkerProcessSink;
   readonly #seats: Map<number, Seat>;
@@ -182,12 +189,13 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#logger = options.logger;
+    this.#noun = options.noun ?? 'worker';
     this.#sink = options.sink;
     this.#processSink = {
       workerReady: (worker) => this.#workerReady(worker),
       workerLeaving: (worker) => this.#workerLeaving(worker),
       workerHung: (worker, hang) => this.#workerHung(worker, hang),
-      workerBound: ({ id }, endpoint) => this.#sink.workerBound(id, endpoint),
+      workerBound: ({ id }, endpoint, tls) => this.#sink.workerBound(id, endpoint, tls),
       workerBackend: (worker, backend) => this.#sink.workerBackend?.(worker.generation, backend),
       workerExited: (worker, exit) => this.#workerExited(worker, exit),
     };
@@ -477,6 +485,7 @@ export class Supervisor {
       fork: () => fork(id, generation),
       startTimeout,
       subject,
+      noun: this.#noun,
       logger: this.#logger,
       sink: this.#processSink,
     });
@@ -499,18 +508,19 @@ export class Supervisor {
   }
 
   #tellStarted({ id, pid }: WorkerProcess): void {
-    this.#logger.debug({ worker: id, workerPid: pid }, 'worker started');
+    this.#logger.debug(nameOf(this.#noun, { id, pid }), `${this.#noun} started`);
     if (pid !== undefined) this.#sink.workerStarted(id, pid);
   }
 
   #workerReady(worker: WorkerProcess): void {
     const seat = this.#seatOf(worker);
     const { id, pid, age } = worker;
+    const named = nameOf(this.#noun, worker);
     if (seat?.successor === worker) this.#replace(seat);
     if (seat !== undefined) seat.isProven = true;
     if (seat !== undefined && seat.restarts > 0)
-      this.#logger.info({ worker: id, workerPid: pid, ms: age }, 'worker is ready again');
-    else this.#logger.debug({ worker: id, workerPid: pid, ms: age }, 'worker is ready');
+      this.#logger.info({ ...named, ms: age }, `${this.#noun} is ready again`);
+    else this.#logger.debug({ ...named, ms: age }, `${this.#noun} is ready`);
     if (pid !== undefined)
       this.#sink.workerReady(id, pid, age, worker.generation, worker.speaksHttp);
     this.#appointLeader();
@@ -535,41 +545,43 @@ export class Supervisor {
   async #workerLeaving(worker: WorkerProcess): Promise<void> {
     if (this.#state === 'ending') return;
     this.#logger.info(
-      { worker: worker.id, workerPid: worker.pid },
-      'worker got SIGTERM or closed its server, draining it',
+      nameOf(this.#noun, worker),
+      `${this.#noun} got SIGTERM or closed its server, draining it`,
     );
     await this.#retire(worker, 'leave');
   }
 
-  #workerHung({ id, pid, generation }: WorkerProcess, { ms, stack }: Hang): void {
+  #workerHung(worker: WorkerProcess, { ms, stack }: Hang): void {
     this.#hangs += 1;
-    const { count, oldest, names } = this.#sink.heldBy(generation);
+    const { count, oldest, names } = this.#sink.heldBy(worker.generation);
     const held = { held: count, oldestHeld: oldest, requests: names };
     const where =
       stack ?? 'outside of JavaScript: in native code, or waiting for something (execSync)';
     this.#logger.error(
-      { worker: id, workerPid: pid, stalled: ms, ...held, stack: where },
-      'worker hangs: its event loop stands still, killing it',
+      { ...nameOf(this.#noun, worker), stalled: ms, ...held, stack: where },
+      `${this.#noun} hangs: its event loop stands still, killing it`,
     );
   }
 
   #workerExited(worker: WorkerProcess, exit: WorkerExit): void {
     const seat = this.#seatOf(worker);
-    const { id, pid } = worker;
     this.#processes.delete(worker);
     const report = this.#reportOf(worker, exit);
     this.#sink.workerExited(worker, exit, report);
     if (worker === this.#leader) this.#leader = undefined;
     this.#appointLeader();
     this.#logger.debug(
-      { worker: id, workerPid: pid, code: exit.code, signal: exit.signal },
-      'worker ended',
+      { ...nameOf(this.#noun, worker), code: exit.code, signal: exit.signal },
+      `${this.#noun} ended`,
     );
 
     const isStopping = this.#state === 'stopping' || this.#state === 'stopped';
     const isUnseated = isStopping || seat === undefined || seat.isLeaving;
     if (isUnseated && !exit.expected)
-      this.#logger.warn(factsOf(worker, exit, report), 'worker ended unexpectedly while leaving');
+      this.#logger.warn(
+        factsOf(this.#noun, worker, exit, report),
+        `${this.#noun} ended unexpectedly while leaving`,
+      );
     if (isUnseated) return;
     if (seat.successor === worker) seat.successor = undefined;
     else if (exit.error === undefined) this.#replace(seat);
@@ -582,8 +594,8 @@ export class Supervisor {
   #startLater(seat: Seat, { error }: WorkerExit): void {
     const { restartMaxDelay, restartDelay } = this.#options.policy;
     const delay = Math.min(Math.max(restartDelay, SHORTAGE_DELAY_MS), restartMaxDelay);
-    const facts = { worker: seat.id, reason: error?.message, restartIn: delay };
-    this.#logger.warn(facts, 'worker could not be started, trying again');
+    const facts = { [this.#noun]: seat.id, reason: error?.message, restartIn: delay };
+    this.#logger.warn(facts, `${this.#noun} could not be started, trying again`);
     seat.restartTimer = setTimeout(() => this.#replace(seat), delay);
   }
 
@@ -603,14 +615,14 @@ export class Supervisor {
     const { policy, random = Math.random } = this.#options;
     const { id, worker } = seat;
     const reason = served === 0 ? { reason: error?.message } : {};
-    const facts = { ...factsOf(worker, exit, report), ...reason };
+    const facts = { ...factsOf(this.#noun, worker, exit, report), ...reason };
     const startup = served === 0 ? worker.age : 0;
     const isOfRequest = report.held.again > 0;
     const crash = { at: performance.now(), served, startup, isOfRequest };
     const decision = decideRestart(seat.history, crash, policy, random);
     seat.history = decision.history;
     if (decision.action === 'give-up') {
-      const crashLoop = crashLoopError(id, policy);
+      const crashLoop = crashLoopError(this.#noun, id, policy);
       this.#logger.error(facts, crashLoop.message);
       this.#rejectWaiters([seat], crashLoop);
       this.#sink.crashLoop(crashLoop);
@@ -621,12 +633,18 @@ export class Supervisor {
 
   #restartLater(seat: Seat, facts: object, delay: number): void {
     if (seat.successor !== undefined) {
-      this.#logger.warn(facts, 'worker ended unexpectedly, its successor is starting already');
+      this.#logger.warn(
+        facts,
+        `${this.#noun} ended unexpectedly, its successor is starting already`,
+      );
       this.#replace(seat);
       return;
     }
     seat.restartTimer = setTimeout(() => this.#replace(seat), delay);
-    this.#logger.warn({ ...facts, restartIn: delay }, 'worker ended unexpectedly, restarting it');
+    this.#logger.warn(
+      { ...facts, restartIn: delay },
+      `${this.#noun} ended unexpectedly, restarting it`,
+    );
     this.#sink.workerRestarting(seat.id, delay, Math.max(seat.history.attempt, 1));
   }
 
@@ -654,12 +672,25 @@ function idsFrom(first: number, end: number): readonly number[] {
   return Array.from({ length: end - first }, (_, i) => first + i);
 }
 
+/** A process as the log has it: `worker` and `workerPid`. */
+function nameOf(
+  noun: SupervisedNoun,
+  { id, pid }: Pick<WorkerProcess, 'id' | 'pid'>,
+): Record<string, number | undefined> {
+  return { [noun]: id, [`${noun}Pid`]: pid };
+}
+
 /** The death report as the log has it. */
-function factsOf({ id, pid }: WorkerProcess, exit: WorkerExit, report: DeathReport): object {
+function factsOf(
+  noun: SupervisedNoun,
+  worker: WorkerProcess,
+  exit: WorkerExit,
+  report: DeathReport,
+): object {
   const { code, signal, hang } = exit;
   const { why, uptime, held } = report;
   const stack = hang?.stack === undefined ? {} : { stack: hang.stack };
-  const facts = { worker: id, workerPid: pid, code, signal, why, uptime };
+  const facts = { ...nameOf(noun, worker), code, signal, why, uptime };
   return { ...facts, held: held.count, oldestHeld: held.oldest, requests: held.names, ...stack };
 }
 
@@ -677,10 +708,14 @@ function reloadError(cause: WorkerBootError, renewed: number, count: number): Zs
   );
 }
 
-function crashLoopError(id: number, { maxRestarts, restartWindow }: RestartPolicy): ZscaleError {
+function crashLoopError(
+  noun: SupervisedNoun,
+  id: number,
+  { maxRestarts, restartWindow }: RestartPolicy,
+): ZscaleError {
   return new ZscaleError(
     'ZSCALE_ERR_CRASH_LOOP',
-    `worker ${id} crashed more than ${maxRestarts} times (maxRestarts) ` +
+    `${noun} ${id} crashed more than ${maxRestarts} times (maxRestarts) ` +
       `within ${restartWindow} ms (restartWindow)`,
   );
 }

@@ -23,6 +23,7 @@ import {
   WATCHDOG_FD,
 } from '../messages/process-message.ts';
 import type { ProfileOrder } from '../messages/profile-message.ts';
+import type { TlsMaterial } from '../messages/tls-material.ts';
 import { type Moment, moment } from '../waiting.ts';
 import type { Hang } from './death-report.ts';
 import { Profiling, type TakenProfile } from './profiling.ts';
@@ -96,7 +97,7 @@ export interface WorkerProcessSink {
   /** Its event loop stands still. It is killed as soon as this returns. */
   workerHung(worker: WorkerProcess, hang: Hang): void;
   /** The program in it asked for this address; it was connected to the queue instead. */
-  workerBound(worker: WorkerProcess, endpoint: string): void;
+  workerBound(worker: WorkerProcess, endpoint: string, tls: TlsMaterial | undefined): void;
   /** Of a joined machine: how it stands with one of its back ends. */
   workerBackend?(worker: WorkerProcess, backend: BackendReport): void;
   /** The last call. */
@@ -137,6 +138,8 @@ export interface WorkerProcessOptions {
   readonly startTimeout: number;
   /** What it runs, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
+  /** What it is called in errors. Default `'worker'`. */
+  readonly noun?: string;
   readonly logger: Logger;
   readonly sink: WorkerProcessSink;
 }
@@ -149,6 +152,7 @@ export class WorkerProcess {
   /** The same on the clock of `performance.now()`, which nobody sets. */
   readonly #startedAt: number;
   readonly #subject: string;
+  readonly #noun: string;
   readonly #logger: Logger;
   readonly #sink: WorkerProcessSink;
   readonly #drained: Moment;
@@ -185,6 +189,7 @@ export class WorkerProcess {
     this.startedAt = new Date();
     this.#startedAt = performance.now();
     this.#subject = options.subject;
+    this.#noun = options.noun ?? 'worker';
     this.#logger = options.logger;
     this.#sink = options.sink;
     this.#drained = moment();
@@ -414,7 +419,7 @@ export class WorkerProcess {
         this.came();
         return;
       case 'bound':
-        this.#sink.workerBound(this, message.endpoint);
+        this.#sink.workerBound(this, message.endpoint, message.tls);
         return;
       case 'leaving':
         if (this.#state === 'ready') this.#sink.workerLeaving(this);
@@ -521,9 +526,8 @@ export class WorkerProcess {
   }
 
   #errorOf(reason: string, cause?: unknown): WorkerBootError {
-    const who =
-      this.pid === undefined ? `worker ${this.id}` : `worker ${this.id} (pid ${this.pid})`;
-    const text = `${who} ${reason}. It ran ${this.#subject}.`;
+    const pid = this.pid === undefined ? '' : ` (pid ${this.pid})`;
+    const text = `${this.#noun} ${this.id}${pid} ${reason}. It ran ${this.#subject}.`;
     return new WorkerBootError('ZSCALE_ERR_BOOT', text, cause === undefined ? {} : { cause });
   }
 

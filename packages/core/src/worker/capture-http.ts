@@ -169,7 +169,8 @@ export class HttpCapture {
     return this.#refuse(
       `the program listens on ${endpointOf(address, false).replace('http:', 'tcp:')} with a server that does not speak HTTP/1.1, and only one ` +
         'process can listen there. zscale takes over servers of node:http and node:https, and Reply sockets of ZeroMQ. Let each ' +
-        'worker listen on a free port (0), or run that server as a program of its own',
+        'worker listen on a free port (0), or run that server as a program of its own. One of node:http2 can be served with allowHTTP1: ' +
+        'true (createSecureServer); HTTP/2 itself is spoken by a proxy in front',
     );
   }
 

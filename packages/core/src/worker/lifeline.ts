@@ -30,7 +30,7 @@ const FAREWELL_MS = 100;
  * Makes this process end soon after its supervisor, at the latest after about 1.5 seconds. Keeps
  * nothing alive itself: a program that ends early still ends.
  */
-export function tieToSupervisor(start: WorkerStart): void {
+export function tieToSupervisor(start: Pick<WorkerStart, 'backends' | 'hangTimeout'>): void {
   const parent = process.ppid;
   process.once('disconnect', () => setTimeout(endAfterDisconnect, FAREWELL_MS, start, parent));
   process.channel?.unref();
@@ -59,7 +59,7 @@ export function tieToSupervisor(start: WorkerStart): void {
   });
 }
 
-function endAfterDisconnect({ backends }: WorkerStart, parent: number): void {
+function endAfterDisconnect({ backends }: Pick<WorkerStart, 'backends'>, parent: number): void {
   if (process.ppid !== parent) {
     for (const endpoint of backends) removeBackendFolder(endpoint);
   }

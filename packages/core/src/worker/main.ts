@@ -18,6 +18,7 @@ import { applicationOf, handlerOf, loadAsMain, loadModule, refuseModule } from '
 import { processRole } from './process-role.ts';
 import { ProgramWorker } from './program-worker.ts';
 import { report, reportBootFailure } from './report.ts';
+import { tlsOf } from './server-tls.ts';
 import { Worker } from './worker.ts';
 
 /** As gunicorn: the application failed to load. */
@@ -158,7 +159,8 @@ function host(
   }
   zeromq?.end();
   const handler = new HttpHandler(server);
-  void report({ type: 'bound', endpoint });
+  const tls = tlsOf(server);
+  void report({ type: 'bound', endpoint, ...(tls !== undefined && { tls }) });
   new Worker(orders, handler).start({ preloaded });
   return handler;
 }
