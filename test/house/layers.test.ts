@@ -134,7 +134,10 @@ const HOUSES: Readonly<Record<string, House>> = {
       'collector.ts',
     ],
     top: ['main.ts', 'args.ts'],
-    rooms: { commands: { rooms: ['ground'], packages: ['@zscale/core', '@zscale/transport'] } },
+    rooms: {
+      init: { rooms: ['ground'] },
+      commands: { rooms: ['init', 'ground'], packages: ['@zscale/core', '@zscale/transport'] },
+    },
     packages: ['@zscale/core', '@zscale/transport'],
   },
 };

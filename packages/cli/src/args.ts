@@ -39,7 +39,7 @@ import {
   parseSize,
   parseWorkers,
 } from './flag-values.ts';
-import type { CallInvocation, Invocation, LogFormat } from './invocation.ts';
+import type { CallInvocation, InitTarget, Invocation, LogFormat } from './invocation.ts';
 
 const LOG_LEVELS: readonly LogLevel[] = [
   'trace',
@@ -52,10 +52,11 @@ const LOG_LEVELS: readonly LogLevel[] = [
 ];
 const LOG_FORMATS: readonly LogFormat[] = ['json', 'pretty'];
 const COMMANDS: readonly string[] = [
-  ...['run', 'join', 'call', 'inject', 'device', 'keygen'],
+  ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'init'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
   'help',
 ];
+const INIT_TARGETS: readonly InitTarget[] = ['systemd', 'docker', 'k8s'];
 /** Each kind of device as it is typed. */
 const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
   ['queue', 'QUEUE'],
@@ -133,6 +134,7 @@ Examples:
   addInject(program, sink);
   addDevice(program, sink);
   addKeygen(program, sink);
+  addInit(program, sink);
   addControl(program, sink);
   return program;
 }
@@ -433,6 +435,77 @@ Exit codes:
     )
     .action((name: string | undefined, { json = false }: { json?: boolean }) => {
       sink.invoke({ command: 'keygen', name: name ?? 'zscale', json });
+    });
+}
+
+/** The flags of `init` as commander names them. */
+interface InitFlags extends Partial<Record<InitTarget, boolean>> {
+  bind?: readonly string[];
+  port?: string;
+  name?: string;
+  machines?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+function addInit(program: Command, sink: Sink): void {
+  program
+    .command('init')
+    .summary('write what it takes to run it by systemd, Docker, Kubernetes')
+    .description(
+      'Write the files by which the program of this folder is run: units for systemd,\n' +
+        'an image and a compose file for Docker, manifests for Kubernetes. Files that\n' +
+        'are there are left alone.',
+    )
+    .argument('[entry]', 'the file to run (default: server.ts, index.js and the like)')
+    .optionsGroup('For what, one or several:')
+    .addOption(flag('--systemd', 'NAME.service, and NAME.socket for HTTP'))
+    .addOption(flag('--docker', 'Dockerfile, .dockerignore, compose.yaml'))
+    .addOption(flag('--k8s', 'k8s/NAME.yaml, and a Dockerfile where there is none'))
+    .optionsGroup('What is in them:')
+    .addOption(
+      repeatable('-b, --bind <endpoint>', 'for clients (default: http://*:3000)', parseBind),
+    )
+    .addOption(flag('-p, --port <n>', 'for HTTP on every interface: --bind http://*:n', parsePort))
+    .addOption(flag('-n, --name <name>', "of the service (default: the project's)"))
+    .addOption(flag('--machines', 'machines of its own that join it (docker, k8s)'))
+    .optionsGroup('How:')
+    .addOption(flag('--force', 'write over files that are there'))
+    .addOption(flag('--json', 'one JSON object, for programs'))
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale init --systemd
+  zscale init server.ts --docker --port 8080
+  zscale init handler.ts --k8s --bind tcp://*:5555 --machines
+
+Exit codes:
+  0 written   1 error, such as a file that exists   2 wrong usage`,
+    )
+    .action((entry: string | undefined, flags: InitFlags) => {
+      const targets = INIT_TARGETS.filter((target) => flags[target] === true);
+      if (targets.length === 0) {
+        throw new UsageError(
+          'say what to write for: --systemd, --docker, --k8s, or several. See "zscale init --help".',
+        );
+      }
+      if (flags.machines === true && !targets.some((target) => target !== 'systemd')) {
+        throw new UsageError(
+          '--machines belongs to --docker and --k8s: a machine of its own has a unit of its own. See "zscale init --help".',
+        );
+      }
+      sink.invoke({
+        command: 'init',
+        targets,
+        entry,
+        name: flags.name,
+        bind: [...(flags.bind ?? []), ...(flags.port === undefined ? [] : [flags.port])],
+        machines: flags.machines ?? false,
+        force: flags.force ?? false,
+        json: flags.json ?? false,
+      });
     });
 }
 

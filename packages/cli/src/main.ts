@@ -8,6 +8,7 @@ import { parseArguments } from './args.ts';
 import { call } from './commands/call.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
+import { init } from './commands/init.ts';
 import { inject } from './commands/inject.ts';
 import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
@@ -50,6 +51,8 @@ async function carryOut(invocation: Invocation, output: Output): Promise<number>
       return joinMachine(invocation, output);
     case 'keygen':
       return keygen(invocation, output);
+    case 'init':
+      return init(invocation, output);
     case 'call':
       return call(invocation, output);
     case 'inject':
