@@ -60,6 +60,7 @@ export function joinWords(plan: InitPlan, host: string, keyFile: string): string
   ];
 }
 
+/** As it is typed behind `--bind`. */
 export function endpointOf({ scheme, host, port }: Door): string {
   return `${scheme}://${host}:${port}`;
 }
