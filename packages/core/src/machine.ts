@@ -20,13 +20,14 @@ import { ZscaleError } from './errors.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
-import { type ServerEvents, type Service, tellFailure } from './server.ts';
+import { describeState, type ServerEvents, type Service, tellFailure } from './server.ts';
 import { ServiceControl } from './service-control.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { SystemdNotifier } from './supervisor/systemd-notifier.ts';
 import { needsReports, Upkeep } from './supervisor/upkeep.ts';
 import type { BackendReport } from './supervisor/worker-process.ts';
 import { type Moment, moment } from './waiting.ts';
@@ -115,6 +116,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #presence: Presence;
   readonly #control: ServiceControl;
   readonly #discovery: Discovery;
+  readonly #notifier: SystemdNotifier | undefined;
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
   readonly #joined: Moment;
@@ -146,10 +148,12 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#notifier = this.#createNotifier();
     this.#steering = new Steering({
       supervisor: this.#supervisor,
       reason: service.workerCountReason,
       isServing: () => this.#state === 'serving',
+      notifier: this.#notifier,
       logger: this.#logger,
     });
     this.#upkeep = this.#createUpkeep();
@@ -204,6 +208,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
         grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
+    this.#notifier?.start();
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
@@ -224,6 +229,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     }
     this.#enter('serving');
     this.#upkeep.start();
+    this.#notifier?.ready();
     this.#logger.info(
       { machine: this.id, workers: this.workers.length, reason: this.#steering.reason },
       'joined: workers take requests',
@@ -244,6 +250,23 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The first service of a program speaks for all of it. */
+  #createNotifier(): SystemdNotifier | undefined {
+    if (this.#service.number > 0) return undefined;
+    return SystemdNotifier.of({
+      environment: process.env,
+      pid: process.pid,
+      status: () => {
+        const joined = this.backends.filter(({ workers }) => workers > 0);
+        const places = joined.map(({ endpoint }) => endpoint);
+        return describeState(this.#state, this.workers, places);
+      },
+      isWell: () =>
+        this.#state !== 'serving' || this.workers.some(({ state }) => state === 'ready'),
+      logger: this.#logger.child({ component: 'supervisor' }),
+    });
   }
 
   #openControl(): Promise<void> {
@@ -282,6 +305,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   async #shutDown(reason: string): Promise<void> {
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
+    this.#notifier?.stopping();
     clearTimeout(this.#patience);
     this.#upkeep.stop();
     this.#discovery.close();
@@ -294,6 +318,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     await this.#presence.ended;
     this.#releaseSignals();
     await this.#control.close();
+    await this.#notifier?.close();
     this.#enter('closed');
     if (wasServing) this.#logger.info('left');
     // Before it had joined, whoever called start() is told.

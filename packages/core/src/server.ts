@@ -47,6 +47,7 @@ import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { SystemdNotifier } from './supervisor/systemd-notifier.ts';
 import { Upkeep } from './supervisor/upkeep.ts';
 import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
 import type { WorkerChild } from './supervisor/worker-process.ts';
@@ -210,6 +211,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #upkeep: Upkeep;
   readonly #http: HttpFront;
   readonly #control: ServiceControl;
+  readonly #notifier: SystemdNotifier | undefined;
   readonly #output: WorkerOutput | undefined;
   /** When the queue has its addresses, or cannot have them. */
   readonly #bound: Moment;
@@ -266,10 +268,12 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#notifier = this.#createNotifier();
     this.#steering = new Steering({
       supervisor: this.#supervisor,
       reason: service.workerCountReason,
       isServing: () => this.#state === 'serving',
+      notifier: this.#notifier,
       logger: this.#logger,
     });
     this.#http = new HttpFront({
@@ -354,6 +358,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
         grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
+    this.#notifier?.start();
     try {
       await this.#bind();
       await this.#openControl();
@@ -369,6 +374,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     }
     this.#enter('serving');
     this.#upkeep.start();
+    this.#notifier?.ready();
     this.#logger.info(
       { endpoints: this.endpoints, workers: this.workers.length, reason: this.#steering.reason },
       'serving',
@@ -435,6 +441,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
     this.#upkeep.stop();
+    this.#notifier?.stopping();
     if (wasServing && drainDelay > 0) {
       this.#logger.info({ reason, drainDelay }, 'closing: balancers are given time to hear of it');
       await doneWithin(this.#hopeless.promise, drainDelay);
@@ -452,6 +459,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();
       await this.#control.close();
+      await this.#notifier?.close();
       this.#enter('closed');
     }
     if (wasServing) this.#logger.info('closed');
@@ -542,6 +550,18 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     return this.#state === 'serving' && this.workers.some(({ state }) => state === 'ready');
   }
 
+  /** The first service of a program speaks for all of it. */
+  #createNotifier(): SystemdNotifier | undefined {
+    if (this.#service.number > 0) return undefined;
+    return SystemdNotifier.of({
+      environment: process.env,
+      pid: process.pid,
+      status: () => describeState(this.#state, this.workers, this.endpoints),
+      isWell: () => this.#state !== 'serving' || this.#isReady(),
+      logger: this.#logger.child({ component: 'supervisor' }),
+    });
+  }
+
   #createUpkeep(): Upkeep {
     return new Upkeep({
       limits: this.#options,
@@ -618,6 +638,17 @@ function planPools(pools: readonly ResolvedPool[]): readonly PoolPlan[] {
 function outputOf({ output }: ResolvedScaleOptions): WorkerOutput | undefined {
   if (output === 'raw') return undefined;
   return new WorkerOutput(output, { stdout: process.stdout, stderr: process.stderr });
+}
+
+/** A service or a machine in one line, for `systemctl status`. */
+export function describeState(
+  state: string,
+  workers: readonly WorkerInfo[],
+  places: readonly string[],
+): string {
+  const ready = workers.filter((worker) => worker.state === 'ready').length;
+  const where = places.length === 0 ? '' : ` ${places.join(' ')}`;
+  return `${state}${where}, ${ready} of ${workers.length} workers ready`;
 }
 
 /** Tells whoever listens that a service gave up; without a listener the program's exit code does. */

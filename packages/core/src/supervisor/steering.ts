@@ -10,6 +10,7 @@ import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { MAX_WORKERS } from '../options.ts';
 import type { Supervisor, WorkerInfo } from './supervisor.ts';
+import type { SystemdNotifier } from './systemd-notifier.ts';
 
 /** What is steered. */
 export interface SteeringOptions {
@@ -18,6 +19,8 @@ export interface SteeringOptions {
   readonly reason: string;
   /** Whether it serves: signals change nothing before and after. */
   readonly isServing: () => boolean;
+  /** Who is told of reloads; undefined for nobody. */
+  readonly notifier: SystemdNotifier | undefined;
   readonly logger: Logger;
 }
 
@@ -25,12 +28,14 @@ export interface SteeringOptions {
 export class Steering {
   readonly #supervisor: Supervisor;
   readonly #isServing: () => boolean;
+  readonly #notifier: SystemdNotifier | undefined;
   readonly #logger: Logger;
   #reason: string;
 
-  constructor({ supervisor, reason, isServing, logger }: SteeringOptions) {
+  constructor({ supervisor, reason, isServing, notifier, logger }: SteeringOptions) {
     this.#supervisor = supervisor;
     this.#isServing = isServing;
+    this.#notifier = notifier;
     this.#logger = logger;
     this.#reason = reason;
   }
@@ -77,7 +82,12 @@ export class Steering {
     const startedAt = performance.now();
     const { length: workers } = this.#supervisor.workers;
     this.#logger.info({ workers }, 'reloading');
-    await this.#supervisor.reload();
+    this.#notifier?.reloading();
+    try {
+      await this.#supervisor.reload();
+    } finally {
+      this.#notifier?.reloaded();
+    }
     const ms = Math.round(performance.now() - startedAt);
     this.#logger.info({ workers: this.#supervisor.workers.length, ms }, 'reloaded');
   }
