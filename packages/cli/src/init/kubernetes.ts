@@ -23,7 +23,7 @@ const KEY_PATH = `${KEYS}/${KEY_FILE}`;
 const USER_ID = 1000;
 /** How long a request may wait for a worker before there are more of them: 0.1 s as Kubernetes writes it. */
 const WAIT = '100m';
-const WAIT_METRIC = 'zscale_queue_longest_wait_seconds';
+const WAIT_METRIC = 'zscale_queue_oldest_wait_seconds';
 
 /** The manifests, in the folder `k8s`. */
 export function kubernetesKit(plan: InitPlan): InitKit {
