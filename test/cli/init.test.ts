@@ -21,6 +21,7 @@ import {
   unitWords,
 } from '../support/init-files.ts';
 import { HAS_SYSTEMD } from '../support/notify-socket.ts';
+import { ROOT } from '../support/source-tree.ts';
 
 const MANIFEST = JSON.stringify({
   name: '@shop/the-api',
@@ -374,5 +375,17 @@ describe('zscale init --k8s', () => {
     const manifests = yamlOf(folder, 'k8s/the-api.yaml');
     expect(complaintsOfKubernetes(manifests)).toBe('');
     expect(text(folder, 'k8s/the-api.yaml')).not.toMatch(/curve|keys|machines/);
+  });
+});
+
+describe('docs/guide/deploying.md', () => {
+  it('has commands that the command line takes', () => {
+    const page = readFileSync(join(ROOT, 'docs/guide/deploying.md'), 'utf8');
+    const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)]
+      .map(([, code = '']) => code)
+      .join('');
+    const commands = [...blocks.matchAll(/\bzscale (.*)$/gm)].map(([, words = '']) => words);
+    expect(commands.length).toBeGreaterThan(4);
+    for (const words of commands) expect(() => meaning(words.split(' ')), words).not.toThrow();
   });
 });

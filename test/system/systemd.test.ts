@@ -221,4 +221,47 @@ describe('the units of zscale init --systemd', () => {
     expect((await program.end()).exitCode).toBe(0);
     expect(socket.states).toEqual(['READY=1', 'RELOADING=1', 'READY=1', 'STOPPING=1']);
   });
+
+  it('are started again without a client who notices', async () => {
+    const app = project({
+      'server.mjs':
+        'export default { fetch: async () => {\n' +
+        '  await new Promise((go) => setTimeout(go, 20));\n' +
+        '  return new Response(String(process.ppid));\n' +
+        '} };',
+    });
+    const holder = [fixture('systemd/socket-unit.py'), process.execPath, BIN, 'run', 'server.mjs'];
+    const flags = ['--bind', 'fd:3', '--workers', '2', '--control', 'off'];
+    const program = new Program(process.env.PYTHON ?? 'python3', [...holder, ...flags], {
+      cwd: app,
+      env: { TMPDIR: folder },
+    });
+    const [port = ''] = await program.printed(/\d+/);
+    await program.printed(/Ctrl-C/);
+    const supervisors = new Set<string>();
+    let asked = 0;
+    const failures: unknown[] = [];
+    // Each request comes on a connection of its own.
+    const ask = async (): Promise<void> => {
+      asked += 1;
+      const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { Connection: 'close' } });
+      if (answer.status === 200) supervisors.add(await answer.text());
+      else failures.push(answer.status);
+    };
+    const client = async (): Promise<void> => {
+      while (supervisors.size < 3 && failures.length === 0) {
+        await ask().catch((error: Error) => failures.push(error.cause ?? error));
+      }
+    };
+    const clients = [client(), client(), client(), client()];
+    for (const before of [1, 2]) {
+      await until(() => supervisors.size >= before || failures.length > 0);
+      program.signal('SIGHUP');
+    }
+    await Promise.all(clients);
+    expect(failures).toEqual([]);
+    expect(asked).toBeGreaterThan(3);
+    program.signal('SIGTERM');
+    expect((await program.end()).exitCode).toBe(0);
+  });
 });
