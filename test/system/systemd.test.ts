@@ -236,12 +236,19 @@ describe('the units of zscale init --systemd', () => {
       cwd: app,
       env: { TMPDIR: folder },
     });
+    // Before it is killed, so that what it has started ends too.
+    closing({
+      close: () => {
+        program.signal('SIGTERM');
+        return program.end();
+      },
+    });
     const [port = ''] = await program.printed(/\d+/);
     await program.printed(/Ctrl-C/);
     const supervisors = new Set<string>();
     let asked = 0;
     const failures: unknown[] = [];
-    // Each request comes on a connection of its own.
+    // Each request comes on a connection of its own. The second time the service ends while some of its workers still load.
     const ask = async (): Promise<void> => {
       asked += 1;
       const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { Connection: 'close' } });

@@ -449,7 +449,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     const deadline = performance.now() + gracefulTimeout;
     try {
       await this.#bound.promise;
-      if (wasServing) await this.#drain(reason, deadline);
+      // Requests come as soon as one worker is ready, while others still load.
+      if (wasServing || this.#hasReadyWorker()) await this.#drain(reason, deadline);
       await this.#http.close();
       await this.#supervisor.stop(Math.max(deadline - performance.now(), FAREWELL_MS));
       await this.#queue.close();
@@ -547,7 +548,11 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
 
   /** Whether requests are answered. */
   #isReady(): boolean {
-    return this.#state === 'serving' && this.workers.some(({ state }) => state === 'ready');
+    return this.#state === 'serving' && this.#hasReadyWorker();
+  }
+
+  #hasReadyWorker(): boolean {
+    return this.workers.some(({ state }) => state === 'ready');
   }
 
   /** The first service of a program speaks for all of it. */
