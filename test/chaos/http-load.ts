@@ -40,6 +40,11 @@ export class HttpLoad {
     this.#agent = new Agent({ keepAlive: true, maxSockets: clients });
   }
 
+  /** Right answers so far. */
+  get answers(): number {
+    return this.#answered;
+  }
+
   start(): void {
     this.#running = Array.from({ length: this.#clients }, () => this.#client());
   }

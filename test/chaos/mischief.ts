@@ -17,6 +17,9 @@ const WORKERS_MAX = 4;
 /** A stopped worker goes on after so long at most. */
 const STOPPED_MAX_MS = 400;
 
+/** What mischief is done to: a server, or what stands for one elsewhere. */
+export type Victim = Pick<Server, 'workers' | 'reload' | 'resize'>;
+
 /** What mischief is made of. Times are ms. */
 export interface MischiefOptions {
   readonly deeds: readonly Deed[];
@@ -29,7 +32,7 @@ export interface MischiefOptions {
 
 /** Makes mischief from `start()` to `stop()`. */
 export class Mischief {
-  readonly #server: Server;
+  readonly #server: Victim;
   readonly #options: MischiefOptions;
   readonly #done: Record<Deed, number> = { kill: 0, stop: 0, reload: 0, resize: 0 };
   readonly #faults: string[] = [];
@@ -38,7 +41,7 @@ export class Mischief {
   #timer: NodeJS.Timeout | undefined = undefined;
   #isOver = false;
 
-  constructor(server: Server, options: MischiefOptions) {
+  constructor(server: Victim, options: MischiefOptions) {
     this.#server = server;
     this.#options = options;
   }

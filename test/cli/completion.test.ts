@@ -87,7 +87,7 @@ describe('bash', () => {
     const offers = offeredByBash(...commands.map((name) => `zscale ${name} -`));
     for (const [i, name] of commands.entries()) {
       const help = name === 'start' ? helpOf('run') + helpOf('start') : helpOf(name);
-      const rows = [...help.matchAll(/^ {2}(?:(-\w), )?(--[a-z-]+)/gm)];
+      const rows = [...help.matchAll(/^ {2}(?:(-\w), )?(--[a-z0-9-]+)/gm)];
       const flags = rows.flatMap(([, short, long = '']) => (short ? [short, long] : [long]));
       expect(flags.length).toBeGreaterThan(0);
       expect([...(offers[i] ?? [])].sort(), name).toEqual([...new Set(flags)].sort());

@@ -166,10 +166,11 @@ const HOUSES: Readonly<Record<string, House>> = {
     ],
     top: ['index.ts', 'main.ts', 'args.ts', 'setting-sources.ts'],
     rooms: {
+      init: { rooms: ['ground'] },
       top: { rooms: ['ground'], packages: ['@zscale/core'] },
       bench: { rooms: ['ground'], packages: ['@zscale/core'] },
       commands: {
-        rooms: ['top', 'bench', 'ground'],
+        rooms: ['top', 'bench', 'init', 'ground'],
         packages: ['@zscale/core', '@zscale/transport'],
       },
     },

@@ -2,69 +2,22 @@
  * The packages as somebody gets them who installs them: MIT, ESM, no install scripts, nothing
  * native, one version, and dependencies that may be used freely.
  */
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import {
+  productionDependencies,
+  published,
+  readManifest,
+} from '../support/production-dependencies.ts';
 import { filesUnder, modules, ROOT, textOf } from '../support/source-tree.ts';
 
-/** What these tests read of a package.json. */
-interface Manifest {
-  readonly name: string;
-  readonly version: string;
-  readonly license?: string;
-  readonly type?: string;
-  readonly private?: boolean;
-  readonly description?: string;
-  readonly engines?: Readonly<Record<string, string>>;
-  readonly exports?: Readonly<Record<string, unknown>>;
-  readonly files?: readonly string[];
-  readonly bin?: Readonly<Record<string, string>>;
-  readonly scripts?: Readonly<Record<string, string>>;
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
-  readonly devDependencies?: Readonly<Record<string, string>>;
-}
-
-function readManifest(file: string): Manifest {
-  return JSON.parse(readFileSync(file, 'utf8')) as Manifest; // npm's own format
-}
-
 const root = readManifest(join(ROOT, 'package.json'));
-const folders = readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}`);
-const published = folders.map((folder) => ({
-  folder,
-  manifest: readManifest(join(ROOT, folder, 'package.json')),
-}));
 
 const FREE_LICENCES = new Set(['MIT', 'ISC', '0BSD', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0']);
 
 /** Scripts that npm runs on the machine of whoever installs. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
-
-/** The package.json of an installed dependency, found as Node finds it from `folder`. */
-function installedManifest(name: string, folder: string): string | undefined {
-  const paths = createRequire(join(folder, 'package.json')).resolve.paths(name) ?? [];
-  const found = paths.find((path) => existsSync(join(path, name, 'package.json')));
-  return found && realpathSync(join(found, name, 'package.json'));
-}
-
-/** Everything that is installed with our packages, directly or through others. */
-function productionDependencies(): Map<string, Manifest> {
-  const found = new Map<string, Manifest>();
-  const visit = (manifest: Manifest, folder: string): void => {
-    const names = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
-    for (const name of names) {
-      const file = installedManifest(name, folder);
-      if (file === undefined || found.has(file)) continue; // Optional, and of another platform.
-      const dependency = readManifest(file);
-      found.set(file, dependency);
-      visit(dependency, dirname(file));
-    }
-  };
-  for (const { folder, manifest } of published) visit(manifest, join(ROOT, folder));
-  return found;
-}
 
 describe.each(published)('$manifest.name', ({ folder, manifest }) => {
   it('is MIT, ESM, and says what it is', () => {

@@ -19,15 +19,17 @@ import {
 import { CONTROL_COMMANDS, type ControlFlags } from './control-commands.ts';
 import { UsageError } from './failure.ts';
 import {
+  parseBind,
   parseChoice,
   parseCount,
   parseDeviceEndpoint,
   parseDuration,
   parseMark,
   parseNamedEndpoint,
+  parsePort,
   parseSignal,
 } from './flag-values.ts';
-import type { CallInvocation, Invocation } from './invocation.ts';
+import type { CallInvocation, InitTarget, Invocation } from './invocation.ts';
 import { helpAfter, KNIFE_COMMANDS, type KnifeFlags, knifeInvocation } from './knife-commands.ts';
 import { PROFILE_COMMAND } from './profile-command.ts';
 import { attributeOf, GROUPS, type Host, type Setting, settingsOf } from './settings.ts';
@@ -38,12 +40,13 @@ import { TOP_COMMAND } from './top-command.ts';
 /** Commands that have their flags in files of their own. */
 const ROWS: readonly CommandRow[] = [TOP_COMMAND, PROFILE_COMMAND, BENCH_COMMAND];
 const COMMANDS: readonly string[] = [
-  ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'config', 'check'],
+  ...['run', 'join', 'call', 'inject', 'device', 'keygen', 'init', 'config', 'check'],
   ...CONTROL_COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias])),
   ...KNIFE_COMMANDS.map(({ name }) => name),
   ...ROWS.map(({ name }) => name),
   ...['start', 'completion', 'help'],
 ];
+const INIT_TARGETS: readonly InitTarget[] = ['systemd', 'docker', 'k8s'];
 /** Each kind of device as it is typed. */
 const DEVICE_KINDS: ReadonlyMap<string, Device['kind']> = new Map([
   ['queue', 'QUEUE'],
@@ -157,6 +160,7 @@ Examples:
   addInject(program, sink);
   addDevice(program, sink);
   addKeygen(program, sink);
+  addInit(program, sink);
   addConfig(program, sink);
   addCheck(program, sink);
   addControl(program, sink);
@@ -347,6 +351,77 @@ Exit codes:
     )
     .action((name: string | undefined, { json = false }: { json?: boolean }) => {
       sink.invoke({ command: 'keygen', name: name ?? 'zscale', json });
+    });
+}
+
+/** The flags of `init` as commander names them. */
+interface InitFlags extends Partial<Record<InitTarget, boolean>> {
+  bind?: readonly string[];
+  port?: string;
+  name?: string;
+  machines?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+function addInit(program: Command, sink: Sink): void {
+  program
+    .command('init')
+    .summary('write what it takes to run it by systemd, Docker, Kubernetes')
+    .description(
+      'Write the files by which the program of this folder is run: units for systemd,\n' +
+        'an image and a compose file for Docker, manifests for Kubernetes. Files that\n' +
+        'are there are left alone.',
+    )
+    .argument('[entry]', 'the file to run (default: server.ts, index.js and the like)')
+    .optionsGroup('For what, one or several:')
+    .addOption(flag('--systemd', 'NAME.service, and NAME.socket for HTTP'))
+    .addOption(flag('--docker', 'Dockerfile, .dockerignore, compose.yaml'))
+    .addOption(flag('--k8s', 'k8s/NAME.yaml, and a Dockerfile where there is none'))
+    .optionsGroup('What is in them:')
+    .addOption(
+      repeatable('-b, --bind <endpoint>', 'for clients (default: http://*:3000)', parseBind),
+    )
+    .addOption(flag('-p, --port <n>', 'for HTTP on every interface: --bind http://*:n', parsePort))
+    .addOption(flag('-n, --name <name>', "of the service (default: the project's)"))
+    .addOption(flag('--machines', 'machines of its own that join it (docker, k8s)'))
+    .optionsGroup('How:')
+    .addOption(flag('--force', 'write over files that are there'))
+    .addOption(flag('--json', 'one JSON object, for programs'))
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  zscale init --systemd
+  zscale init server.ts --docker --port 8080
+  zscale init handler.ts --k8s --bind tcp://*:5555 --machines
+
+Exit codes:
+  0 written   1 error, such as a file that exists   2 wrong usage`,
+    )
+    .action((entry: string | undefined, flags: InitFlags) => {
+      const targets = INIT_TARGETS.filter((target) => flags[target] === true);
+      if (targets.length === 0) {
+        throw new UsageError(
+          'say what to write for: --systemd, --docker, --k8s, or several. See "zscale init --help".',
+        );
+      }
+      if (flags.machines === true && !targets.some((target) => target !== 'systemd')) {
+        throw new UsageError(
+          '--machines belongs to --docker and --k8s: a machine of its own has a unit of its own. See "zscale init --help".',
+        );
+      }
+      sink.invoke({
+        command: 'init',
+        targets,
+        entry,
+        name: flags.name,
+        bind: [...(flags.bind ?? []), ...(flags.port === undefined ? [] : [flags.port])],
+        machines: flags.machines ?? false,
+        force: flags.force ?? false,
+        json: flags.json ?? false,
+      });
     });
 }
 

@@ -32,6 +32,7 @@ export type Invocation =
   | InjectInvocation
   | DeviceInvocation
   | KeygenInvocation
+  | InitInvocation
   | ControlInvocation
   | KnifeInvocation
   | CompletionInvocation
@@ -107,6 +108,28 @@ export interface KeygenInvocation {
   readonly command: 'keygen';
   /** Where the files go, without their endings. */
   readonly name: string;
+  /** Print one JSON object; default false. */
+  readonly json: boolean;
+}
+
+/** For what `zscale init` writes files. */
+export type InitTarget = 'systemd' | 'docker' | 'k8s';
+
+/** `zscale init`. */
+export interface InitInvocation {
+  readonly command: 'init';
+  /** At least one. */
+  readonly targets: readonly InitTarget[];
+  /** The file to run; undefined: the likeliest of the folder. */
+  readonly entry: string | undefined;
+  /** Undefined: that of the project. */
+  readonly name: string | undefined;
+  /** Where clients connect; none: `http://*:3000`. */
+  readonly bind: readonly string[];
+  /** Whether machines of its own work for it; default false. */
+  readonly machines: boolean;
+  /** Write over files that are there; default false. */
+  readonly force: boolean;
   /** Print one JSON object; default false. */
   readonly json: boolean;
 }

@@ -13,6 +13,7 @@ import { completion } from './commands/completion.ts';
 import { config } from './commands/config.ts';
 import { control } from './commands/control.ts';
 import { device } from './commands/device.ts';
+import { init } from './commands/init.ts';
 import { inject } from './commands/inject.ts';
 import { joinMachine } from './commands/join.ts';
 import { keygen } from './commands/keygen.ts';
@@ -80,6 +81,8 @@ async function carryOut(
       return check(invocation, output);
     case 'keygen':
       return keygen(invocation, output);
+    case 'init':
+      return init(invocation, output);
     case 'call':
       return call(invocation, output);
     case 'inject':

@@ -22,7 +22,7 @@ import { AdminServer } from './gateway/admin-server.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
-import { type ServerEvents, type Service, tellFailure } from './server.ts';
+import { describeState, type ServerEvents, type Service, tellFailure } from './server.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
@@ -32,6 +32,7 @@ import { renewLaunch } from './supervisor/renewal.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { SystemdNotifier } from './supervisor/systemd-notifier.ts';
 import { needsReports, Upkeep } from './supervisor/upkeep.ts';
 import type { BackendReport } from './supervisor/worker-process.ts';
 import { type Moment, moment } from './waiting.ts';
@@ -122,6 +123,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   readonly #metrics: ServiceMetrics;
   readonly #admin: AdminServer | undefined;
   readonly #discovery: Discovery;
+  readonly #notifier: SystemdNotifier | undefined;
   readonly #backends = new Map<string, Backend>();
   /** When a first back end is reached, or the machine is closed. */
   readonly #joined: Moment;
@@ -154,11 +156,13 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#notifier = this.#createNotifier();
     this.#steering = new Steering({
       supervisor: this.#supervisor,
       reason: service.workerCountReason,
       isServing: () => this.#state === 'serving',
       renew: () => this.#renew(),
+      notifier: this.#notifier,
       logger: this.#logger,
     });
     this.#upkeep = this.#createUpkeep();
@@ -220,6 +224,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
         grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
+    this.#notifier?.start();
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
@@ -242,6 +247,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#enter('serving');
     this.#upkeep.start();
     this.#metrics.serving();
+    this.#notifier?.ready();
     this.#logger.info(
       { machine: this.id, workers: this.workers.length, reason: this.#steering.reason },
       'joined: workers take requests',
@@ -268,6 +274,23 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     const { onReload } = this.#options.shared;
     const launch = await renewLaunch(onReload, this.#service.relaunch);
     if (launch !== undefined && !('words' in launch)) this.#launch = launch;
+  }
+
+  /** The first service of a program speaks for all of it. */
+  #createNotifier(): SystemdNotifier | undefined {
+    if (this.#service.number > 0) return undefined;
+    return SystemdNotifier.of({
+      environment: process.env,
+      pid: process.pid,
+      status: () => {
+        const joined = this.backends.filter(({ workers }) => workers > 0);
+        const places = joined.map(({ endpoint }) => endpoint);
+        return describeState(this.#state, this.workers, places);
+      },
+      isWell: () =>
+        this.#state !== 'serving' || this.workers.some(({ state }) => state === 'ready'),
+      logger: this.#logger.child({ component: 'supervisor' }),
+    });
   }
 
   #attachControl(): void {
@@ -331,6 +354,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
   async #shutDown(reason: string): Promise<void> {
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
+    this.#notifier?.stopping();
     clearTimeout(this.#patience);
     this.#upkeep.stop();
     this.#discovery.close();
@@ -344,6 +368,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#releaseSignals();
     await this.#admin?.close();
     await this.#control.close();
+    await this.#notifier?.close();
     this.#enter('closed');
     if (wasServing) this.#logger.info('left');
     // Before it had joined, whoever called start() is told.

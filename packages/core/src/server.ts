@@ -53,6 +53,7 @@ import { type Relaunch, renewLaunch } from './supervisor/renewal.ts';
 import { handleSignals } from './supervisor/signals.ts';
 import { Steering } from './supervisor/steering.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
+import { SystemdNotifier } from './supervisor/systemd-notifier.ts';
 import { Upkeep } from './supervisor/upkeep.ts';
 import { colourVariables, WorkerOutput } from './supervisor/worker-output.ts';
 import type { WorkerChild } from './supervisor/worker-process.ts';
@@ -234,6 +235,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   readonly #http: HttpFront;
   readonly #control: ServiceControl;
   readonly #metrics: ServiceMetrics;
+  readonly #notifier: SystemdNotifier | undefined;
   readonly #output: WorkerOutput | undefined;
   readonly #telemetry: OpenTelemetry | undefined;
   /** When the queue has its addresses, or cannot have them. */
@@ -297,11 +299,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       logger: this.#logger.child({ component: 'supervisor' }),
       sink: this.#supervisorSink(),
     });
+    this.#notifier = this.#createNotifier();
     this.#steering = new Steering({
       supervisor: this.#supervisor,
       reason: service.workerCountReason,
       isServing: () => this.#state === 'serving',
       renew: () => this.#renew(),
+      notifier: this.#notifier,
       logger: this.#logger,
     });
     this.#metrics = this.#createMetrics();
@@ -404,6 +408,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
         grow: (by, signal) => this.#steering.growAt(by, signal),
       });
     }
+    this.#notifier?.start();
     try {
       await this.#bind();
       await this.#control.start();
@@ -420,6 +425,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#enter('serving');
     this.#upkeep.start();
     this.#metrics.serving();
+    this.#notifier?.ready();
     this.#logger.info(
       { endpoints: this.endpoints, workers: this.workers.length, reason: this.#steering.reason },
       'serving',
@@ -505,6 +511,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     const wasServing = this.#state === 'serving';
     this.#enter('closing');
     this.#upkeep.stop();
+    this.#notifier?.stopping();
     if (wasServing && drainDelay > 0) {
       this.#logger.info({ reason, drainDelay }, 'closing: balancers are given time to hear of it');
       await doneWithin(this.#hopeless.promise, drainDelay);
@@ -512,7 +519,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     const deadline = performance.now() + gracefulTimeout;
     try {
       await this.#bound.promise;
-      if (wasServing) await this.#drain(reason, deadline);
+      // Requests come as soon as one worker is ready, while others still load.
+      if (wasServing || this.#hasReadyWorker()) await this.#drain(reason, deadline);
       await this.#http.close();
       await this.#supervisor.stop(Math.max(deadline - performance.now(), FAREWELL_MS));
       await this.#queue.close();
@@ -523,6 +531,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       removeBackendFolder(this.#privateEndpoint);
       this.#releaseSignals();
       await this.#control.close();
+      await this.#notifier?.close();
       this.#enter('closed');
     }
     if (wasServing) this.#logger.info('closed');
@@ -620,8 +629,23 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
   #isReady(): boolean {
     const { gateways } = this.#http;
     const canBeReached = gateways.length === 0 || gateways.some(({ state }) => state === 'ready');
-    const isAnswered = this.workers.some(({ state }) => state === 'ready');
-    return this.#state === 'serving' && isAnswered && canBeReached;
+    return this.#state === 'serving' && this.#hasReadyWorker() && canBeReached;
+  }
+
+  #hasReadyWorker(): boolean {
+    return this.workers.some(({ state }) => state === 'ready');
+  }
+
+  /** The first service of a program speaks for all of it. */
+  #createNotifier(): SystemdNotifier | undefined {
+    if (this.#service.number > 0) return undefined;
+    return SystemdNotifier.of({
+      environment: process.env,
+      pid: process.pid,
+      status: () => describeState(this.#state, this.workers, this.endpoints),
+      isWell: () => this.#state !== 'serving' || this.#isReady(),
+      logger: this.#logger.child({ component: 'supervisor' }),
+    });
   }
 
   #createUpkeep(): Upkeep {
@@ -707,6 +731,17 @@ function planPools(pools: readonly ResolvedPool[]): readonly PoolPlan[] {
 function outputOf({ output }: ResolvedScaleOptions): WorkerOutput | undefined {
   if (output === 'raw') return undefined;
   return new WorkerOutput(output, { stdout: process.stdout, stderr: process.stderr });
+}
+
+/** A service or a machine in one line, for `systemctl status`. */
+export function describeState(
+  state: string,
+  workers: readonly WorkerInfo[],
+  places: readonly string[],
+): string {
+  const ready = workers.filter((worker) => worker.state === 'ready').length;
+  const where = places.length === 0 ? '' : ` ${places.join(' ')}`;
+  return `${state}${where}, ${ready} of ${workers.length} workers ready`;
 }
 
 /** Tells whoever listens that a service gave up; without a listener the program's exit code does. */

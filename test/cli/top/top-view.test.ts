@@ -28,7 +28,7 @@ function statusOf(
   return {
     ...{ name: 'api', kind: 'service', pid: 7, state: 'serving', uptime: 65_000 },
     ...{ endpoints: ['tcp://127.0.0.1:5555'], backends: [], codec: 'msgpack', reason: '2' },
-    ...{ queued: 0, workers },
+    ...{ gateways: [], queued: 0, workers },
     ...facts,
   };
 }

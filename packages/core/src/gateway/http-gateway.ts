@@ -50,6 +50,8 @@ const CHECK_MS = 1000;
 const IDLE_CHECK_MS = 50;
 /** So long clients that are told the end have to take it, in ms. */
 const FAREWELL_MS = 500;
+/** A connection that is new when the gateway stops has so long to bring its request, in ms: a round trip across the world, and more. */
+const NEWCOMER_MS = 500;
 /** Turned away connections are told of so often, in ms. */
 const TELL_MS = 10_000;
 /** The longest a timer of Node can wait. */
@@ -176,14 +178,18 @@ export class HttpGateway {
     );
     for (const server of this.#servers) server.closeIdleConnections();
     // A connection whose answer had begun before this is idle when that has ended; one that is new may have its request on the way.
-    const timer = setInterval(() => this.#endIdle(), IDLE_CHECK_MS);
+    const patience = performance.now() + NEWCOMER_MS;
+    const look = (): void => this.#endIdle(performance.now() > patience);
+    // Immediates come behind reading: what is there already is read before anybody is judged, however long this process stood still.
+    const timer = setInterval(() => setImmediate(look), IDLE_CHECK_MS);
     await Promise.all(closed);
     clearInterval(timer);
   }
 
-  /** Ends connections on which nothing is asked. */
-  #endIdle(): void {
+  /** Ends connections on which nothing is asked; those on which nothing ever was, when they have had their time. */
+  #endIdle(isLate: boolean): void {
     for (const server of this.#servers) server.closeIdleConnections();
+    if (!isLate) return;
     for (const socket of this.#sockets) {
       if (socket.bytesRead === 0) socket.destroy();
     }

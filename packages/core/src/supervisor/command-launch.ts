@@ -7,6 +7,7 @@
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withoutServiceManager } from './systemd-notifier.ts';
 
 /** The same from the sources and from what was built. */
 const PYTHON_FOLDER = fileURLToPath(new URL('../../python', import.meta.url));
@@ -49,7 +50,7 @@ export function launchPython(
   options: CommandOptions,
   hasOwnAddress: boolean,
 ): CommandLaunch {
-  const merged = { ...env, ...options.env };
+  const merged = { ...withoutServiceManager(env), ...options.env };
   const { PYTHONPATH, PYTHONUNBUFFERED = '1' } = merged;
   return {
     words: [options.python ?? defaultPython(merged), file, ...options.args],
@@ -70,7 +71,10 @@ export function launchCommand(
   env: NodeJS.ProcessEnv,
   options: Pick<CommandOptions, 'env'>,
 ): CommandLaunch {
-  return { words: ['/bin/sh', '-c', WAITS_AT_THE_END + command], env: { ...env, ...options.env } };
+  return {
+    words: ['/bin/sh', '-c', WAITS_AT_THE_END + command],
+    env: { ...withoutServiceManager(env), ...options.env },
+  };
 }
 
 /** As a shell with the same environment would find it. */

@@ -11,6 +11,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
 import type { WorkerStart } from '../messages/process-message.ts';
+import { withoutServiceManager } from './systemd-notifier.ts';
 
 /** Workers run what was built, also when this file is imported from the sources. */
 const HOST = fileURLToPath(new URL('../../dist/worker/main.js', import.meta.url));
@@ -118,7 +119,7 @@ function whyNotAgain(
 }
 
 function inherited(facts: ProgramFacts, options: LaunchOptions): Pick<Launch, 'execArgv' | 'env'> {
-  const env: NodeJS.ProcessEnv = { ...facts.env, ...options.env };
+  const env: NodeJS.ProcessEnv = { ...withoutServiceManager(facts.env), ...options.env };
   // `node --watch` asks its child to report each file it loads, over the channel that is ours here.
   delete env.WATCH_REPORT_DEPENDENCIES;
   return {

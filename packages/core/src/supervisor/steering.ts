@@ -10,6 +10,7 @@ import { ZscaleError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { MAX_WORKERS } from '../options.ts';
 import type { Supervisor, WorkerInfo } from './supervisor.ts';
+import type { SystemdNotifier } from './systemd-notifier.ts';
 
 /** What is steered. */
 export interface SteeringOptions {
@@ -20,6 +21,8 @@ export interface SteeringOptions {
   readonly isServing: () => boolean;
   /** Done before each reload. When it fails there is none. */
   readonly renew: () => Promise<void>;
+  /** Who is told of reloads; undefined for nobody. */
+  readonly notifier: SystemdNotifier | undefined;
   readonly logger: Logger;
 }
 
@@ -28,13 +31,15 @@ export class Steering {
   readonly #supervisor: Supervisor;
   readonly #isServing: () => boolean;
   readonly #renew: () => Promise<void>;
+  readonly #notifier: SystemdNotifier | undefined;
   readonly #logger: Logger;
   #reason: string;
 
-  constructor({ supervisor, reason, isServing, renew, logger }: SteeringOptions) {
+  constructor({ supervisor, reason, isServing, renew, notifier, logger }: SteeringOptions) {
     this.#supervisor = supervisor;
     this.#isServing = isServing;
     this.#renew = renew;
+    this.#notifier = notifier;
     this.#logger = logger;
     this.#reason = reason;
   }
@@ -82,7 +87,12 @@ export class Steering {
     const startedAt = performance.now();
     const { length: workers } = this.#supervisor.workers;
     this.#logger.info({ workers }, 'reloading');
-    await this.#supervisor.reload();
+    this.#notifier?.reloading();
+    try {
+      await this.#supervisor.reload();
+    } finally {
+      this.#notifier?.reloaded();
+    }
     const ms = Math.round(performance.now() - startedAt);
     this.#logger.info({ workers: this.#supervisor.workers.length, ms }, 'reloaded');
   }
