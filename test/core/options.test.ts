@@ -77,7 +77,10 @@ describe('options of scale()', () => {
       sticky: undefined,
       accessLog: undefined,
       admin: undefined,
+      adminTokenFile: undefined,
       drainDelay: 0,
+      gateways: 1,
+      onReload: undefined,
     });
   });
 

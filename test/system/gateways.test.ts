@@ -149,7 +149,11 @@ describe('several gateways', () => {
     expect(logged()).toContain('gateway ended unexpectedly, restarting it');
     // The new one is one of those that are chosen.
     const old = new Set(load.gateways);
-    await until(async () => !old.has((await ask(`${endpoint}/x`)).gateway));
+    // Whoever wakes first takes a connection: of many at once it gets some.
+    await until(async () => {
+      const many = Array.from({ length: 50 }, () => ask(`${endpoint}/x`));
+      return (await Promise.all(many)).some(({ gateway }) => !old.has(gateway));
+    });
   });
 
   it('one that is told to end finishes what it has, and is replaced', async () => {

@@ -61,7 +61,9 @@ function block(file: string, language: string, mark: string): string {
 
 /** A program of the project, without the environment of the workspace. */
 function start(command: string, args: readonly string[]): Program {
-  return new Program(command, args, { cwd: project, env, leadsGroup: true });
+  const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const words = ['-i', ...assignments, command, ...args];
+  return new Program('env', words, { cwd: project, leadsGroup: true });
 }
 
 /** What `npx zscale call` prints. */
@@ -78,7 +80,7 @@ describe.each(NAMES)('@zscale/%s, packed', (name) => {
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
     const stray = files.filter(
       (path) =>
-        !/^(LICENSE|README\.md|package\.json|bin\/|python\/|dist\/.*\.c?js$|dist\/.*\.d\.c?ts$)/.test(
+        !/^(LICENSE|README\.md|package\.json|bin\/|python\/|page\/[^/]*\.(html|css|svg)$|dist\/.*\.c?js$|dist\/.*\.d\.c?ts$)/.test(
           path,
         ),
     );

@@ -10,6 +10,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { BIN, type RunningServer, zscale, zscaleRun } from '../support/cli.ts';
 import { freshFolder } from '../support/programs.ts';
 import { TerminalProgram } from '../support/terminal.ts';
+import { until } from '../support/until.ts';
 
 let module: string;
 beforeEach(() => {
@@ -177,7 +178,7 @@ describe('zscale top', () => {
     await pidOf(terminal, 0);
     terminal.press('\x1a');
     expect(await terminal.event('stopped')).toMatchObject({ restored: true });
-    expect(terminal.screen).toEqual(['']);
+    await until(() => terminal.screen.join('') === '');
     terminal.signal(constants.signals.SIGCONT);
     await pidOf(terminal, 0);
     terminal.press('q');
@@ -203,6 +204,6 @@ describe('zscale top', () => {
   it('ends with 69 when no service runs', async () => {
     const terminal = top();
     expect(await terminal.event('ended')).toMatchObject({ code: 69, restored: true });
-    expect(terminal.written).toMatch(/no supervisor is running/);
+    await until(() => /no supervisor is running/.test(terminal.written));
   });
 });

@@ -44,7 +44,7 @@ const commands = [...page.matchAll(/^.*?\bzscale ((?:run|join|call|keygen) .*)$/
 
 describe('docs/guide/two-machines.md', () => {
   it('has commands that the command line takes', () => {
-    expect(commands.length).toBeGreaterThan(9);
+    expect(commands.length).toBeGreaterThan(7);
     for (const { line, args } of commands) {
       expect(parseArguments(args, '').command, line).toBe(args[0]);
     }

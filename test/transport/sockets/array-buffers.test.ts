@@ -35,8 +35,8 @@ describe(`${MESSAGES} messages`, () => {
     expect(made).toBeLessThan(MESSAGES / each);
 
     const { buffers } = await memoryInUse();
-    // Small bodies lie on the heap, larger ones in as much as came.
-    const held = size <= 64 ? 0 : MESSAGES * (size + 2);
+    // Small bodies lie on the heap, larger ones in as much as came, and a tenth for the ends of slabs.
+    const held = size <= 64 ? 0 : MESSAGES * (size + 2) * 1.1;
     expect(buffers - before.buffers).toBeLessThan(held + 1024 * 1024);
     expect(kept.every(([frame]) => frame?.equals(body))).toBe(true);
   });
