@@ -81,6 +81,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'option-checks.ts',
       'admin-route.ts',
       'nearest-name.ts',
+      'collector.ts',
     ],
     top: [
       'index.ts',
@@ -141,7 +142,6 @@ const HOUSES: Readonly<Record<string, House>> = {
       'flag-values.ts',
       'control-client.ts',
       'control-commands.ts',
-      'collector.ts',
       'settings.ts',
       'setting-kinds.ts',
       'setting-variables.ts',

@@ -10,6 +10,7 @@ export {
   connect,
   type RequestOptions,
 } from './client.ts';
+export { collectLater } from './collector.ts';
 export { type ControlPath, listControlPaths } from './control/control-path.ts';
 export type {
   ChangeReport,

@@ -9,9 +9,10 @@
  *     SIGINT while it does       drop it, end with 130
  *     SIGQUIT                    the same, end with 131
  */
+
 import { constants } from 'node:os';
+import { collectLater } from '@zscale/core';
 import { type Device, device as startDevice } from '@zscale/transport';
-import { collectLater } from '../collector.ts';
 import { EXIT_CODES } from '../failure.ts';
 import type { DeviceInvocation } from '../invocation.ts';
 import { describeDevice, describeTraffic, type Output } from '../output.ts';

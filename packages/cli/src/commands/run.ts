@@ -7,8 +7,7 @@
  */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createLogger, type Server, scale, type ZscaleError } from '@zscale/core';
-import { collectLater } from '../collector.ts';
+import { collectLater, createLogger, type Server, scale, type ZscaleError } from '@zscale/core';
 import { EXIT_CODES } from '../failure.ts';
 import type { RunInvocation } from '../invocation.ts';
 import { describeServer, type Output } from '../output.ts';

@@ -7,6 +7,7 @@
  */
 
 import type { Server } from 'node:http';
+import { collectLater } from '../collector.ts';
 import { ZscaleError } from '../errors.ts';
 import type { HandlerFunction, RequestHandler } from '../handlers/handler.ts';
 import { serverOf } from '../handlers/http-application.ts';
@@ -49,6 +50,7 @@ if (start?.module === undefined) {
   throw new Error('worker/main.js is started by scale() and does nothing by itself');
 }
 const { module } = start;
+collectLater();
 const preloaded = process.listeners('SIGTERM');
 const captures = captureBinds(start);
 try {

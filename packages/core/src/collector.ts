@@ -1,5 +1,5 @@
 /**
- * When V8 begins to collect all memory, in a process that passes messages on.
+ * When V8 begins to collect all memory, in a process that passes messages on, or answers them.
  *
  * Such a process has a small heap, and large bodies go through it in memory outside of the heap. V8 adds all of that which came
  * since its last full collection, also what it has freed again, to the heap, and begins the next one when both together come near

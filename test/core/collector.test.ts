@@ -2,7 +2,7 @@
  * When V8 is told to collect all memory later.
  */
 import { describe, expect, it } from 'vitest';
-import { triggerFor } from '../../packages/cli/src/collector.ts';
+import { triggerFor } from '../../packages/core/src/collector.ts';
 
 const MIB = 1024 * 1024;
 
