@@ -258,8 +258,10 @@ function addConfig(program: Command, sink: Sink): void {
     .command('config')
     .summary('show the settings, and where each was said')
     .description(
-      'Show the settings of "zscale run" as they count with these flags, this environment and\n' +
-        'the config file here, and where each was said. Values of --env are not shown.',
+      wrapped(
+        'Show the settings of "zscale run" as they count with these flags, this environment and\n' +
+          'the config file here, and where each was said. Values of --env are not shown.',
+      ),
     )
     .argument('[entry]', 'as for "zscale run"')
     .usage('[entry] [options] [options of run]')
@@ -296,8 +298,10 @@ function addCheck(program: Command, sink: Sink): void {
     .command('check')
     .summary('load settings and application, and say what they are')
     .description(
-      'Load the settings, and the application in a process of its own, as a worker does; say what it\n' +
-        'is, and end. Nobody can connect to it; what it does when it is loaded, it does.',
+      wrapped(
+        'Load the settings, and the application in a process of its own, as a worker does; say what it\n' +
+          'is, and end. Nobody can connect to it; what it does when it is loaded, it does.',
+      ),
     )
     .argument('[entry]', 'as for "zscale run"')
     .argument('[args...]', 'arguments of the program, after --')
@@ -693,7 +697,7 @@ function addRow(program: Command, sink: Sink, row: CommandRow): void {
   const command = program
     .command(row.name)
     .summary(row.summary)
-    .description(row.description)
+    .description(wrapped(row.description))
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', `\n${row.examples}\n`);
   for (const { name, description } of row.words) command.argument(name, description);
@@ -783,7 +787,7 @@ function addCompletion(program: Command, sink: Sink): void {
 Where it goes:
   ~/.bashrc                    source <(zscale completion bash)
   ~/.zshrc, after compinit     source <(zscale completion zsh)
-  fish, once                   zscale completion fish > ~/.config/fish/completions/zscale.fish
+  fish, once: zscale completion fish > ~/.config/fish/completions/zscale.fish
 
 Exit codes:
   0 printed   2 wrong usage`,
@@ -982,4 +986,9 @@ function explain(error: CommanderError, argv: readonly string[]): string {
       return `${words.replace(/\.$/, '')}. ${readOn}`;
     }
   }
+}
+
+/** A text that commander breaks into lines by itself: it breaks what has breaks of its own a second time. */
+function wrapped(text: string): string {
+  return text.replaceAll('\n', ' ');
 }

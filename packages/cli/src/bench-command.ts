@@ -75,8 +75,8 @@ export const BENCH_COMMAND: CommandRow = {
     { flags: '--curve-key <file>', description: 'own keys, where the service knows its clients' },
     { flags: '--json', description: 'one JSON object' },
   ],
-  examples: `--chaos kills, drains, or stops for a second (pause) one worker at random, or reloads
-all of them, and counts what got lost by it.
+  examples: `--chaos kills, drains, or stops for a second (pause) one worker at random,
+or reloads all of them, and counts what got lost by it.
 
 Examples:
   zscale bench
