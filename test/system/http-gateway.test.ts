@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { Agent as TlsAgent, get as tlsGet } from 'node:https';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { connect } from '@zscale/core';
@@ -54,13 +55,13 @@ describe('a server of node:http', () => {
     const end = await startZscale(['run', file, '--bind', endpoint, '--workers', '1']).end();
     expect(end.exitCode).toBe(1);
     expect(end.stderr).toMatch(
-      /cannot listen at http:\/\/127.0.0.1:\d+: another program listens there.*--bind/,
+      /cannot listen at http:\/\/127.0.0.1:\d+: somebody listens there.*--bind/,
     );
     const own = await startZscale(['run', file, '--workers', '1'], {
       env: { LISTEN: new URL(endpoint).port },
     }).end();
     expect(own.exitCode).toBe(1);
-    expect(own.stderr).toMatch(/the program binds http:.*another program listens there.*--bind/s);
+    expect(own.stderr).toMatch(/the program binds http:.*somebody listens there.*--bind/s);
   });
 
   it('is not for clients of ZeroMQ', async () => {
@@ -220,6 +221,19 @@ describe('TLS', () => {
       /200/,
     );
     expect(await nameAt(endpoint)).toBe('first');
+  });
+
+  it('does not keep those who never end their handshake', async () => {
+    const { cert, key } = certificate(freshFolder(), 'first');
+    const { endpoint } = await startWeb(SERVER, [
+      ...['--bind', 'https://127.0.0.1:0', '--tls-cert', cert, '--tls-key', key],
+      ...['--header-timeout', '300ms', '--max-connections', '3'],
+    ]);
+    const port = Number(new URL(endpoint).port);
+    const silent = Array.from({ length: 3 }, () => connectTcp(port, '127.0.0.1'));
+    for (const [i, socket] of silent.entries()) if (i > 0) socket.write(Buffer.from([22, 3, 1]));
+    await Promise.all(silent.map((socket) => once(socket.resume(), 'close')));
+    await until(async () => (await nameAt(endpoint)) === 'first');
   });
 
   it('has new certificates at SIGHUP, and keeps the old ones when the new are no good', async () => {

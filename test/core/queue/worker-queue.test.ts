@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { encodeControl } from '../../../packages/core/src/messages/control.ts';
 import { closing } from '../../support/closing.ts';
 import { texts } from '../../support/hex.ts';
+import { PlayedGateway } from '../../support/played-streams.ts';
 import { RawWorker } from '../../support/raw-worker.ts';
+import { startGatewayQueue } from '../../support/streaming.ts';
 import { transports } from '../../support/transports.ts';
 import { until, within } from '../../support/until.ts';
 import {
@@ -64,27 +66,45 @@ describe.each(transports)('a queue over $name', ({ anywhere }) => {
     expect(queue.stats()).toMatchObject({ queued: 0, queuedBytes: 0 });
   });
 
-  it('lets requests wait at workers that say so, while more wait than there are workers', async () => {
-    const queue = await startQueue();
+  it('lets what may be done again wait at workers that say so, while more wait than there are workers', async () => {
+    const { queue, gatewayEndpoint } = await startGatewayQueue();
     const workers = [await RawWorker.join(queue), await RawWorker.join(queue)];
     for (const worker of workers) {
-      worker.say('0000000000000000', encodeControl({ credit: 1, spare: 1 }));
+      worker.say('0000000000000000', encodeControl({ credit: 2, spare: 1 }));
     }
-    const client = dealerClient(queue);
-    for (let i = 0; i < 6; i++) await client.send(['', `${i}`]);
+    await until(() => queue.stats().workers.every(({ credit }) => credit === 2));
+    const gateway = new PlayedGateway(gatewayEndpoint);
+    for (let i = 0; i < 8; i++) await gateway.send(`request${i}`, { idempotent: true }, `${i}`);
     await until(() => queue.stats().queued === 4);
     const held = (): number[] => queue.stats().workers.map(({ inFlight }) => inFlight);
-    expect(held()).toEqual([1, 1]);
+    expect(held()).toEqual([2, 2]);
     const [first] = workers;
     const { ticket = '' } = (await first?.take()) ?? {};
     first?.answer(ticket, 'done'); // 4 wait, and one of them is its own: 3 for two workers
     await until(() => queue.stats().queued === 2);
-    expect(held().sort()).toEqual([1, 2]);
-    for (const worker of workers) worker.say('0000000000000000', encodeControl({ credit: 1 }));
+    expect(held().sort()).toEqual([2, 3]);
+    for (const worker of workers) worker.say('0000000000000000', encodeControl({ credit: 2 }));
     const second = await first?.take();
     first?.answer(second?.ticket ?? '', 'done');
     await until(() => queue.stats().replies === 2);
-    expect(held().sort()).toEqual([1, 1]);
+    expect(held().sort()).toEqual([2, 2]);
+  });
+
+  it('lets nothing wait at workers that could be lost with one of them', async () => {
+    const queue = await startQueue();
+    const workers = [await RawWorker.join(queue), await RawWorker.join(queue)];
+    for (const worker of workers) {
+      worker.say('0000000000000000', encodeControl({ credit: 2, spare: 1 }));
+    }
+    await until(() => queue.stats().workers.every(({ credit }) => credit === 2));
+    const client = dealerClient(queue);
+    for (let i = 0; i < 8; i++) await client.send(['', `${i}`]);
+    await until(() => queue.stats().queued === 4);
+    const [first] = workers;
+    const { ticket = '' } = (await first?.take()) ?? {};
+    first?.answer(ticket, 'done');
+    await until(() => queue.stats().replies === 1);
+    expect(queue.stats()).toMatchObject({ queued: 3, inFlight: 4 });
   });
 
   it('gives each request to the least busy worker', async () => {

@@ -109,4 +109,12 @@ describe('what may wait at a worker beside', () => {
     for (let i = 0; i < 200; i++) appetite.measure(1, 6);
     expect(appetite.spare).toBe(0);
   });
+
+  it('is none where the handler waits for others: how long is not known here', () => {
+    const appetite = new Appetite(64);
+    for (let i = 0; i < 200; i++) appetite.measure(1, 1, 1);
+    expect(appetite.spare).toBe(0);
+    for (let i = 0; i < 1000; i++) appetite.measure(1, 1, 0);
+    expect(appetite.spare).toBe(1);
+  });
 });

@@ -46,7 +46,8 @@ export class AdminServer {
   /** @throws (rejects) ZscaleError `ZSCALE_ERR_OPTIONS`, or the system's code (`EADDRINUSE` ...) */
   async start(): Promise<void> {
     const { endpoint } = this.#options;
-    this.#endpoint = await listen(this.#server, endpoint, parseHttpEndpoint(endpoint));
+    const parsed = parseHttpEndpoint(endpoint);
+    this.#endpoint = await listen(this.#server, endpoint, parsed, '--admin (option admin)');
   }
 
   /** Idempotent. */

@@ -311,17 +311,19 @@ export class HttpGateway {
   ): void {
     const socket = duplex as Socket; // as above
     const connection = ClientConnection.of(socket);
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+    // Whoever has not ended the handshake of TLS can be told nothing, and what is written to him would never be gone.
+    const isHandshaking = connection === undefined;
+    if (error.code === 'ECONNRESET' || !socket.writable || isHandshaking) {
       socket.destroy();
       return;
     }
-    if (connection?.isEnding !== true) this.#malformed += 1;
+    if (!connection.isEnding) this.#malformed += 1;
     const [status, text] = PARSER_CODES.get(error.code ?? '') ?? [
       400,
       `The request is no HTTP that can be read in one way only: ${error.reason ?? error.message}.`,
     ];
     const code = error.code ?? 'ZSCALE_ERR_DECODE';
-    if (connection !== undefined && (connection.open > 0 || connection.isEnding)) {
+    if (connection.open > 0 || connection.isEnding) {
       connection.fail(status, code, text);
       return;
     }

@@ -14,6 +14,9 @@ import { formatHttpEndpoint, type HttpEndpoint } from './http-endpoint.ts';
 /** Descriptors that a service manager hands over start here (sd_listen_fds(3)). */
 const FIRST_HANDED_FD = 3;
 
+/** What says where clients connect. */
+const BIND = '--bind, --port (option bind)';
+
 const NO_SOCKET =
   'there is no listening socket of that number. Service managers hand over sockets from fd:3 on.';
 
@@ -22,6 +25,7 @@ type Place = HttpEndpoint['place'];
 /**
  * Binds `server` at `endpoint`.
  *
+ * @param setting what says where, for people; by default that of clients
  * @returns where it is, as an endpoint: the port that was chosen stands for port 0
  * @throws (rejects) ZscaleError with the system's code (`EADDRINUSE`, `EACCES`, `EBADF` ...)
  */
@@ -29,6 +33,7 @@ export async function listen(
   server: Server,
   text: string,
   endpoint: HttpEndpoint,
+  setting: string = BIND,
 ): Promise<string> {
   const { place, encrypted } = endpoint;
   if (place.kind === 'unix') await removeLeftover(place.path);
@@ -36,7 +41,7 @@ export async function listen(
   try {
     await bind(server, place);
   } catch (error) {
-    refuseAddress(text, place.kind, error);
+    refuseAddress(text, place.kind, error, setting);
   }
   const address = server.address();
   if (address === null || typeof address === 'string') return text;
@@ -89,22 +94,27 @@ export function refuseMissing(text: string, fd: number): void {
 }
 
 /** Says why an address cannot be had, and what to do. @throws ZscaleError with the system's code */
-export function refuseAddress(text: string, kind: Place['kind'], error: unknown): never {
+export function refuseAddress(
+  text: string,
+  kind: Place['kind'],
+  error: unknown,
+  setting: string = BIND,
+): never {
   const said = error instanceof Error && 'code' in error ? String(error.code) : 'EINVAL';
   const code = kind === 'fd' ? 'EBADF' : said; // Node says EINVAL, ENOTSOCK or EEXIST, by what is there
   throw new ZscaleError(
     code,
-    `cannot listen at ${text}: ${kind === 'fd' ? NO_SOCKET : adviceFor(code, error)}`,
+    `cannot listen at ${text}: ${kind === 'fd' ? NO_SOCKET : adviceFor(code, error, setting)}`,
     {
       cause: error,
     },
   );
 }
 
-function adviceFor(code: string, error: unknown): string {
+function adviceFor(code: string, error: unknown, setting: string): string {
   switch (code) {
     case 'EADDRINUSE':
-      return 'another program listens there. End that one, or choose another address: --bind, --port (option bind).';
+      return `somebody listens there. End that program, or choose another address: ${setting}.`;
     case 'EACCES':
       return 'this user may not: ports below 1024 belong to root, and files to their folder. Choose another address, or give the right (setcap cap_net_bind_service).';
     case 'EADDRNOTAVAIL':

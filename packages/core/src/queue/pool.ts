@@ -88,13 +88,15 @@ export class Pool {
 
   /**
    * Where more wait than there are workers, each worker may have the next one with it already (`spare`), and begins it without
-   * waiting for the queue to be woken.
+   * waiting for the queue to be woken. Only what may be done again, or the loss of its worker would cost one that was not begun.
    */
   #giveAhead(give: Give): void {
     const workers = this.workers.all;
     for (const worker of workers) {
       const request = this.#common.first;
       if (request === undefined || this.#common.length <= workers.length) return;
+      const mayBeRepeated = request.client.isGateway && request.control?.idempotent === true;
+      if (!mayBeRepeated || request.stream !== undefined) return;
       const { held, limit, spare } = worker;
       if (limit > 0 && held < limit + spare && !give(request, worker)) return;
     }

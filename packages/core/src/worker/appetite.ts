@@ -9,7 +9,8 @@
  *
  * Where requests take milliseconds, and all of them about as long, one more may wait here while the queue has more than enough for everybody:
  * nothing is lost then by its being bound to this worker, and what the way to the queue and back takes is gained. One slow
- * request among quick ones, and there is none: whoever stood behind it could not leave. Pure: measurements in, a number out.
+ * request among quick ones, and there is none: whoever stood behind it could not leave. Nor is there for a handler that waits for others:
+ * how long that takes is not known here. Pure: measurements in, a number out.
  */
 
 /** Requests held in stock amount to at most this much work, in ms. */
@@ -25,6 +26,8 @@ const WINDOW_REQUESTS = 128;
 const ALIKE = 4;
 /** Above so many ms a request, the way to the queue is no matter. */
 const SPARE_MAX_MS = 5;
+/** A handler waits for others if it did so for more requests of the window than this. */
+const MOST_WAITED = 0.5;
 
 /** The appetite of one worker. */
 export class Appetite {
@@ -34,6 +37,8 @@ export class Appetite {
   #requests = 0;
   /** The longest request of the window, in ms, less and less as it gets older. */
   #longest = 0;
+  /** How many of the window were waited on, older ones counting less and less. */
+  #waited = 0;
 
   /** @param concurrency the most it may hold. */
   constructor(concurrency: number) {
@@ -41,11 +46,12 @@ export class Appetite {
   }
 
   /** The event loop was busy for `busyMs` since the last measurement, in which `requests` (1 or more) were started. */
-  measure(requests: number, busyMs: number): void {
+  measure(requests: number, busyMs: number, waiting = 0): void {
     const kept = Math.max(0, 1 - requests / WINDOW_REQUESTS);
     this.#busyMs = this.#busyMs * kept + busyMs;
     this.#requests = this.#requests * kept + requests;
     this.#longest = Math.max(this.#longest * kept, busyMs / requests);
+    this.#waited = this.#waited * kept + Math.min(waiting, requests);
   }
 
   /** How many requests to hold in all, when `waiting` of them are waiting for something else. */
@@ -59,7 +65,7 @@ export class Appetite {
   get spare(): number {
     const cost = this.#busyMs / this.#requests; // NaN before anything was measured
     const isAlike = this.#requests >= WINDOW_REQUESTS / 2 && this.#longest <= cost * ALIKE;
-    return isAlike && cost <= SPARE_MAX_MS ? 1 : 0;
+    return isAlike && cost <= SPARE_MAX_MS && this.#waited < MOST_WAITED ? 1 : 0;
   }
 }
 

@@ -318,7 +318,7 @@ export class WorkerSocket extends Socket implements ExchangePort {
 
   #measure(requests: number): void {
     const { active } = performance.eventLoopUtilization();
-    this.#appetite.measure(requests, active - this.#busyMs);
+    this.#appetite.measure(requests, active - this.#busyMs, this.#waiting);
     this.#busyMs = active;
   }
 
