@@ -59,7 +59,7 @@ export async function startGateway(choices: GatewayChoices = {}): Promise<Starte
     accessLog: new AccessLog({
       write: (facts) => accesses.push({ ...facts }),
       reopen: () => {},
-      close: () => {},
+      close: () => Promise.resolve(),
     }),
     trace: choices.trace,
     logger,

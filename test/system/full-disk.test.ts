@@ -92,4 +92,17 @@ describe.skipIf(!existsSync('/dev/full'))('on a full disk', () => {
     const program = intoFull([process.execPath, BIN, '--version']);
     expect((await program.end()).exitCode).toBe(1);
   });
+
+  it('a service whose access log is there ends when it is told to', async () => {
+    const file = write("export default (request, response) => response.end('hello');");
+    const options = ['--http', '--bind', 'http://127.0.0.1:0', '--workers', '1'];
+    const program = new Program(process.execPath, [
+      ...[BIN, 'run', file, ...options],
+      ...['--access-log', '/dev/full', '--log-format', 'json'],
+    ]);
+    const [, endpoint = ''] = await program.printed(/clients +(http:\S+)/);
+    for (let i = 0; i < 50; i++) expect(await (await fetch(endpoint)).text()).toBe('hello');
+    program.signal('SIGTERM');
+    expect(await program.end()).toMatchObject({ exitCode: 0 });
+  });
 });

@@ -65,6 +65,7 @@ function harmless(options: ScaleOptions, folder: string): ScaleOptions {
     signals: false,
     accessLog: undefined,
     admin: undefined,
+    adminTokenFile: undefined,
     autoscale: undefined,
     backend: undefined,
     curve: undefined,

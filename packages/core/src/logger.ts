@@ -112,9 +112,12 @@ export interface LineWriter {
   write(facts: object): void;
   /** Opens the file again, where somebody has moved it away. */
   reopen(): void;
-  /** Writes what is left and lets go of the file. Idempotent. */
-  close(): void;
+  /** Writes what is left and lets go of the file; what cannot be written within a second is lost. Every call gets the same promise. */
+  close(): Promise<void>;
 }
+
+/** So long the last lines may take, in ms. */
+const LAST_LINES_MS = 1000;
 
 /** What the system writes to a pipe in one piece (PIPE_BUF). */
 const PIPE_BYTES = 4096;
@@ -149,17 +152,23 @@ export function openLines(
   });
   destination.on('error', () => {}); // a full disk or a closed pipe must not end the service
   const lines = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
-  let isClosed = false;
+  let closed: Promise<void> | undefined;
   return {
     write: (facts) => lines.info(facts),
     reopen: () => {
       if (!isStdout) destination.reopen();
     },
     close: () => {
-      if (isClosed) return;
-      isClosed = true;
-      destination.flushSync();
-      if (!isStdout) destination.end();
+      // Not `flushSync`, which tries for ever: a disk that is full or a reader who stands still would keep the service from ending.
+      closed ??= new Promise((resolve) => {
+        const giveUp = setTimeout(() => destination.destroy(), LAST_LINES_MS);
+        destination.once('close', () => {
+          clearTimeout(giveUp);
+          resolve();
+        });
+        destination.end();
+      });
+      return closed;
     },
   };
 }

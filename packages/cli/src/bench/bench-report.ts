@@ -19,7 +19,10 @@ export interface BenchReport extends Measured {
 }
 
 /** Requests whose worker was lost, or whose answer never came. */
-const LOST_CODES = ['ZSCALE_ERR_WORKER_LOST', 'ZSCALE_ERR_TIMEOUT', 'ZSCALE_ERR_CONNECTION_LOST'];
+const LOST_CODES = [
+  ...['ZSCALE_ERR_WORKER_LOST', 'ZSCALE_ERR_TIMEOUT', 'ZSCALE_ERR_CONNECTION_LOST'],
+  ...['HTTP_502', 'HTTP_503', 'HTTP_504', 'ECONNRESET', 'ECONNREFUSED', 'EPIPE'],
+];
 
 /** As a person reads it. */
 export function describeBench(report: BenchReport): string {

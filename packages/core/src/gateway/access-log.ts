@@ -57,8 +57,8 @@ export class AccessLog {
     this.#lines.reopen();
   }
 
-  /** Writes what is left. */
-  close(): void {
-    this.#lines.close();
+  /** Writes what is left, for a second at most. */
+  close(): Promise<void> {
+    return this.#lines.close();
   }
 }

@@ -117,7 +117,7 @@ export class LocalGateway {
   async close(): Promise<void> {
     await this.#gateway.close();
     await this.#upstream.close();
-    this.#accessLog?.close();
+    await this.#accessLog?.close();
   }
 
   #reloadTls(): void {

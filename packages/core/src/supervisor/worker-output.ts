@@ -102,8 +102,8 @@ export class WorkerOutput {
   }
 
   /** Passes on a stream of a worker until it ends, which may be after the worker itself. */
-  take(workerId: number, name: OutputName, source: Readable | null): void {
-    if (source === null) return;
+  take(workerId: number, name: OutputName, source: Readable | null | undefined): void {
+    if (source === null || source === undefined) return; // so it is where a process could not be started
     const target = this.#targets[name];
     const lines = new LineWriter(this.#format, workerId, name);
     source.on('data', (chunk: Buffer) => {
