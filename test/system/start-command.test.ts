@@ -67,6 +67,23 @@ describe('zscale start', () => {
     expect(stdout).toContain(`  log       ${log}\n  stop it   zscale stop --name zscale\n`);
   });
 
+  it('knows what the config file says: the program, the name, and that nobody could ask it', async () => {
+    const config = join(folder, 'zscale.config.json');
+    const settings = { entry: module, name: 'filed', workers: 1, bind: 'tcp://127.0.0.1:*' };
+    writeFileSync(config, JSON.stringify(settings));
+    const { stdout } = await zscale(['start', '--json', '-c', config]);
+    const { name, pid, log }: Started = JSON.parse(stdout);
+    onTestFinished(() => {
+      process.kill(pid, 'SIGKILL');
+    });
+    expect([name, log]).toEqual(['filed', join(folder, 'zscale', 'filed.log')]);
+    expect((await zscale(['start', '-c', config])).stderr).toMatch(/named filed runs already/);
+    writeFileSync(config, JSON.stringify({ ...settings, control: false }));
+    const silent = await zscale(['start', '-c', config]);
+    expect(silent).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(silent.stderr).toMatch(/--control off does not go with it/);
+  });
+
   it('refuses a name that runs already, given or not, and leaves that one alone', async () => {
     const api = await started('--name', 'api');
     const again = await zscale(argsOf('--name', 'api'));

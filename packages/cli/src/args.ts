@@ -769,7 +769,7 @@ Exit codes:
     )
     .action(() => {
       const words = splitStart(sink.argv.slice(1));
-      const given = parseArguments(['run', ...words.argv], ''); // for what it says is wrong
+      const given = readCommandLine(['run', ...words.argv], ''); // for what it says is wrong
       if (given.command === 'run') sink.invoke({ command: 'start', ...words });
     });
 }

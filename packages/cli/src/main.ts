@@ -23,10 +23,11 @@ import { run } from './commands/run.ts';
 import { start } from './commands/start.ts';
 import { top } from './commands/top.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
-import type { Invocation } from './invocation.ts';
+import type { Invocation, StartInvocation } from './invocation.ts';
 import { Output } from './output.ts';
 import { gatherSources } from './setting-sources.ts';
 import { settleCommandLine, type Typed } from './settled-invocation.ts';
+import { settleStart } from './start-command.ts';
 
 /** The commands that stay until they are told to stop. */
 const SERVING: ReadonlySet<Invocation['command']> = new Set(['run', 'join', 'device']);
@@ -60,6 +61,12 @@ async function understand(
   const { sources, warnings } = await gatherSources(typed, process.env, process.cwd());
   for (const warning of warnings) warn(warning);
   return settleCommandLine(typed, sources);
+}
+
+/** The service that is started reads its settings by itself; where it is to be found must be known here, too. */
+async function withSettings(words: StartInvocation): Promise<StartInvocation> {
+  const run = await understand(readCommandLine(['run', ...words.argv], version()));
+  return run.command === 'run' ? settleStart(words, run.options) : words;
 }
 
 async function carryOut(
@@ -97,7 +104,7 @@ async function carryOut(
     case 'pull':
       return knife(invocation, output);
     case 'start':
-      return start(invocation, output);
+      return start(await withSettings(invocation), output);
     case 'completion':
       return completion(invocation, output);
     case 'bench':

@@ -5,6 +5,12 @@
  */
 import { UsageError } from './failure.ts';
 
+/** Where a service is found, as its settings say. */
+interface Place {
+  readonly name?: string | undefined;
+  readonly control?: string | false | undefined;
+}
+
 /** A command line of `start`, taken apart. */
 export interface StartWords {
   /** What goes to `run`. */
@@ -39,11 +45,7 @@ export function splitStart(words: readonly string[]): StartWords {
     } else argv.push(word);
   }
   const control = lastValue(argv, ['--control']);
-  if (control === 'off') {
-    throw new UsageError(
-      'start learns over the control socket that the service serves, so --control off does not go with it. Use "zscale run".',
-    );
-  }
+  if (control === 'off') refuseSilence();
   return {
     argv: end < 0 ? argv : [...argv, ...words.slice(end)],
     logFile,
@@ -51,6 +53,22 @@ export function splitStart(words: readonly string[]): StartWords {
     name: lastValue(argv, ['-n', '--name']),
     control,
   };
+}
+
+/**
+ * The words with what variables and the config file say: the service itself reads them there, too.
+ *
+ * @throws UsageError for `control: false`, as above
+ */
+export function settleStart<W extends StartWords>(words: W, { name, control }: Place): W {
+  if (control === false) refuseSilence();
+  return { ...words, name, control };
+}
+
+function refuseSilence(): never {
+  throw new UsageError(
+    'start learns over the control socket that the service serves, so --control off does not go with it. Use "zscale run".',
+  );
 }
 
 /** What was given to a flag: `--flag value`, `--flag=value` or `-fvalue`; the last one counts. */

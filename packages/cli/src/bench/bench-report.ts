@@ -21,7 +21,7 @@ export interface BenchReport extends Measured {
 /** Requests whose worker was lost, or whose answer never came. */
 const LOST_CODES = [
   ...['ZSCALE_ERR_WORKER_LOST', 'ZSCALE_ERR_TIMEOUT', 'ZSCALE_ERR_CONNECTION_LOST'],
-  ...['HTTP_502', 'HTTP_503', 'HTTP_504', 'ECONNRESET', 'ECONNREFUSED', 'EPIPE'],
+  ...['HTTP_502', 'HTTP_503', 'HTTP_504', 'ECONNRESET', 'ECONNREFUSED'],
 ];
 
 /** As a person reads it. */

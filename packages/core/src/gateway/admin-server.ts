@@ -24,6 +24,15 @@ export interface AdminServerOptions {
   readonly logger: Logger;
 }
 
+/** Connections at once: those who look are few, and each takes a descriptor of the service. */
+const MAX_CONNECTIONS = 256;
+/** In ms. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  connectionsCheckingInterval: 5000,
+};
+
 /** See the top of the file. */
 export class AdminServer {
   readonly #options: AdminServerOptions;
@@ -34,7 +43,8 @@ export class AdminServer {
   constructor(options: AdminServerOptions) {
     this.#options = options;
     this.#routes = [...probes(options.isReady), ...options.routes];
-    this.#server = createServer((request, response) => this.#onRequest(request, response));
+    this.#server = createServer(LIMITS, (request, response) => this.#onRequest(request, response));
+    this.#server.maxConnections = MAX_CONNECTIONS;
     this.#endpoint = undefined;
   }
 
