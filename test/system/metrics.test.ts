@@ -114,7 +114,12 @@ describe('GET /metrics', () => {
       const response = await fetch(http, { method: 'POST', body: '{}' });
       expect(response.status).toBe(200);
     }
-    await failureOf(client.request({ ms: 5000 }, { timeout: 30 }));
+    // Taken back by its client once a worker has it: with a time limit the queue might be first to say that it is over.
+    const patience = new AbortController();
+    const taken = failureOf(client.request({ ms: 5000 }, { signal: patience.signal }));
+    await until(async () => numberOf(await scrape(admin), 'zscale_requests_in_flight') === 1);
+    patience.abort();
+    await taken;
     const families = await until(async () => {
       const now = await scrape(admin);
       return numberOf(now, 'zscale_requests_total', { outcome: 'cancelled' }) === 1 && now;
