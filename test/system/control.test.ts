@@ -360,6 +360,18 @@ describe('zscale inject', () => {
     expect((await zscale(['inject', '-r'], { input: '{}' })).stdout).toBe('one');
     expect(complaint(await zscale(['inject', '{}', '-n', 'web']), 69)).toContain('zscale');
   });
+
+  it('says how to ask a service that speaks HTTP alone, and takes the other face where there are two', async () => {
+    const http = 'http://127.0.0.1:0';
+    const web = await run('--bind', http, '--codec', 'json');
+    expect(complaint(await zscale(['inject', '{}']), 2)).toMatch(
+      /^zscale: zscale speaks HTTP alone.*curl http:\/\/127\.0\.0\.1:\d+\n$/,
+    );
+    web.program.signal('SIGTERM');
+    await web.program.end();
+    await run('--bind', http, '--bind', 'tcp://127.0.0.1:0', '--codec', 'json');
+    expect(await zscale(['inject', '{}'])).toMatchObject({ exitCode: 0, stdout: '"one"\n' });
+  });
 });
 
 describe('zscale stop', () => {

@@ -93,6 +93,14 @@ describe.skipIf(!existsSync('/dev/full'))('on a full disk', () => {
     expect((await program.end()).exitCode).toBe(1);
   });
 
+  it('what cannot be printed is told in one line', async () => {
+    const script = 'exec "$@" > /dev/full';
+    const program = new Program('/bin/sh', ['-c', script, 'sh', process.execPath, BIN, '--help']);
+    const end = await program.end();
+    expect(end.exitCode).toBe(1);
+    expect(end.stderr).toMatch(/^zscale: cannot print: ENOSPC[^\n]*\n$/);
+  });
+
   it('a service whose access log is there ends when it is told to', async () => {
     const file = write("export default (request, response) => response.end('hello');");
     const options = ['--http', '--bind', 'http://127.0.0.1:0', '--workers', '1'];

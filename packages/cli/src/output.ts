@@ -6,6 +6,7 @@
  */
 import type { CodecName } from '@zscale/core';
 import type { Device } from '@zscale/transport';
+import { EXIT_CODES } from './failure.ts';
 
 /** As much of a stream as printing needs. */
 export interface OutputStream {
@@ -39,7 +40,10 @@ export class Output {
     for (const stream of [process.stdout, process.stderr]) {
       stream.on('error', (error: NodeJS.ErrnoException) => {
         if (error === output.#told) return; // whoever wrote it was told
-        if (error.code !== 'EPIPE' && !output.#outlivesLosses) throw error;
+        if (error.code !== 'EPIPE' && !output.#outlivesLosses) {
+          if (stream === process.stdout) output.complain(`zscale: cannot print: ${error.message}`);
+          process.exit(EXIT_CODES.error);
+        }
         if (stream === process.stdout) output.#isUnread = true;
       });
     }
@@ -182,8 +186,13 @@ function describeSide(side: DeviceStats['frontend']): string {
 }
 
 function describeTry(endpoint: string, { codec, speaksHttp }: ReadyServer): string {
-  if (!/^(https?:|unix:|fd:)/.test(endpoint)) return describeCall(endpoint, codec);
+  if (!isForHttp(endpoint)) return describeCall(endpoint, codec);
   return describeFetch(endpoint, speaksHttp ? '' : codec === 'raw' ? 'hello' : '{"name":"you"}');
+}
+
+/** Whether clients of HTTP connect there, and not those of ZeroMQ. */
+export function isForHttp(endpoint: string): boolean {
+  return /^(https?:|unix:|fd:)/.test(endpoint);
 }
 
 /** The command line that sends one request of HTTP, from this machine; a POST where there is something to send. */

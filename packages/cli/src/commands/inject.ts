@@ -7,18 +7,25 @@ import type { StatusReport } from '@zscale/core';
 import { ControlClient } from '../control-client.ts';
 import { UsageError } from '../failure.ts';
 import type { InjectInvocation } from '../invocation.ts';
-import { fromThisMachine, type Output } from '../output.ts';
+import { describeFetch, fromThisMachine, isForHttp, type Output } from '../output.ts';
 import { call } from './call.ts';
 
 /**
  * Sends the request, prints the reply, resolves with the exit code.
  *
- * @throws what `ControlClient.find()` and `call()` throw; UsageError for a machine that joined, which has no front end
+ * @throws what `ControlClient.find()` and `call()` throw; UsageError for a service that speaks HTTP alone, and for a machine that
+ * joined, which has no front end
  */
 export async function inject(invocation: InjectInvocation, output: Output): Promise<number> {
   const { name, endpoints, codec } = await statusOf(invocation);
-  const [endpoint] = endpoints;
+  const endpoint = endpoints.find((one) => !isForHttp(one));
   if (endpoint === undefined) {
+    const [forHttp] = endpoints;
+    if (forHttp !== undefined) {
+      throw new UsageError(
+        `${name} speaks HTTP alone, and inject sends messages of ZeroMQ. Ask it with: ${describeFetch(forHttp, '')}`,
+      );
+    }
     throw new UsageError(
       `${name} has no front end: it has joined services elsewhere, or is still starting. Inject there, or use zscale call.`,
     );

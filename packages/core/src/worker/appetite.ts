@@ -45,7 +45,10 @@ export class Appetite {
     this.#concurrency = concurrency;
   }
 
-  /** The event loop was busy for `busyMs` since the last measurement, in which `requests` (1 or more) were started. */
+  /**
+   * The event loop was busy for `busyMs` since the last measurement, in which `requests` (1 or more) were started; `waiting` of all that
+   * were ever started are waited on.
+   */
   measure(requests: number, busyMs: number, waiting = 0): void {
     const kept = Math.max(0, 1 - requests / WINDOW_REQUESTS);
     this.#busyMs = this.#busyMs * kept + busyMs;
