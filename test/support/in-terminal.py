@@ -3,7 +3,7 @@
 Lines of JSON on stdin: {"send": text}, {"resize": [columns, rows]}, {"signal": number} to the program, and
 {"hangup": true}, after which there is no terminal any more.
 A line of JSON on stderr says that it was stopped, continued or has ended, and whether the terminal is as it was before.
-The terminal stays open until stdin ends, as a shell would keep it.
+The terminal stays open until stdin ends, as a shell would keep it; then the program is killed, also one that is stopped.
 """
 import fcntl
 import json
@@ -70,6 +70,10 @@ while True:
         continue
     data = os.read(0, 65536)
     if not data:
+        try:
+            os.kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         break
     *lines, unread = (unread + data).split(b"\n")
     for line in lines:

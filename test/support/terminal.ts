@@ -3,6 +3,7 @@
  * letters, the cursor's way home, clearing, and the second screen.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { ROOT } from './cli.ts';
 import { closing } from './closing.ts';
@@ -106,9 +107,9 @@ export class TerminalProgram {
   }
 
   /** Ends it. Idempotent. */
-  close(): void {
-    this.#child.stdin.end();
-    this.#child.kill('SIGKILL');
+  async close(): Promise<void> {
+    this.#child.stdin.end(); // and it kills the program
+    if (this.#child.exitCode === null) await once(this.#child, 'exit');
   }
 
   #order(order: object): void {
