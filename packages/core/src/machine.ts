@@ -22,10 +22,17 @@ import { AdminServer } from './gateway/admin-server.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
-import { describeState, type ServerEvents, type Service, tellFailure } from './server.ts';
+import {
+  accessNeedsOf,
+  describeState,
+  type ServerEvents,
+  type Service,
+  tellFailure,
+} from './server.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
+import { checkAccess } from './supervisor/access-check.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
 import { renewLaunch } from './supervisor/renewal.ts';
@@ -228,6 +235,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
+      await checkAccess(this.#launch.footing, accessNeedsOf(this.#service, undefined));
       await this.#admin?.start();
       await this.#control.start();
       this.#discovery.start();
