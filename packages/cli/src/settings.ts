@@ -9,6 +9,7 @@
 import { BALANCES, CODEC_NAMES, HTTP_FORMATS, type LogLevel, OUTPUTS } from '@zscale/core';
 import { parseBind, parseEndpoint, parseNamedEndpoint } from './flag-values.ts';
 import {
+  ACCOUNT,
   ASSIGNMENTS,
   choice,
   count,
@@ -289,15 +290,14 @@ export const SETTINGS: readonly Setting[] = [
     key: 'user',
     flags: '--user <name|id>',
     doc: 'as whom they run, where root starts them',
-    kind: TEXT,
+    kind: ACCOUNT,
     ...WORKERS_OF_BOTH,
   },
   {
     key: 'group',
     flags: '--group <name|id>',
-    doc: 'their group',
-    default: "the user's",
-    kind: TEXT,
+    doc: "their group, else the user's",
+    kind: ACCOUNT,
     ...WORKERS_OF_BOTH,
   },
   {
@@ -310,8 +310,7 @@ export const SETTINGS: readonly Setting[] = [
   {
     key: 'cwd',
     flags: '--cwd <folder>',
-    doc: 'the folder they start in',
-    default: 'this one',
+    doc: 'the folder they start in, else this one',
     kind: PATH,
     ...WORKERS_OF_BOTH,
   },
