@@ -66,6 +66,8 @@ describe('whom workers are', () => {
     [wanted('root'), ROOT],
     [wanted('0', 'root'), ROOT],
     [wanted(1000, 1000), ALICE],
+    [wanted('1000'), ALICE],
+    [wanted('www-data'), { ...ROOT, uid: 33, gid: 50 }],
     [wanted(undefined, 1000), ALICE],
   ])('%j may be who this process is', (wish, facts) => {
     expect(resolveIdentity(wish, facts)).toBeUndefined();
@@ -96,7 +98,7 @@ describe('whom workers are', () => {
       /^user must be that of this process, user \(1000:1000\); got "www-data"\. Only root can/,
     ],
     [wanted('root'), /^user must be that of this process/],
-    [wanted(1000, 'staff'), /^user must be that of this process/],
+    [wanted(1000, 'staff'), /^group must be that of this process, group 1000; got "staff"\./],
     [wanted(undefined, 'staff'), /^group must be that of this process, group 1000; got "staff"\./],
   ])('%j is refused to everybody but root', (wish, text) => {
     expect(refusalOf(wish, ALICE)).toMatch(text);

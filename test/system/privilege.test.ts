@@ -177,6 +177,18 @@ describe.runIf(isRoot)('workers of another user', () => {
     expect(who).toMatchObject({ ...STRANGER, groups: '', cwd: own, env: '/,,' });
   });
 
+  it('may have a group alone, and stay root', async () => {
+    const folder = place({ 'handler.mjs': HANDLER });
+    const { endpoint } = await zscaleRun(
+      ['handler.mjs', '--group', String(STRANGER.gid), '--workers', '1'],
+      { cwd: folder, env: { TMPDIR: folder } },
+    );
+    const who = await askWho(endpoint);
+    expect(who).toMatchObject({ uid: 0, gid: STRANGER.gid, groups: '' });
+    const { HOME, USER, LOGNAME } = process.env;
+    expect(who.env).toBe([HOME, USER, LOGNAME].join());
+  });
+
   it('end with a supervisor that is killed', async () => {
     const folder = place({ 'handler.mjs': HANDLER });
     const { program, endpoint } = await zscaleRun(

@@ -22,13 +22,7 @@ import { AdminServer } from './gateway/admin-server.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
-import {
-  accessNeedsOf,
-  describeState,
-  type ServerEvents,
-  type Service,
-  tellFailure,
-} from './server.ts';
+import { describeState, type ServerEvents, type Service, tellFailure } from './server.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
@@ -235,7 +229,10 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
-      await checkAccess(this.#launch.footing, accessNeedsOf(this.#service, undefined));
+      await checkAccess(this.#launch, {
+        module: this.#service.module,
+        socketFolder: undefined, // they come from elsewhere
+      });
       await this.#admin?.start();
       await this.#control.start();
       this.#discovery.start();

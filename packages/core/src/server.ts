@@ -13,8 +13,6 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   admitToBackendFolder,
   backendFolderOf,
@@ -49,7 +47,7 @@ import { WorkerQueue } from './queue/worker-queue.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
-import { type AccessNeeds, checkAccess } from './supervisor/access-check.ts';
+import { checkAccess } from './supervisor/access-check.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
@@ -457,15 +455,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     try {
       const { curve, insecure } = this.#options;
       if (curve === undefined && !insecure) await checkExposure(this.#options, this.#logger);
-      const { footing } = this.#launch;
-      const folder = backendFolderOf(this.#privateEndpoint) ?? '';
-      await checkAccess(footing, accessNeedsOf(this.#service, path.dirname(folder)));
+      const { identity } = this.#launch.footing;
+      const socketFolder = backendFolderOf(this.#privateEndpoint);
+      await checkAccess(this.#launch, { module: this.#service.module, socketFolder });
       makeBackendFolder(this.#privateEndpoint);
       await this.#http.start();
       await this.#queue.start();
-      if (footing.identity !== undefined) {
-        admitToBackendFolder(this.#privateEndpoint, footing.identity);
-      }
+      if (identity !== undefined) admitToBackendFolder(this.#privateEndpoint, identity);
     } finally {
       this.#bound.resolve();
     }
@@ -761,18 +757,6 @@ export function tellFailure(
   failure: ZscaleError,
 ): void {
   if (!service.emit('failed', failure)) process.exitCode ??= EXIT_CRASH_LOOP;
-}
-
-/** What workers have to reach when they start. */
-export function accessNeedsOf(
-  { launch, module }: Pick<Service, 'launch' | 'module'>,
-  socketParent: string | undefined,
-): AccessNeeds {
-  return {
-    files: launch.needs,
-    module: module === undefined ? undefined : fileURLToPath(module),
-    socketParent,
-  };
 }
 
 /** Without it a worker would try to connect until it is killed, and nobody would know why. */

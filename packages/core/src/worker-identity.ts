@@ -76,12 +76,13 @@ export function resolveIdentity(
   const account = findUser(accounts, wish);
   if (account === undefined && typeof wish === 'string') refuseName('user', wish, '/etc/passwd');
   const uid = typeof wish === 'number' ? wish : (account?.uid ?? ROOT);
-  const gid = group === undefined ? account?.gid : groupOf(accounts, numberOrName(group));
+  const own = uid === facts.uid ? facts.gid : account?.gid;
+  const gid = group === undefined ? own : groupOf(accounts, numberOrName(group));
   if (gid === undefined) {
     refuse('group', `given for user ${uid}, who is not in /etc/passwd`, { user, group });
   }
   if (uid === facts.uid && gid === facts.gid) return undefined;
-  if (facts.uid !== ROOT) refuseOther(asked, wanted, accounts, facts);
+  if (facts.uid !== ROOT) refuseOther(uid === facts.uid ? 'group' : 'user', wanted, facts);
   const label = `${account?.name ?? 'user'} (${uid}:${gid})`;
   return { uid, gid, label, variables: user === undefined ? {} : variablesOf(account) };
 }
@@ -153,8 +154,7 @@ function refuseName(option: 'user' | 'group', name: string, file: string): never
 function refuseOther(
   option: 'user' | 'group',
   wanted: WantedIdentity,
-  accounts: AccountFiles,
-  { uid, gid }: IdentityFacts,
+  { accounts, uid, gid }: IdentityFacts,
 ): never {
   const own = findUser(accounts, uid)?.name;
   const self = option === 'user' ? `${own ?? 'user'} (${uid}:${gid})` : `group ${gid}`;

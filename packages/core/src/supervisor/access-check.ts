@@ -7,17 +7,24 @@
 
 import { type ExecFileException, execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
 import type { WorkerFooting, WorkerIdentity } from '../worker-identity.ts';
 
-/** What is asked. All paths are absolute. */
+/** How workers are started. */
+interface Start {
+  readonly footing: WorkerFooting;
+  /** Files that they cannot begin without; absolute. */
+  readonly needs: readonly string[];
+}
+
+/** What else they need. */
 export interface AccessNeeds {
-  /** Files that it reads: zscale's own, and the program. */
-  readonly files: readonly string[];
-  /** The module with the handler, as a path; undefined where there is none. */
+  /** File URL of the module with the handler; undefined where there is none. */
   readonly module: string | undefined;
-  /** The folder in which that of the sockets is to be; undefined where there is none. */
-  readonly socketParent: string | undefined;
+  /** The folder of the sockets, which need not be there yet; undefined where there is none. */
+  readonly socketFolder: string | undefined;
 }
 
 /** What the process of that user is asked; `keep` are folders in which it must not be able to rename what is not its own. */
@@ -37,6 +44,9 @@ interface Finding {
 }
 
 const TIMEOUT_MS = 30_000;
+
+/** Whose own everything is. */
+const ROOT = 0;
 
 /** Given as text: a file of ours may be what cannot be read. */
 const PROGRAM = `
@@ -64,7 +74,8 @@ function look() {
   for (const file of enter) { const found = find('enter', file, X_OK); if (found) return found; }
   for (const file of read) { const found = find('read', file, R_OK); if (found) return found; }
   for (const file of keep) {
-    const at = [...above(file), file].find(unsafe);
+    const real = fs.realpathSync(file);
+    const at = [...above(file), file, ...above(real), real].find(unsafe);
     if (at !== undefined) return { kind: 'keep', path: file, at, code: 'EPERM' };
   }
 }
@@ -77,48 +88,50 @@ console.log(JSON.stringify(look() || null));
  * @throws (rejects) ZscaleError `ZSCALE_ERR_OPTIONS` where they cannot, and `ZSCALE_ERR_LOAD` where that is for the module
  */
 export async function checkAccess(
-  { identity, cwd }: WorkerFooting,
-  { files, module, socketParent }: AccessNeeds,
+  { footing: { identity, cwd }, needs }: Start,
+  { module: url, socketFolder }: AccessNeeds,
 ): Promise<void> {
   if (cwd !== undefined) refuseNoFolder(cwd);
   if (identity === undefined) return;
+  const module = url === undefined ? undefined : fileURLToPath(url);
+  const socketParent = socketFolder === undefined ? undefined : path.dirname(socketFolder);
   const parents = socketParent === undefined ? [] : [socketParent];
   const working = cwd ?? process.cwd();
   const found = await ask(identity, {
     enter: [working, ...parents],
-    read: module === undefined ? files : [...files, module],
-    keep: parents,
+    read: module === undefined ? needs : [...needs, module],
+    keep: identity.uid === ROOT ? [] : parents,
   });
   if (found === undefined) return;
-  const { kind, path, at, code } = found;
+  const { kind, path: file, at, code } = found;
   // A module that is not there is told by whoever loads it.
-  if (path === module && code === 'ENOENT') return;
+  if (file === module && code === 'ENOENT') return;
   const who = identity.label;
-  const where = at === path ? '' : `, because of ${at}`;
+  const where = at === file ? '' : `, because of ${at}`;
   if (kind === 'keep') {
     refuse(
-      `the sockets of workers cannot be in ${path}: ${who} may rename what is in ${at}, and could put something else in its place. ` +
+      `the sockets of workers cannot be in ${file}: ${who} may rename what is in ${at}, and could put something else in its place. ` +
         'Set TMPDIR to a folder that only root can change, such as /run, or /tmp.',
     );
   }
-  if (path === module) {
+  if (file === module) {
     throw new ZscaleError(
       'ZSCALE_ERR_LOAD',
-      `${path} cannot be read by ${who}${where} (${code}). Put it where that user may read, such as /srv, or say another user.`,
+      `${file} cannot be read by ${who}${where} (${code}). Put it where that user may read, such as /srv, or say another user.`,
     );
   }
-  if (path === socketParent) {
+  if (file === socketParent) {
     refuse(
-      `${who} cannot enter ${path}${where} (${code}), where the sockets of workers would be. Set TMPDIR to a folder that it may enter, such as /tmp.`,
+      `${who} cannot enter ${file}${where} (${code}), where the sockets of workers would be. Set TMPDIR to a folder that it may enter, such as /tmp.`,
     );
   }
   if (kind === 'enter') {
     refuse(
-      `cwd must be a folder that ${who} may enter; ${path} is none${where} (${code}). Say another one: --cwd (option cwd).`,
+      `cwd must be a folder that ${who} may enter; ${file} is none${where} (${code}). Say another one: --cwd (option cwd).`,
     );
   }
   refuse(
-    `${path} cannot be read by ${who}${where} (${code}), and workers begin with it. Put it where that user may read, such as /srv, ` +
+    `${file} cannot be read by ${who}${where} (${code}), and workers begin with it. Put it where that user may read, such as /srv, ` +
       'or say another user.',
   );
 }
