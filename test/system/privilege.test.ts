@@ -133,20 +133,25 @@ describe.runIf(isRoot)('workers of another user', () => {
     );
     expect(owners).toEqual({ 'backend.sock': '600 65534:65534', 'gateways.sock': '600 0:0' });
     const paths = [...Object.keys(owners).map((name) => path.join(sockets, name)), control];
-    expect(await connectAs(NOBODY, paths)).toEqual(['connected', 'EACCES', 'EACCES']);
-    expect(await connectAs(STRANGER, paths)).toEqual(['EACCES', 'EACCES', 'EACCES']);
+    const nobody = connectAs(NOBODY, paths);
+    const stranger = connectAs(STRANGER, paths);
     // One of their group may pass through the folder, and no further.
-    expect(await connectAs({ uid: 1, gid: NOBODY.gid }, paths)).toEqual([
-      'EACCES',
-      'EACCES',
-      'EACCES',
-    ]);
+    const fellow = connectAs({ uid: 1, gid: NOBODY.gid }, paths);
+    expect(await nobody).toEqual(['connected', 'EACCES', 'EACCES']);
+    expect(await stranger).toEqual(['EACCES', 'EACCES', 'EACCES']);
+    expect(await fellow).toEqual(['EACCES', 'EACCES', 'EACCES']);
 
     expect((await zscale(['reload', '--control', control])).exitCode).toBe(0);
     const next = await askWho(endpoint);
     expect({ ...next, pid: 0 }).toEqual({ ...who, pid: 0 });
     expect(next.pid).not.toBe(who.pid);
     expect(statSync(`/proc/${program.pid}`).uid).toBe(0);
+    const inspected = await zscale(['inspect', '0', '--control', control, '--json']);
+    expect(JSON.parse(inspected.stdout).configuration).toMatchObject({
+      user: 'nobody',
+      group: null,
+      umask: '027',
+    });
     const profile = ['profile', 'cpu', '0', '--for', '10ms', '--control', control];
     const end = await zscale([...profile, '-o', path.join(folder, 'cpu.cpuprofile')]);
     expect(end.stderr).toMatch(/EACCES: .* The worker writes it, as its own user: say a path/);
