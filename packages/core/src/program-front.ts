@@ -195,11 +195,6 @@ export class ProgramFront {
   }
 }
 
-function defaultHttpEndpoint(): string {
-  const { PORT } = process.env;
-  return PORT !== undefined && /^\d{1,5}$/.test(PORT) ? `http://*:${PORT}` : HTTP_ENDPOINT;
-}
-
 /**
  * A program of another user is given ports. A path would be made, and a descriptor listened at, with what this process may do and
  * the program may not.
@@ -213,6 +208,11 @@ function refuseOtherThanPorts(endpoints: readonly string[], { label }: WorkerIde
         `to connect there, say so to zscale: --bind ${endpoint} (option bind).`,
     );
   }
+}
+
+function defaultHttpEndpoint(): string {
+  const { PORT } = process.env;
+  return PORT !== undefined && /^\d{1,5}$/.test(PORT) ? `http://*:${PORT}` : HTTP_ENDPOINT;
 }
 
 /** Whoever sends values there would be taken for a client of HTTP whose words are believed. */
