@@ -34,6 +34,11 @@ describe('a file of PM2', () => {
     [{ kill_timeout: 1600 }, { gracefulTimeout: 1600 }],
     [{ listen_timeout: '5s' }, { startTimeout: '5s' }],
     [{ max_restarts: 10 }, { maxRestarts: 10 }],
+    [{ user: 'www-data' }, { user: 'www-data' }],
+    [
+      { uid: 33, gid: 'staff' },
+      { user: '33', group: 'staff' },
+    ],
     [{ watch: true }, { watch: true }],
     [{ watch: ['src', 'lib'] }, { watchPaths: ['src', 'lib'] }],
   ])('%o is %o', (app, config) => {
@@ -42,6 +47,16 @@ describe('a file of PM2', () => {
       folder: undefined,
       ignored: [],
     });
+  });
+
+  it('starts its workers in the folder that it says, from which its paths are meant', () => {
+    const { config, folder, ignored } = translated({ cwd: 'sub' });
+    expect({ config, folder, ignored }).toEqual({
+      config: { entry: './app.js', cwd: '.' },
+      folder: 'sub',
+      ignored: [],
+    });
+    expect(translated({ cwd: 5 }).ignored).toEqual(['cwd']);
   });
 
   it('names what means nothing here', () => {

@@ -65,6 +65,7 @@ function textsOf({ key, kind: { shape, parse } }: Setting): readonly [string, st
           ? ['3kb', '4kb', '5kb']
           : ['3', '4', '5'];
     default:
+      if (key === 'umask') return ['27', '007', '77'];
       if (['bind', 'backend', 'connect'].includes(key))
         return ['tcp://a:1', 'tcp://a:2', 'tcp://a:3'];
       return key === 'sticky'

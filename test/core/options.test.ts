@@ -81,6 +81,10 @@ describe('options of scale()', () => {
       drainDelay: 0,
       gateways: 1,
       onReload: undefined,
+      user: undefined,
+      group: undefined,
+      umask: undefined,
+      cwd: undefined,
     });
   });
 
@@ -110,6 +114,12 @@ describe('options of scale()', () => {
       { name: 'b', workers: 2, routes: ['x*', 'y'] },
       { name: 'a', workers: 1, routes: ['z'] },
     ]);
+  });
+
+  it('read a mask as octal, and a folder from here', () => {
+    const { umask, cwd, user } = resolveScaleOptions({ umask: '0027', cwd: 'a/../b', user: 33 });
+    expect({ umask, cwd, user }).toEqual({ umask: 0o027, cwd: `${process.cwd()}/b`, user: 33 });
+    expect(resolveScaleOptions({ umask: '0' }).umask).toBe(0);
   });
 
   it('hold a few more requests than there are threads, unless they say otherwise', () => {
@@ -191,6 +201,8 @@ describe('options of scale()', () => {
     { args: ['--verbose'] },
     { python: 'python3.13' },
     { output: 'json' },
+    { user: 'www-data', group: '33' },
+    { user: 0, group: 2_147_483_647 },
     { startTimeout: 2_147_483_647 },
   ])('accept %o', (options) => {
     expect(resolveScaleOptions(options)).toMatchObject(options);
@@ -205,6 +217,17 @@ describe('options of scale()', () => {
     { workers: 'x' },
     { workers: null },
     { workers: Number.NaN },
+    { user: '' },
+    { user: 'two words' },
+    { user: 'root:x' },
+    { user: -1 },
+    { user: '2147483648' },
+    { group: 1.5 },
+    { umask: '8' },
+    { umask: '1777' },
+    { umask: 0o27 },
+    { cwd: '' },
+    { cwd: 'a\0b' },
     { bind: '' },
     { bind: [] },
     { bind: 5555 },

@@ -71,6 +71,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'log-lines.ts',
       'typescript.ts',
       'worker-count.ts',
+      'accounts.ts',
       'backend-folder.ts',
       'waiting.ts',
       'current-context.ts',
@@ -82,6 +83,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'admin-route.ts',
       'nearest-name.ts',
       'collector.ts',
+      'worker-identity.ts',
     ],
     top: [
       'index.ts',

@@ -29,6 +29,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Whether it leads a process group, as a program in a terminal does; default false. */
   readonly leadsGroup?: boolean;
+  /** As whom it runs, which only root can say; default as this process. */
+  readonly identity?: { readonly uid: number; readonly gid: number };
 }
 
 /** How a program ended, and all it said. */
@@ -48,8 +50,8 @@ export class Program {
 
   constructor(command: string, args: readonly string[], options: ProgramOptions = {}) {
     const env = { ...process.env, NO_COLOR: '1', ...options.env };
-    const { cwd = ROOT, leadsGroup = false } = options;
-    this.#child = spawn(command, args, { cwd, env, detached: leadsGroup });
+    const { cwd = ROOT, leadsGroup = false, identity } = options;
+    this.#child = spawn(command, args, { cwd, env, detached: leadsGroup, ...identity });
     this.#child.stdout.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
     this.#child.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk));
     this.#child.stdin.on('error', () => {}); // It may end without having read its input.

@@ -252,13 +252,13 @@ describe('zscale check', () => {
 describe('an ecosystem file of PM2', () => {
   it('is run, and what it has that means nothing is named', async () => {
     const cwd = folder({
-      'ecosystem.config.cjs': `module.exports = { apps: [{ name: 'api', script: './src/app.cjs', args: '--loud', instances: 3,
-        exec_mode: 'cluster', env: { GREETING: 'hi' }, cron_restart: '0 0 * * *' }] };`,
-      'src/app.cjs': `require('node:http').createServer((req, res) => res.end(process.env.GREETING + process.argv[2])).listen(0);`,
+      'ecosystem.config.cjs': `module.exports = { apps: [{ name: 'api', script: './app.cjs', args: '--loud', instances: 3,
+        exec_mode: 'cluster', cwd: 'src', env: { GREETING: 'hi' }, cron_restart: '0 0 * * *' }] };`,
+      'src/app.cjs': `require('node:http').createServer((req, res) => res.end(process.env.GREETING + process.argv[2] + require('node:path').basename(process.cwd()))).listen(0);`,
     });
     const program = startZscale(['run', 'ecosystem.config.cjs', '-w', '1'], { cwd });
     const [, port = ''] = await program.printed(/clients +http:\/\/\S+:(\d+)[\s\S]*Ctrl-C/);
-    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('hi--loud');
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('hi--loudsrc');
     expect(program.stdout).toContain('1 worker: as asked for');
     expect(program.stderr).toContain(
       'zscale: ecosystem.config.cjs: not understood, and left out: cron_restart.\n',

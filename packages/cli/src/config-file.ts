@@ -91,13 +91,11 @@ export async function loadEcosystemFile(
   } = translateEcosystem(await contentsOf(file, name), app);
   await refuseFaults(config, name);
   const from = path.resolve(path.dirname(file), place);
-  // Paths are meant from there; but what its code finds in its working directory is here.
-  const left = from === folder ? ignored : [...ignored, 'cwd'];
   return {
     file: name,
     level: levelOfConfig(config, name, from, folder),
     warnings:
-      left.length === 0 ? [] : [`${name}: not understood, and left out: ${left.join(', ')}.`],
+      ignored.length === 0 ? [] : [`${name}: not understood, and left out: ${ignored.join(', ')}.`],
   };
 }
 

@@ -60,7 +60,11 @@ const TRANSLATIONS: Readonly<Record<string, Translate>> = {
   // Workers are always processes that share one address.
   exec_mode: () => ({}),
   env: (value) => ({ env: textsOf(value) }),
-  cwd: () => ({}),
+  // Paths of the file are meant from there, and so is this one.
+  cwd: (value) => (typeof value === 'string' ? { cwd: '.' } : undefined),
+  user: (value) => accountOf('user', value),
+  uid: (value) => accountOf('user', value),
+  gid: (value) => accountOf('group', value),
   interpreter: (value) =>
     value === 'node' ? {} : /python/.test(String(value)) ? { python: value } : undefined,
   node_args: (value) => ({ execArgv: wordsOf(value) }),
@@ -104,6 +108,13 @@ function translateMemory(value: unknown): Readonly<Record<string, unknown>> | un
 /** Milliseconds, or text such as `5s`. */
 function durationOf(key: string, value: unknown): Readonly<Record<string, unknown>> | undefined {
   return typeof value === 'number' || typeof value === 'string' ? { [key]: value } : undefined;
+}
+
+/** A name or a number. */
+function accountOf(key: string, value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return typeof value === 'number' || typeof value === 'string'
+    ? { [key]: String(value) }
+    : undefined;
 }
 
 function wordsOf(value: unknown): readonly string[] {

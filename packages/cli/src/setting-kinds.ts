@@ -71,6 +71,9 @@ export const TEXT: Kind = { shape: { type: 'text' }, parse: (_name, text) => tex
 /** The path of a file or a folder. */
 export const PATH: Kind = { ...TEXT, isPath: true };
 
+/** A user or a group: a name, or a number. */
+export const ACCOUNT: Kind = { ...TEXT, shape: { type: 'quantity' } };
+
 /** True where the flag is there. */
 export const SWITCH: Kind = { shape: { type: 'boolean' }, parse: parseSwitch };
 

@@ -9,6 +9,7 @@
 import { BALANCES, CODEC_NAMES, HTTP_FORMATS, type LogLevel, OUTPUTS } from '@zscale/core';
 import { parseBind, parseEndpoint, parseNamedEndpoint } from './flag-values.ts';
 import {
+  ACCOUNT,
   ASSIGNMENTS,
   choice,
   count,
@@ -283,6 +284,34 @@ export const SETTINGS: readonly Setting[] = [
     flags: '--node-args <flags>',
     doc: 'flags of node for the workers',
     kind: WORDS,
+    ...WORKERS_OF_BOTH,
+  },
+  {
+    key: 'user',
+    flags: '--user <name|id>',
+    doc: 'as whom they run, where root starts them',
+    kind: ACCOUNT,
+    ...WORKERS_OF_BOTH,
+  },
+  {
+    key: 'group',
+    flags: '--group <name|id>',
+    doc: "their group, else the user's",
+    kind: ACCOUNT,
+    ...WORKERS_OF_BOTH,
+  },
+  {
+    key: 'umask',
+    flags: '--umask <octal>',
+    doc: 'what their files may not permit, as in 027',
+    kind: TEXT,
+    ...WORKERS_OF_BOTH,
+  },
+  {
+    key: 'cwd',
+    flags: '--cwd <folder>',
+    doc: 'the folder they start in, else this one',
+    kind: PATH,
     ...WORKERS_OF_BOTH,
   },
   {

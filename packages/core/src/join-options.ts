@@ -39,7 +39,11 @@ type SharedName =
   | 'control'
   | 'admin'
   | 'adminTokenFile'
-  | 'onReload';
+  | 'onReload'
+  | 'user'
+  | 'group'
+  | 'umask'
+  | 'cwd';
 
 /** The options of `scale()` that mean the same to `join()`. */
 const SHARED: readonly SharedName[] = [
@@ -71,6 +75,10 @@ const SHARED: readonly SharedName[] = [
   'admin',
   'adminTokenFile',
   'onReload',
+  'user',
+  'group',
+  'umask',
+  'cwd',
 ];
 
 /** Options of `join()`. `codec`, `maxMessageSize` and `timeout` must be those of the service. */

@@ -11,6 +11,7 @@ import { type JoinOptions, resolveJoinOptions } from './join-options.ts';
 import { InertMachine, JoinedMachine, type Machine } from './machine.ts';
 import { callInWorker, howMany, registerCall, whatToRun } from './scale.ts';
 import { processRole } from './worker/process-role.ts';
+import { resolveIdentity } from './worker-identity.ts';
 
 /**
  * Runs a handler in several worker processes for services elsewhere: each worker connects to every back end of `connect`.
@@ -31,7 +32,8 @@ export async function join<H extends HandlerFunction>(
   const { number, earlierEndpoints, settle } = registerCall();
   try {
     const resolved = resolveJoinOptions(options);
-    const place = { number, hasAddress: true };
+    const identity = resolveIdentity(resolved.shared);
+    const place = { number, hasAddress: true, identity };
     const { launch, ...runnable } = whatToRun(handler, resolved.shared, place);
     if ('words' in launch) refuseProgram();
     const machine = new JoinedMachine(resolved, {

@@ -26,6 +26,7 @@ import { describeState, type ServerEvents, type Service, tellFailure } from './s
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
+import { checkAccess } from './supervisor/access-check.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
 import { Presence } from './supervisor/presence.ts';
 import { renewLaunch } from './supervisor/renewal.ts';
@@ -228,6 +229,10 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     try {
       for (const endpoint of this.#backends.keys()) this.#presence.check(endpoint);
       this.#earlierEndpoints = await this.#service.earlierEndpoints;
+      await checkAccess(this.#launch, {
+        module: this.#service.module,
+        socketFolder: undefined, // they come from elsewhere
+      });
       await this.#admin?.start();
       await this.#control.start();
       this.#discovery.start();

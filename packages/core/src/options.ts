@@ -5,6 +5,7 @@
  * of fixed shape of what the caller gave, and after that nothing reads raw options. Whether an
  * endpoint makes sense is for the transport to say.
  */
+import path from 'node:path';
 import type { CurveOptions } from './curve-keys.ts';
 import { ZscaleError } from './errors.ts';
 import {
@@ -25,6 +26,7 @@ import {
   isPlainObject,
   isString,
 } from './option-checks.ts';
+import { MAX_ACCOUNT_ID } from './worker-identity.ts';
 
 /**
  * What a function is that is no known application: a message handler `(request, context)`; a listener `(req, res)`; or, where all clients
@@ -253,6 +255,23 @@ export interface ScaleOptions extends HttpOptions {
    * `python`. When it throws there is no reload. Default none.
    */
   onReload?: (() => Renewal | Promise<Renewal>) | undefined;
+  /**
+   * As whom workers run: a name of /etc/passwd, or a number. The service itself goes on as who started it, which has to be root.
+   * Default: as that one.
+   */
+  user?: string | number | undefined;
+  /**
+   * Their group: a name of /etc/group, or a number; they have no other. Default: the primary group of `user`, which has to be given
+   * for a number that is not in /etc/passwd.
+   */
+  group?: string | number | undefined;
+  /** What files that workers make may not permit: up to four octal digits, `'027'`. Default: as in this process. */
+  umask?: string | undefined;
+  /**
+   * The folder that workers start in. All paths among these options are meant from this process's own, also that of the module.
+   * Default: the same.
+   */
+  cwd?: string | undefined;
 }
 
 /** What new workers get in place of the options of the same names; what is left out stays as it was at the start. */
@@ -312,6 +331,12 @@ export interface ResolvedScaleOptions extends ResolvedHttpOptions {
   readonly heartbeatTimeout: number;
   readonly control: string | false | undefined;
   readonly onReload: (() => Renewal | Promise<Renewal>) | undefined;
+  readonly user: string | number | undefined;
+  readonly group: string | number | undefined;
+  /** 0 to 0o777. */
+  readonly umask: number | undefined;
+  /** Absolute. */
+  readonly cwd: string | undefined;
 }
 
 /** What each option is when nobody says anything. */
@@ -358,6 +383,10 @@ export const DEFAULTS: ResolvedScaleOptions = Object.freeze({
   ...HTTP_DEFAULTS,
   control: undefined,
   onReload: undefined,
+  user: undefined,
+  group: undefined,
+  umask: undefined,
+  cwd: undefined,
 });
 
 /** Beyond any machine; a slip of the keyboard must not fork until memory ends. */
@@ -492,6 +521,23 @@ const CHECKS: { readonly [Name in keyof ResolvedScaleOptions]: Check } = {
     expected: 'a function that gives env, args, execArgv or python of new workers',
     accepts: (value) => typeof value === 'function',
   },
+  user: {
+    expected: `the name of a user, or a number from 0 to ${MAX_ACCOUNT_ID}`,
+    accepts: isAccount,
+  },
+  group: {
+    expected: `the name of a group, or a number from 0 to ${MAX_ACCOUNT_ID}`,
+    accepts: isAccount,
+  },
+  umask: {
+    expected: 'one to four octal digits, from 0 to 777',
+    accepts: (value) => isString(value) && /^0?[0-7]{1,3}$/.test(value),
+    advice: "Write '027'.",
+  },
+  cwd: {
+    expected: 'the path of a folder',
+    accepts: (value) => isString(value) && value !== '' && !value.includes('\0'),
+  },
 };
 
 /**
@@ -572,6 +618,10 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     ...resolveHttpOptions(options),
     control: options.control ?? DEFAULTS.control,
     onReload: options.onReload ?? DEFAULTS.onReload,
+    user: options.user ?? DEFAULTS.user,
+    group: options.group ?? DEFAULTS.group,
+    umask: options.umask === undefined ? DEFAULTS.umask : Number.parseInt(options.umask, 8),
+    cwd: options.cwd === undefined ? DEFAULTS.cwd : path.resolve(options.cwd),
   });
 }
 
@@ -633,6 +683,12 @@ function isPool([name, pool]: readonly [string, unknown]): boolean {
 
 function isPattern(value: unknown): value is string {
   return isString(value) && value.length > 0 && value.length <= MAX_PATTERN_CHARACTERS;
+}
+
+/** A name has no colon, for that ends it in the files of the system. */
+function isAccount(value: unknown): boolean {
+  if (isString(value) && !/^\d+$/.test(value)) return /^[^\s:]+$/.test(value);
+  return isInteger(typeof value === 'string' ? Number(value) : value, 0, MAX_ACCOUNT_ID);
 }
 
 function isName(value: unknown): value is string {

@@ -11,7 +11,7 @@
  * Owns the doors' names and the decision; the sockets are the queue's and the gateway's.
  */
 
-import { doorEndpoint } from './backend-folder.ts';
+import { doorEndpoint, makeDoor } from './backend-folder.ts';
 import { ZscaleError } from './errors.ts';
 import { isHttpEndpoint } from './gateway/http-endpoint.ts';
 import type { Logger } from './logger.ts';
@@ -19,6 +19,7 @@ import { createCodec } from './messages/payload.ts';
 import type { TlsMaterial } from './messages/tls-material.ts';
 import type { CodecName } from './options.ts';
 import type { WorkerQueue } from './queue/worker-queue.ts';
+import type { WorkerIdentity } from './worker-identity.ts';
 
 /** What it is made from. */
 export interface ProgramFrontOptions {
@@ -44,6 +45,8 @@ export interface ProgramFrontOptions {
   readonly codec: CodecName;
   /** Errors are answered in raw bytes should it turn out to be a program. */
   readonly choosesCodec: boolean;
+  /** As whom workers run, where that is not as this process. */
+  readonly identity: WorkerIdentity | undefined;
   readonly logger: Logger;
 }
 
@@ -52,6 +55,9 @@ interface Wish {
   readonly endpoints: readonly string[];
   readonly speaksHttp: boolean;
 }
+
+/** Endpoints that are a host and a port. */
+const OF_PORTS = /^(?:tcp|https?):\/\/(?!(?:fd|unix):)/;
 
 /** Where a handler of HTTP listens that says nothing of it: on this machine, or where its surroundings want it. */
 const HTTP_ENDPOINT = 'http://127.0.0.1:3000';
@@ -105,7 +111,10 @@ export class ProgramFront {
   openDoor(id: number, generation: number): string | undefined {
     if (this.#options.isHandler) return undefined;
     const door = doorEndpoint(this.#options.privateEndpoint, id, generation);
-    this.#options.queue.openDoor({ id, generation }, door);
+    const { identity, queue } = this.#options;
+    const open = (): void => queue.openDoor({ id, generation }, door);
+    if (identity === undefined) open();
+    else makeDoor(door, identity, open);
     this.#doors.set(generation, door);
     return door;
   }
@@ -164,7 +173,8 @@ export class ProgramFront {
   }
 
   async #bind({ endpoints, speaksHttp }: Wish): Promise<void> {
-    const { bindHttp, bindsLater, queue } = this.#options;
+    const { bindHttp, bindsLater, identity, queue } = this.#options;
+    if (bindsLater && identity !== undefined) refuseOtherThanPorts(endpoints, identity);
     const ofMessages = endpoints.filter((endpoint) => !isHttpEndpoint(endpoint));
     if (speaksHttp && ofMessages.length > 0) refuseMessages(ofMessages);
     this.#speaksHttp = speaksHttp;
@@ -182,6 +192,21 @@ export class ProgramFront {
         { cause: error },
       );
     }
+  }
+}
+
+/**
+ * A program of another user is given ports. A path would be made, and a descriptor listened at, with what this process may do and
+ * the program may not.
+ */
+function refuseOtherThanPorts(endpoints: readonly string[], { label }: WorkerIdentity): void {
+  for (const endpoint of endpoints) {
+    if (OF_PORTS.test(endpoint)) continue;
+    throw new ZscaleError(
+      'ZSCALE_ERR_OPTIONS',
+      `the program, which runs as ${label}, asks for ${endpoint}; a program of another user is given ports of TCP only. If clients are ` +
+        `to connect there, say so to zscale: --bind ${endpoint} (option bind).`,
+    );
   }
 }
 

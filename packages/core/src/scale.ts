@@ -28,6 +28,7 @@ import { launchHost, launchProgram } from './supervisor/launch.ts';
 import { processRole } from './worker/process-role.ts';
 import { Worker } from './worker/worker.ts';
 import { chooseWorkerCount, readMachineFacts } from './worker-count.ts';
+import { resolveIdentity, type WorkerIdentity } from './worker-identity.ts';
 
 /**
  * What never comes: the program of a worker does not go on behind the `scale()` call that is its
@@ -78,7 +79,8 @@ async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<S
   const { number, earlierEndpoints, settle } = registerCall();
   try {
     const options = resolveScaleOptions(given);
-    const place = { number, hasAddress: given.bind !== undefined };
+    const identity = resolveIdentity(options);
+    const place = { number, hasAddress: given.bind !== undefined, identity };
     const server = new ScaledServer(options, {
       number,
       earlierEndpoints,
@@ -156,12 +158,21 @@ export async function callInWorker<T>(
   return NEVER;
 }
 
+/** For which call workers run something, and as whom. */
+interface RunPlace {
+  readonly number: number;
+  /** It is said where clients connect. */
+  readonly hasAddress: boolean;
+  readonly identity: WorkerIdentity | undefined;
+}
+
 /** What workers run for a handler. @throws ZscaleError as `scale()` */
 export function whatToRun(
   handler: Runnable,
-  options: ResolvedScaleOptions,
-  { number, hasAddress }: { readonly number: number; readonly hasAddress: boolean },
+  given: ResolvedScaleOptions,
+  { number, hasAddress, identity }: RunPlace,
 ): Pick<Service, 'module' | 'launch' | 'subject' | 'bindsLater'> {
+  const options = { ...given, identity };
   if (typeof handler === 'function' || isHttpApplication(handler)) {
     if (options.threads > 0) refuseThreads();
     const launch = launchProgram(process, options);

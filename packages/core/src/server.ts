@@ -14,6 +14,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
 import {
+  admitToBackendFolder,
   backendFolderOf,
   chooseBackendEndpoint,
   gatewayDoor,
@@ -46,6 +47,7 @@ import { WorkerQueue } from './queue/worker-queue.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
+import { checkAccess } from './supervisor/access-check.ts';
 import type { CommandLaunch } from './supervisor/command-launch.ts';
 import { CommandProcess } from './supervisor/command-process.ts';
 import { forkWorker, type Launch } from './supervisor/launch.ts';
@@ -335,6 +337,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       bind: options.bind,
       codec,
       choosesCodec: service.choosesCodec,
+      identity: service.launch.footing.identity,
       logger: this.#logger,
     });
     this.#upkeep = this.#createUpkeep();
@@ -452,9 +455,13 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     try {
       const { curve, insecure } = this.#options;
       if (curve === undefined && !insecure) await checkExposure(this.#options, this.#logger);
+      const { identity } = this.#launch.footing;
+      const socketFolder = backendFolderOf(this.#privateEndpoint);
+      await checkAccess(this.#launch, { module: this.#service.module, socketFolder });
       makeBackendFolder(this.#privateEndpoint);
       await this.#http.start();
       await this.#queue.start();
+      if (identity !== undefined) admitToBackendFolder(this.#privateEndpoint, identity);
     } finally {
       this.#bound.resolve();
     }

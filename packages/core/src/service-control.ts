@@ -453,7 +453,7 @@ function machinesOf({ queue, joined }: Controlled): readonly MachineReport[] {
 
 /** The options as they are in effect. Of the environment only names are told, of keys nothing: they may be secret. */
 function configurationOf(options: ResolvedScaleOptions): Readonly<Record<string, unknown>> {
-  const { logger: _logger, onReload: _onReload, env, key, curve, ...rest } = options;
+  const { logger: _logger, onReload: _onReload, env, key, curve, umask, ...rest } = options;
   const plain = Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [
       name,
@@ -462,6 +462,7 @@ function configurationOf(options: ResolvedScaleOptions): Readonly<Record<string,
   );
   return {
     ...plain,
+    umask: umask?.toString(8).padStart(3, '0') ?? null, // as it is given
     env: Object.keys(env),
     key: key !== undefined,
     curve: curve !== undefined,

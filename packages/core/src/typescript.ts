@@ -5,6 +5,13 @@
  * alone.
  */
 
+import { lstatSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+/** Others than the owner who may write. */
+const OTHERS = 0o022;
+
 /** The extensions that are TypeScript, whatever the package says. */
 const TYPESCRIPT_FILE = /\.[mc]?tsx?$/;
 
@@ -20,9 +27,28 @@ export function isTypeScript(file: string): boolean {
  */
 export async function registerTypeScript(): Promise<void> {
   if (stripsTypes()) return;
+  keepForeignCacheOut();
   const [commonJs, esm] = await Promise.all([import('tsx/cjs/api'), import('tsx/esm/api')]);
   commonJs.register();
   esm.register();
+}
+
+/**
+ * tsx keeps what it made in `$TMPDIR/tsx-UID`, and runs what it finds there. Somebody else who made that folder before us could put
+ * anything into it; and where we may make none, tsx fails. In both cases it does without.
+ */
+function keepForeignCacheOut(): void {
+  const uid = process.geteuid?.();
+  if (uid === undefined) return;
+  const folder = path.join(tmpdir(), `tsx-${uid}`);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch {
+    // It is there, or it cannot be: that is looked at next.
+  }
+  const stats = lstatSync(folder, { throwIfNoEntry: false });
+  const isOurs = stats?.isDirectory() === true && stats.uid === uid && (stats.mode & OTHERS) === 0;
+  if (!isOurs) process.env.TSX_DISABLE_CACHE = '1';
 }
 
 /**

@@ -54,6 +54,8 @@ export interface WorkerStart {
   readonly hangTimeout: number;
   /** The machine that it belongs to, where that has joined a service elsewhere. */
   readonly machine?: string | undefined;
+  /** Its file mode creation mask; undefined: what it inherits. */
+  readonly umask?: number | undefined;
   /**
    * Front ends of the services before this one in the program, whose `scale()` it passes on its
    * way.
@@ -263,7 +265,7 @@ export function parseWorkerStart(text: string): WorkerStart {
   const fields = recordOf(parseJson(text, WORKER_START_VARIABLE), WORKER_START_VARIABLE);
   const { serviceName, backends, codec, module, exportName, maxMessageSize } = fields;
   const { earlierEndpoints } = fields;
-  const { door, machine } = fields;
+  const { door, machine, umask } = fields;
   if (!isString(serviceName)) refuse('serviceName', 'a string', serviceName);
   if (!isListOf(isString, backends)) refuse('backends', 'a list of strings', backends);
   if (!isCodecName(codec)) refuse('codec', `one of ${CODEC_NAMES.join(', ')}`, codec);
@@ -299,6 +301,7 @@ export function parseWorkerStart(text: string): WorkerStart {
     reportsLoad: fields.reportsLoad,
     hangTimeout: duration('hangTimeout', fields.hangTimeout, 1),
     machine,
+    umask: umask === undefined ? undefined : integer('umask', umask, 0),
     earlierEndpoints,
   };
 }

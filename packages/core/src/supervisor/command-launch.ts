@@ -7,6 +7,7 @@
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environmentOf, type WorkerFooting } from '../worker-identity.ts';
 import { withoutServiceManager } from './systemd-notifier.ts';
 
 /** The same from the sources and from what was built. */
@@ -26,10 +27,13 @@ export interface CommandLaunch {
   /** The command and its arguments, as `execvp` takes them. */
   readonly words: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  readonly footing: WorkerFooting;
+  /** Files that it cannot begin without. */
+  readonly needs: readonly string[];
 }
 
-/** Additions of the user's. */
-export interface CommandOptions {
+/** Additions of the user's, and how the process begins. */
+export interface CommandOptions extends WorkerFooting {
   readonly env: Readonly<Record<string, string>>;
   /** Arguments of the program. */
   readonly args: readonly string[];
@@ -50,10 +54,11 @@ export function launchPython(
   options: CommandOptions,
   hasOwnAddress: boolean,
 ): CommandLaunch {
-  const merged = { ...withoutServiceManager(env), ...options.env };
+  const footing = footingOf(options);
+  const merged = { ...environmentOf(withoutServiceManager(env), footing), ...options.env };
   const { PYTHONPATH, PYTHONUNBUFFERED = '1' } = merged;
   return {
-    words: [options.python ?? defaultPython(merged), file, ...options.args],
+    words: [fromHere(options.python ?? defaultPython(merged)), file, ...options.args],
     env: {
       ...merged,
       PYTHONPATH: PYTHONPATH ? `${PYTHON_FOLDER}${path.delimiter}${PYTHONPATH}` : PYTHON_FOLDER,
@@ -62,6 +67,8 @@ export function launchPython(
       ZSCALE_REPORT_FD: String(REPORT_FD),
       ...(hasOwnAddress && { ZSCALE_OWN_ADDRESS: '1' }),
     },
+    footing,
+    needs: [file, path.join(PYTHON_FOLDER, 'sitecustomize.py')],
   };
 }
 
@@ -69,12 +76,24 @@ export function launchPython(
 export function launchCommand(
   command: string,
   env: NodeJS.ProcessEnv,
-  options: Pick<CommandOptions, 'env'>,
+  options: Pick<CommandOptions, 'env'> & WorkerFooting,
 ): CommandLaunch {
+  const footing = footingOf(options);
   return {
     words: ['/bin/sh', '-c', WAITS_AT_THE_END + command],
-    env: { ...withoutServiceManager(env), ...options.env },
+    env: { ...environmentOf(withoutServiceManager(env), footing), ...options.env },
+    footing,
+    needs: [],
   };
+}
+
+function footingOf({ identity, cwd, umask }: WorkerFooting): WorkerFooting {
+  return { identity, cwd, umask };
+}
+
+/** A worker may start in another folder; a name is looked for on PATH. */
+function fromHere(program: string): string {
+  return program.includes(path.sep) ? path.resolve(program) : program;
 }
 
 /** As a shell with the same environment would find it. */

@@ -17,11 +17,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { ToWorker } from '../messages/process-message.ts';
+import { spawnOptionsOf } from '../worker-identity.ts';
 import { type CommandLaunch, REPORT_FD } from './command-launch.ts';
 import type { WorkerChild } from './worker-process.ts';
 
 /** The guard is a grandchild, so that the command, which takes the shell's place, has no child it does not know. */
-const SCRIPT = `folder=$1; shift
+const SCRIPT = `folder=$1; [ -z "$2" ] || umask "$2"; shift 2
 ( trap '' TERM INT HUP QUIT
   { read -r goodbye || rm -rf -- "$folder"; kill -KILL 0; } <&4 3>&- >/dev/null 2>&1 & )
 exec "$@" 4<&-`;
@@ -65,7 +66,8 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
   constructor(launch: CommandLaunch, place: CommandPlace) {
     super();
     const output = place.pipesOutput ? 'pipe' : 'inherit';
-    this.#child = spawn('/bin/sh', ['-c', SCRIPT, 'zscale', place.folder, ...launch.words], {
+    const mask = launch.footing.umask?.toString(8) ?? '';
+    this.#child = spawn('/bin/sh', ['-c', SCRIPT, 'zscale', place.folder, mask, ...launch.words], {
       detached: true,
       env: {
         ...launch.env,
@@ -76,6 +78,7 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
         ZSCALE_BACKEND: place.door,
       },
       stdio: ['ignore', output, output, 'pipe', 'pipe'],
+      ...spawnOptionsOf(launch.footing),
     });
     this.#report = '';
     this.#reportEnded = false;

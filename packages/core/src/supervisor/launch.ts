@@ -11,11 +11,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
 import type { WorkerStart } from '../messages/process-message.ts';
+import { environmentOf, spawnOptionsOf, type WorkerFooting } from '../worker-identity.ts';
 import { withoutServiceManager } from './systemd-notifier.ts';
 
 /** Workers run what was built, also when this file is imported from the sources. */
 const HOST = fileURLToPath(new URL('../../dist/worker/main.js', import.meta.url));
 const PRELOAD = new URL('../../dist/worker/preload.js', import.meta.url).href;
+const PRELOAD_FILE = fileURLToPath(PRELOAD);
 
 /** Options of Node that hold code instead of a file, with or without a value of their own. */
 const CODE_OPTION = /^(-e|--eval|-p|--print|-pe|--input-type|-i|--interactive)(=|$)/;
@@ -30,8 +32,8 @@ export interface ProgramFacts {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Additions of the user's to what a worker inherits. */
-export interface LaunchOptions {
+/** Additions of the user's to what a worker inherits, and what it does not inherit. */
+export interface LaunchOptions extends WorkerFooting {
   readonly env: Readonly<Record<string, string>>;
   /** Node options after the inherited ones, so these win. */
   readonly execArgv: readonly string[];
@@ -43,6 +45,9 @@ export interface Launch {
   readonly args: readonly string[];
   readonly execArgv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  readonly footing: WorkerFooting;
+  /** Files that it cannot begin without. */
+  readonly needs: readonly string[];
 }
 
 /** A worker that hosts the module which its `WorkerStart` names. */
@@ -51,7 +56,7 @@ export function launchHost(
   options: LaunchOptions,
   args: readonly string[] = [],
 ): Launch {
-  return { file: HOST, args, ...inherited(facts, options) };
+  return { file: HOST, args, ...inherited(facts, options), needs: [HOST, PRELOAD_FILE] };
 }
 
 /**
@@ -70,7 +75,7 @@ export function launchProgram(facts: ProgramFacts, options: LaunchOptions): Laun
         "Put the handler into a module and pass that: scale(new URL('./handler.js', import.meta.url))",
     );
   }
-  return { file, args, ...inherited(facts, options) };
+  return { file, args, ...inherited(facts, options), needs: [file, PRELOAD_FILE] };
 }
 
 /**
@@ -83,6 +88,7 @@ export function forkWorker(
   { pipesOutput = false }: { readonly pipesOutput?: boolean } = {},
 ): ChildProcess {
   const output = pipesOutput ? 'pipe' : 'inherit';
+  const { umask } = launch.footing;
   return fork(launch.file, launch.args, {
     execArgv: [...launch.execArgv],
     env: {
@@ -91,10 +97,11 @@ export function forkWorker(
       ZSCALE_SERVICE: start.serviceName,
       ZSCALE_WORKER_ID: String(start.workerId),
       NODE_APP_INSTANCE: String(start.workerId),
-      ZSCALE_WORKER: JSON.stringify(start),
+      ZSCALE_WORKER: JSON.stringify({ ...start, umask }),
       ...(pipesOutput && { ZSCALE_OUTPUT: 'pipe' }),
     },
     stdio: ['ignore', output, output, 'ipc', 'pipe'],
+    ...spawnOptionsOf(launch.footing),
   });
 }
 
@@ -118,13 +125,20 @@ function whyNotAgain(
   return undefined;
 }
 
-function inherited(facts: ProgramFacts, options: LaunchOptions): Pick<Launch, 'execArgv' | 'env'> {
-  const env: NodeJS.ProcessEnv = { ...withoutServiceManager(facts.env), ...options.env };
+function inherited(
+  facts: ProgramFacts,
+  options: LaunchOptions,
+): Pick<Launch, 'execArgv' | 'env' | 'footing'> {
+  const { identity, cwd, umask } = options;
+  const footing = { identity, cwd, umask };
+  const own = environmentOf(withoutServiceManager(facts.env), footing);
+  const env: NodeJS.ProcessEnv = { ...own, ...options.env };
   // `node --watch` asks its child to report each file it loads, over the channel that is ours here.
   delete env.WATCH_REPORT_DEPENDENCIES;
   return {
     execArgv: ['--import', PRELOAD, ...forWorkers(facts.execArgv), ...options.execArgv],
     env,
+    footing,
   };
 }
 

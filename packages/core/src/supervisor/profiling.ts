@@ -7,6 +7,9 @@ import { Duplex } from 'node:stream';
 import { ZscaleError } from '../errors.ts';
 import type { ProfileOrder, ProfileOutcome, ToWatchdog } from '../messages/profile-message.ts';
 
+/** Whoever asks may write there, most often. */
+const WHO_WRITES = '. The worker writes it, as its own user: say a path where that user may';
+
 /** A profile that was taken. */
 export type TakenProfile = Extract<ProfileOutcome, { type: 'profiled' }>;
 
@@ -65,7 +68,10 @@ export class Profiling {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (outcome.type === 'profiled') waiting?.resolve(outcome);
-    else waiting?.reject(new ZscaleError(outcome.code, this.#explain(outcome.message)));
+    else {
+      const advice = outcome.code === 'EACCES' ? WHO_WRITES : '';
+      waiting?.reject(new ZscaleError(outcome.code, this.#explain(outcome.message) + advice));
+    }
   }
 
   /** The process is gone. */

@@ -16,6 +16,7 @@ import { WorkerBootError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Measured } from '../messages/process-figures.ts';
 import {
+  type FromWatchdog,
   type FromWorker,
   parseFromWatchdog,
   parseFromWorker,
@@ -407,10 +408,7 @@ export class WorkerProcess {
       message = parseFromWorker(value);
     } catch (error) {
       // The user's code, or a tool in the worker, uses process.send() for something of its own.
-      if (this.#noiseWasLogged) return;
-      this.#noiseWasLogged = true;
-      const facts = { worker: this.id, workerPid: this.pid, err: error };
-      this.#logger.warn(facts, 'a worker sent messages that are not ours; they are ignored');
+      this.#tellNoise(error);
       return;
     }
     switch (message.type) {
@@ -452,8 +450,22 @@ export class WorkerProcess {
     createInterface(pipe).on('line', (line) => this.#onWatchdog(line));
   }
 
+  #tellNoise(err: unknown): void {
+    if (this.#noiseWasLogged) return;
+    this.#noiseWasLogged = true;
+    const facts = { worker: this.id, workerPid: this.pid, err };
+    this.#logger.warn(facts, 'a worker sent messages that are not ours; they are ignored');
+  }
+
   #onWatchdog(line: string): void {
-    const message = parseFromWatchdog(line);
+    let message: FromWatchdog;
+    try {
+      message = parseFromWatchdog(line);
+    } catch (error) {
+      // The program of the worker can write to the descriptor as well as its watchdog can.
+      this.#tellNoise(error);
+      return;
+    }
     if (message.type === 'profiled' || message.type === 'profile-failed') {
       this.#profiling.settle(message);
       return;

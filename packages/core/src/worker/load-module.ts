@@ -8,7 +8,7 @@
  * `server`, and a module with an export `fetch` is one itself.
  */
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, type Stats, statSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
@@ -60,7 +60,7 @@ export async function loadHandler(
  */
 export async function loadModule(url: string): Promise<object> {
   const file = fileURLToPath(url);
-  const stats = statSync(file, { throwIfNoEntry: false });
+  const stats = statsOf(file);
   if (stats === undefined) refuse(`there is no file ${file}`);
   if (!stats.isFile()) refuse(`${file} is not a file; name the module in it`);
   return importModule(url, file);
@@ -159,8 +159,26 @@ async function importModule(url: string, file: string): Promise<object> {
     return exported;
   } catch (error) {
     const place = error instanceof SyntaxError ? await locateSyntaxError(error, file) : undefined;
-    return refuse(`${file} could not be loaded:\n${place ?? firstLines(error)}`, error);
+    return refuse(
+      `${file} could not be loaded${asWhom(error)}:\n${place ?? firstLines(error)}`,
+      error,
+    );
   }
+}
+
+function statsOf(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch (error) {
+    return refuse(`${file} could not be loaded${asWhom(error)}:\n${firstLines(error)}`, error);
+  }
+}
+
+/** Who may not read something, which is what has to be known to mend it. */
+function asWhom(error: unknown): string {
+  const code: unknown = Reflect.get(Object(error), 'code');
+  if (code !== 'EACCES' || process.geteuid === undefined) return '';
+  return ` as user ${process.geteuid()}, group ${process.getegid?.()}`;
 }
 
 /** The handler, with the module's `idempotent` where it has none of its own. */

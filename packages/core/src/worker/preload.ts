@@ -16,6 +16,7 @@ const orders = process.env.ZSCALE_WORKER;
 if (orders !== undefined) {
   delete process.env.ZSCALE_WORKER;
   const start = parseWorkerStart(orders);
+  if (start.umask !== undefined) process.umask(start.umask);
   processRole().worker = start;
   process.execArgv = withoutPreload(process.execArgv);
   if (process.env.ZSCALE_OUTPUT === 'pipe') writeAtOnce();
