@@ -3,7 +3,7 @@
  * replaced every five. No request may fail. `--against cluster` does the same to node:cluster, where requests do fail.
  *
  * `--gateways 2` has the connections in gateway processes, and kills one of these every second too. Its connections are reset then, and
- * no others; no GET may fail that is asked once more.
+ * no others; no GET may fail that is asked once more. The next is killed when all of those are answered.
  */
 
 import { spawn } from 'node:child_process';
@@ -85,7 +85,7 @@ async function ofZscale(): Promise<Outcome> {
   const reload = new Mischief(server, { deeds: ['reload'], every: RELOAD_MS, random: Math.random });
   const ofGateways: Victim = {
     get workers() {
-      return server.gateways;
+      return load.isCalm ? server.gateways : [];
     },
     reload: () => server.reload(),
     resize: (count) => server.resize(count),

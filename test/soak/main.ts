@@ -105,7 +105,8 @@ const httpLoad = new HttpLoad(portOf(web), { clients: 4, asksAgain: true, leaves
 const mischiefs = services.map(
   (service) => new Mischief(service, { deeds: ALL_DEEDS, every, random: Math.random }),
 );
-const atGateways = new Mischief(web.gateways, { deeds: ['kill'], every, random: Math.random });
+const gateways = web.gateways(() => httpLoad.isCalm);
+const atGateways = new Mischief(gateways, { deeds: ['kill'], every, random: Math.random });
 const passing = new PassingMachines({
   backend,
   args: [handler, '--codec', 'raw', '--workers', '1'],

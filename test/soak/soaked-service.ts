@@ -76,12 +76,12 @@ export class SoakedService implements Victim {
     return victimsOf(this.#status.workers);
   }
 
-  /** Its gateways, for those who would kill some. */
-  get gateways(): Victim {
+  /** Its gateways, for those who would kill some; none while `mayHarm` says no. */
+  gateways(mayHarm: () => boolean): Victim {
     const service = this;
     return {
       get workers() {
-        return victimsOf(service.#status.gateways);
+        return mayHarm() ? victimsOf(service.#status.gateways) : [];
       },
       reload: () => service.reload(),
       resize: () => Promise.reject(new Error('there are as many gateways as there are')),
