@@ -4,13 +4,20 @@
  */
 import handle from '../chaos/handler.mjs';
 
-const PER_SECOND = 10;
+const EVERY_MS = 100;
 
 const leak = Number(process.env.SOAK_LEAK ?? 0);
 const kept = [];
 if (leak > 0) {
-  const keep = () => kept.push(Buffer.alloc(Math.ceil(leak / PER_SECOND), 1));
-  setInterval(keep, 1000 / PER_SECOND).unref();
+  const begun = performance.now();
+  let bytes = 0;
+  // What is due by the clock, however late the timer is.
+  const keep = () => {
+    const due = Math.round(((performance.now() - begun) / 1000) * leak);
+    kept.push(Buffer.alloc(due - bytes, 1));
+    bytes = due;
+  };
+  setInterval(keep, EVERY_MS).unref();
 }
 
 export default handle;

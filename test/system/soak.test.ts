@@ -30,7 +30,7 @@ describe('pnpm soak', () => {
   it('has every reply right, figures of each process, and says which one grew', {
     timeout: 90_000,
   }, async () => {
-    const leak = String(60 * MEBIBYTE);
+    const leak = String(32 * MEBIBYTE);
     const args = ['--for', '6s', '--every', '700', '--leak', leak, '--json'];
     const { exitCode, stdout, stderr } = await soak(...args).end();
     const told = JSON.parse(stdout);
