@@ -1,15 +1,24 @@
 /*
- * The handler of a soak run: that of a chaos run, in a process that keeps SOAK_LEAK more bytes every second where it is told to, to
- * show what a leak looks like.
+ * The handler of a soak run: that of a chaos run, in a process that keeps SOAK_LEAK more bytes every second from its first request on,
+ * where it is told to, to show what a leak looks like.
  */
 import handle from '../chaos/handler.mjs';
 
 const EVERY_MS = 100;
 
 const leak = Number(process.env.SOAK_LEAK ?? 0);
-const kept = [];
-if (leak > 0) {
+let leaks = false;
+
+/** @param {Buffer} request */
+export default function handler(request) {
+  if (leak > 0 && !leaks) startLeak();
+  return handle(request);
+}
+
+function startLeak() {
+  leaks = true;
   const begun = performance.now();
+  const kept = [];
   let bytes = 0;
   // What is due by the clock, however late the timer is.
   const keep = () => {
@@ -19,5 +28,3 @@ if (leak > 0) {
   };
   setInterval(keep, EVERY_MS).unref();
 }
-
-export default handle;

@@ -24,7 +24,6 @@ export class PassingMachines {
   readonly #options: PassingOptions;
   readonly #faults: string[] = [];
   #count = 0;
-  #child: ChildProcess | undefined = undefined;
   #isOver = false;
   /** Ends the stay of the one that is there. */
   #leave: () => void = () => {};
@@ -60,10 +59,10 @@ export class PassingMachines {
     const words = ['join', backend, ...args, '--name', 'passing', '--control', 'off'];
     while (!this.#isOver && this.#faults.length === 0) {
       try {
-        this.#child = await startZscale(words, { TMPDIR: folder });
+        const child = await startZscale(words, { TMPDIR: folder });
         this.#count += 1;
         await this.#stay();
-        await this.#end(this.#child, this.#count % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
+        await this.#end(child, this.#count % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
       } catch (error) {
         this.#faults.push(`a machine that joined: ${(error as Error).message}`); // nothing else is thrown here
       }

@@ -82,32 +82,35 @@ export interface ImageConfig {
 
 /** An image that was built, until the running test ends. */
 export class ContainerImage {
-  readonly #folder: string;
-  config: ImageConfig | undefined = undefined;
-  #root = '';
+  readonly config: ImageConfig;
+  /** Where its files are. */
+  readonly #root: string;
 
-  private constructor(folder: string) {
-    this.#folder = folder;
+  private constructor(config: ImageConfig, root: string) {
+    this.config = config;
+    this.#root = root;
   }
 
   /** Builds the Dockerfile of `project`; npm finds packages at `registry`. */
   static async build(project: string, registry: string): Promise<ContainerImage> {
-    const image = closing(new ContainerImage(mkdtempSync(join(tmpdir(), 'zscale-image-'))));
-    await image.#build(project, registry);
-    return image;
+    const buildah = closing(new Buildah());
+    await buildah.makeBase(registry);
+    const flags = ['--pull-never', '--format', 'docker', '--volume', '/usr:/usr:ro'];
+    await buildah.run('build', ...flags, '--tag', 'web', project);
+    await buildah.run('from', '--pull-never', '--name', 'web', 'web');
+    const told = JSON.parse(await buildah.run('inspect', '--type', 'image', 'web'));
+    return new ContainerImage(told.Docker.config, (await buildah.run('mount', 'web')).trim());
   }
 
   /** Starts it as it says. */
   start(): Program {
-    const { Env = [], Entrypoint = [], Cmd = [], WorkingDir = '/' } = this.config ?? {};
+    const { Env, Entrypoint, Cmd, WorkingDir } = this.config;
     const words = [...Env, ...WITHOUT_RIGHTS, ...Entrypoint, ...Cmd];
     const enter = ['sh', '-c', ENTER, 'enter', this.#root, WorkingDir, ...words];
     const program = new Program('unshare', [...SPACES, ...enter]);
     // A change of user takes from the first process that it ends with unshare.
-    return closing({
-      program,
-      close: () => this.signal(program, 'SIGKILL'),
-    }).program;
+    closing({ close: () => this.signal(program, 'SIGKILL') });
+    return program;
   }
 
   /** Signals the first process of what was started. */
@@ -121,67 +124,44 @@ export class ContainerImage {
     command: readonly string[],
   ): Promise<{ readonly exitCode: number; readonly stdout: string }> {
     const [first = 0] = childrenOf(program.pid ?? 0);
-    const { Env = [] } = this.config ?? {};
-    const inside = [
-      '-t',
-      String(first),
-      '-m',
-      '-n',
-      '-p',
-      '--root',
-      '--',
-      '/usr/bin/env',
-      '-i',
-      ...Env,
-    ];
+    const inside = ['--target', String(first), '--mount', '--net', '--pid', '--root', '--'];
+    const words = ['/usr/bin/env', '-i', ...this.config.Env, ...command];
     try {
-      const { stdout } = await run('nsenter', [...inside, ...command]);
+      const { stdout } = await run('nsenter', [...inside, ...words]);
       return { exitCode: 0, stdout };
     } catch (error) {
       const { code, stdout } = error as { code: number; stdout: string }; // that is what execFile rejects with
       return { exitCode: code, stdout };
     }
   }
+}
 
-  async close(): Promise<void> {
-    await this.#buildah('umount', '--all').catch(() => {}); // it may have been mounted, or not
-    await this.#buildah('rm', '--all').catch(() => {}); // there may be none
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
+/** buildah with images and containers of its own, in a folder. */
+class Buildah {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'zscale-image-'));
 
-  async #build(project: string, registry: string): Promise<void> {
+  /** Makes the base image, which has npm ask `registry`. */
+  async makeBase(registry: string): Promise<void> {
     const skeleton = mkdtempSync(join(this.#folder, 'base-'));
     await run('/bin/sh', ['-c', SKELETON, 'skeleton', skeleton]);
-    await this.#buildah('from', '--name', 'base', 'scratch');
-    await this.#buildah('add', 'base', skeleton, '/');
+    await this.run('from', '--name', 'base', 'scratch');
+    await this.run('add', 'base', skeleton, '/');
     const path = `/opt/bin:${dirname(process.execPath)}:/usr/sbin:/usr/bin:/sbin:/bin`;
     const env = ['--env', `PATH=${path}`, '--env', `npm_config_registry=${registry}`];
-    await this.#buildah('config', ...env, 'base');
-    await this.#buildah('commit', 'base', BASE);
-    await this.#buildah(
-      'build',
-      '--pull-never',
-      '--format',
-      'docker',
-      '--volume',
-      '/usr:/usr:ro',
-      '--tag',
-      'web',
-      project,
-    );
-    await this.#buildah('from', '--pull-never', '--name', 'web', 'web');
-    const told = JSON.parse(await this.#buildah('inspect', '--type', 'image', 'web'));
-    this.config = told.Docker.config;
-    this.#root = (await this.#buildah('mount', 'web')).trim();
+    await this.run('config', ...env, 'base');
+    await this.run('commit', 'base', BASE);
   }
 
-  async #buildah(...words: readonly string[]): Promise<string> {
+  async run(...words: readonly string[]): Promise<string> {
     const store = ['--root', join(this.#folder, 'store'), '--runroot', join(this.#folder, 'run')];
     const env = { ...process.env, TMPDIR: this.#folder, BUILDAH_ISOLATION: 'chroot' };
-    const { stdout } = await run('buildah', [...store, ...words], {
-      env,
-      maxBuffer: 16 * 1024 * 1024,
-    });
-    return stdout;
+    const maxBuffer = 16 * 1024 * 1024; // npm may have a lot to say
+    return (await run('buildah', [...store, ...words], { env, maxBuffer })).stdout;
+  }
+
+  async close(): Promise<void> {
+    await this.run('umount', '--all').catch(() => {}); // it may have been mounted, or not
+    await this.run('rm', '--all').catch(() => {}); // there may be none
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -272,7 +272,7 @@ describe('the Dockerfile of zscale init --docker', () => {
     const ask = "fetch('http://127.0.0.1:8080').then((r) => r.text()).then(console.log)";
     const { stdout } = await image.beside(program, ['node', '-e', ask]);
     expect(JSON.parse(stdout)).toEqual([1000, 'production']);
-    const probe = image.config?.Healthcheck.Test.slice(1) ?? [];
+    const probe = image.config.Healthcheck.Test.slice(1);
     expect(await image.beside(program, probe)).toMatchObject({ exitCode: 0 });
     const listed = await image.beside(program, ['ls', '/app/node_modules']);
     expect(listed.stdout.split('\n')).toEqual(expect.not.arrayContaining(['stray']));
