@@ -16,7 +16,7 @@ const WORKERS = 2;
 /** A request that is not answered after so much silence will never be, in ms. */
 const PATIENCE_MS = 10_000;
 
-const HELP = `pnpm chaos http [--seconds 30] [--against cluster] [--json]: see http.ts
+const HELP = `pnpm chaos http [--seconds 30] [--gateways N | --against cluster] [--json]: see http.ts
 pnpm chaos [--seconds 30] [--deeds ${ALL_DEEDS.join(',')}] [--every MS] [--retries N] [--seed N] [--json]
 
   --seconds N   how long requests are sent

@@ -3,7 +3,7 @@
  * It signals only processes that are the service's own workers, by their process ids.
  */
 
-import type { Server } from '@zscale/core';
+import type { Server, WorkerInfo } from '@zscale/core';
 
 /** What can be done, and how often each is chosen beside the others. */
 const DEEDS = { kill: 4, stop: 2, reload: 1, resize: 1 } as const;
@@ -18,7 +18,9 @@ const WORKERS_MAX = 4;
 const STOPPED_MAX_MS = 400;
 
 /** What mischief is done to: a server, or what stands for one elsewhere. */
-export type Victim = Pick<Server, 'workers' | 'reload' | 'resize'>;
+export type Victim = Pick<Server, 'reload' | 'resize'> & {
+  readonly workers: readonly Pick<WorkerInfo, 'id' | 'pid' | 'state'>[];
+};
 
 /** What mischief is made of. Times are ms. */
 export interface MischiefOptions {

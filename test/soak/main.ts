@@ -1,7 +1,8 @@
 /**
- * `pnpm soak`: two services, of messages and of HTTP, under load and faults for a bounded time. Workers are killed, stopped, replaced and
- * resized; clients leave, stall and talk nonsense. Prints memory and handles of each supervisor, which is the front end too, and of a
- * worker that lives through all of it, and judges at the end whether anything grew.
+ * `pnpm soak`: two services, of messages and of HTTP, under load and faults for a bounded time. The first has a joined machine, and others
+ * that come and go; the second has its clients' connections in gateway processes. Workers are killed, stopped, replaced and resized,
+ * gateways are killed; clients leave, stall and talk nonsense. Prints memory and handles of each supervisor, and of a worker and a gateway
+ * that live through all of it, and judges at the end whether anything grew.
  *
  * Ends with 1 when something grew, when a reply was wrong, came twice or did not come.
  */
@@ -16,10 +17,16 @@ import { Load } from '../chaos/load.ts';
 import { ALL_DEEDS, Mischief } from '../chaos/mischief.ts';
 import { BadClients, HTTP_ACTS, ZMTP_ACTS } from './bad-clients.ts';
 import { FIGURES, judge, type Sample, type Verdict } from './judgement.ts';
+import { PassingMachines } from './passing-machines.ts';
 import { SoakedService } from './soaked-service.ts';
 
 const SAMPLES = 60;
 const ROWS = 20;
+/** Before and behind the two lines that name a process each. */
+const HEAD = [
+  ['', ''],
+  ['after', 'answers'],
+] as const;
 const LEAST_SAMPLE_MS = 500;
 const PATIENCE_MS = 10_000;
 const MS_OF: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
@@ -28,7 +35,7 @@ const HELP = `pnpm soak [--for 10m] [--every MS] [--leak BYTES] [--json]
 
   --for TIME    how long: 60s, 10m, 2h
   --every MS    from one deed to the next, for each service (2000)
-  --leak BYTES  the handler keeps so much of each message: shows that growth is found
+  --leak BYTES  workers of messages keep so much more each second: shows that growth is found
   --json        one JSON object in place of text`;
 
 const { values } = parseArgs({
@@ -53,19 +60,39 @@ const leak = wholeNumber('leak', values.leak);
 const folder = mkdtempSync(join(tmpdir(), 'zscale-soak-'));
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const shared = ['--workers', '3', '--max-restarts', '1000/1s'];
+const handler = fileOf('handler.mjs');
+const local = 'tcp://127.0.0.1:*';
 const messages = await SoakedService.start({
   name: 'zmtp',
+  role: 'front',
   folder,
-  args: [fileOf('handler.mjs'), '--bind', 'tcp://127.0.0.1:*', '--codec', 'raw', ...shared],
+  args: ['run', handler, '--bind', local, '--backend', local, '--codec', 'raw', ...shared],
   env: { SOAK_LEAK: String(leak) },
 });
 const web = await SoakedService.start({
   name: 'http',
+  role: 'queue',
   folder,
-  args: [fileOf('listener.mjs'), '--bind', 'http://127.0.0.1:0', ...shared],
+  args: [
+    'run',
+    fileOf('listener.mjs'),
+    '--bind',
+    'http://127.0.0.1:0',
+    '--gateways',
+    '2',
+    ...shared,
+  ],
   env: {},
 });
-const services = [messages, web];
+const backend = messages.backend ?? '';
+const machine = await SoakedService.start({
+  name: 'joined',
+  role: 'machine',
+  folder,
+  args: ['join', backend, handler, '--codec', 'raw', '--workers', '2', '--max-restarts', '1000/1s'],
+  env: {},
+});
+const services = [messages, web, machine];
 const portOf = ({ endpoint }: SoakedService): number => Number(/\d+$/.exec(endpoint)?.[0]);
 
 const load = new Load(messages.endpoint, {
@@ -74,17 +101,24 @@ const load = new Load(messages.endpoint, {
   random: Math.random,
   onLost() {},
 });
-const httpLoad = new HttpLoad(portOf(web), 4);
+const httpLoad = new HttpLoad(portOf(web), { clients: 4, asksAgain: true, leavesAfter: 50 });
 const mischiefs = services.map(
   (service) => new Mischief(service, { deeds: ALL_DEEDS, every, random: Math.random }),
 );
+const gateways = web.gateways(() => httpLoad.isCalm);
+const atGateways = new Mischief(gateways, { deeds: ['kill'], every, random: Math.random });
+const passing = new PassingMachines({
+  backend,
+  args: [handler, '--codec', 'raw', '--workers', '1'],
+  folder,
+});
 const crowds = [
   new BadClients(portOf(messages), ZMTP_ACTS),
   new BadClients(portOf(web), HTTP_ACTS),
 ];
 
 const series = new Map<string, Sample[]>();
-for (const each of [load, httpLoad, ...mischiefs, ...crowds]) each.start();
+for (const each of [load, httpLoad, ...mischiefs, atGateways, passing, ...crowds]) each.start();
 const begun = performance.now();
 const sampleMs = Math.max(runMs / SAMPLES, LEAST_SAMPLE_MS);
 let rows = 0;
@@ -101,31 +135,38 @@ for (let at = sampleMs; at <= runMs; at += sampleMs) {
   printRow(at);
 }
 for (const crowd of crowds) crowd.stop();
-await Promise.all(mischiefs.map((mischief) => mischief.stop()));
+await Promise.all([...mischiefs, atGateways, passing].map((each) => each.stop()));
 const [tally, httpTally] = await Promise.all([load.stop(PATIENCE_MS), httpLoad.stop()]);
-const exitCodes = await Promise.all(services.map((service) => service.close()));
+// The machine first: its service may wait for what it holds.
+const exitCodes = [await machine.close(), await messages.close(), await web.close()];
 rmSync(folder, { recursive: true, force: true });
 
 const verdicts = [...series].map(([name, samples]) => ({ name, verdicts: judge(samples) }));
 const complaints = complaintsOf();
 const grown = verdicts.flatMap(({ name, verdicts: all }) =>
-  all.filter(({ grows }) => grows).map((verdict) => `${name}: ${describe(verdict)}`),
+  all.filter(({ grows }) => grows).map((verdict) => `${name} grew: ${describe(verdict)}`),
 );
 const done = mischiefs.map((mischief) => mischief.done);
 const badClients = crowds.reduce((sum, crowd) => sum + crowd.count, 0);
 if (values.json) {
-  const told = { seconds: runMs / 1000, done, badClients, messages: tally, http: httpTally };
+  const gatewayKills = atGateways.done.kill;
+  const harm = { done, gatewayKills, passingMachines: passing.count, badClients };
+  const told = { seconds: runMs / 1000, ...harm, messages: tally, http: httpTally };
   console.log(
     JSON.stringify({ ...told, series: Object.fromEntries(series), verdicts, grown, complaints }),
   );
 } else printEnd();
+for (const complaint of [...grown, ...complaints]) console.error(`NOT RIGHT: ${complaint}`);
 process.exitCode = grown.length + complaints.length === 0 ? 0 : 1;
 
 function complaintsOf(): string[] {
-  const found = mischiefs.flatMap(({ faults }) => faults);
+  const found = [...mischiefs, passing].flatMap(({ faults }) => faults);
   if (tally.replied === 0 || httpTally.answered === 0) found.push('a service answered nothing');
   const wrong = tally.wrong + httpTally.wrong;
   if (wrong > 0) found.push(`${wrong} replies were wrong`);
+  for (const [code, n] of Object.entries(httpTally.failed)) {
+    found.push(`${n} requests by HTTP failed with ${code}`);
+  }
   if (tally.duplicated > 0) found.push(`${tally.duplicated} replies came twice`);
   if (tally.unanswered > 0) found.push(`${tally.unanswered} requests were never answered`);
   for (const code of exitCodes) if (code !== 0) found.push(`a service ended with ${code}`);
@@ -139,20 +180,23 @@ function describe({ figure, first, last, limit }: Verdict): string {
   return `${first} to ${last} ${FIGURES[figure].unit}, up to ${limit} is taken for none`;
 }
 
-/** Resident memory in MiB and descriptors: two columns for each process. */
+/** One column for each process. */
 function printHead(): void {
-  const names = [...series.keys()].map((name) => name.padStart(15)).join('');
-  console.log(`${'after'.padStart(8)}${names}${'answers'.padStart(10)}`);
+  console.log('MiB of resident memory and open descriptors:\n');
+  for (const [part, [first, last]] of HEAD.entries()) {
+    const names = [...series.keys()].map((name) => (name.split(' ')[part] ?? '').padStart(9));
+    console.log(`${first.padStart(7)}${names.join('')}${last.padStart(10)}`);
+  }
 }
 
 function printRow(at: number): void {
   const cells = [...series.values()].map((samples) => {
     const { rss = 0, fds = 0 } = samples.at(-1) ?? {};
-    return `${rss} MiB ${String(fds).padStart(4)} h`.padStart(15);
+    return `${rss} ${String(fds).padStart(3)}`.padStart(9);
   });
   const answers = load.answers + httpLoad.answers;
   console.log(
-    `${`${Math.round(at / 1000)} s`.padStart(8)}${cells.join('')}${String(answers).padStart(10)}`,
+    `${`${Math.round(at / 1000)} s`.padStart(7)}${cells.join('')}${String(answers).padStart(10)}`,
   );
 }
 
@@ -169,12 +213,11 @@ function printEnd(): void {
     done.reduce((total, each) => total + each[deed], 0);
   const lost = Object.entries({ ...tally.failed, ...httpTally.failed });
   console.log(`
-done      ${sum('kill')} kills, ${sum('stop')} stops, ${sum('reload')} replacements, ${sum('resize')} resizes, ${badClients} bad clients
+done      ${sum('kill')} kills, ${sum('stop')} stops, ${sum('reload')} replacements, ${sum('resize')} resizes
+          ${atGateways.done.kill} gateways killed, ${passing.count} machines came and went, ${badClients} bad clients
 answered  ${tally.replied} messages of ${tally.sent}, ${httpTally.answered} by HTTP
+reset     ${httpTally.resets} requests by HTTP, asked once more
 failed    ${lost.length === 0 ? 'none' : lost.map(([code, n]) => `${code} ${n}`).join(', ')}`);
-  for (const complaint of [...grown.map((text) => `it grows: ${text}`), ...complaints]) {
-    console.log(`NOT RIGHT: ${complaint}`);
-  }
 }
 
 function wholeNumber(name: string, text: string): number {

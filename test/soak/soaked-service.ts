@@ -1,29 +1,31 @@
 /**
- * One service of a soak run: `zscale run` in a process of its own, steered and looked at by its control socket and by /proc.
+ * One supervisor of a soak run, of a service or of a machine that has joined one: `zscale run` or `zscale join` in a process of its own,
+ * steered and looked at by its control socket and by /proc.
  *
- * Worker 0 lives from the beginning to the end, so that it can be told whether it grows: what is done to workers is done to the others.
+ * Worker 0 and gateway 0 live from the beginning to the end, so that it can be told whether they grow: what is done to workers and
+ * gateways is done to the others.
  */
 
-import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import type { StatusReport } from '@zscale/core';
+import type { GatewayReport, StatusReport } from '@zscale/core';
 import { ControlClient } from '../../packages/cli/src/control-client.ts';
 import type { Victim } from '../chaos/mischief.ts';
 import type { Sample } from './judgement.ts';
+import { startZscale } from './zscale-process.ts';
 
-const BIN = fileURLToPath(new URL('../../packages/cli/bin/zscale.js', import.meta.url));
 const KIBIBYTES_PER_MIB = 1024;
 
 /** What a service is made from. */
 export interface SoakedOptions {
   readonly name: string;
+  /** What its supervisor is, beside that: `front`, `queue`, `machine`. */
+  readonly role: string;
   /** Where its control socket is, and what it makes else. */
   readonly folder: string;
-  /** What `zscale run` is given. */
+  /** What `zscale` is given. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -33,7 +35,10 @@ export class SoakedService implements Victim {
   readonly name: string;
   /** Where clients connect. */
   readonly endpoint: string;
-  readonly #child: ReturnType<typeof spawn>;
+  /** Where machines join; undefined where none may. */
+  readonly backend: string | undefined;
+  readonly #role: string;
+  readonly #child: ChildProcess;
   readonly #looks: ControlClient;
   readonly #changes: ControlClient;
   /** One change after the other: a REQ asks one thing at a time. */
@@ -41,50 +46,46 @@ export class SoakedService implements Victim {
   #status: StatusReport;
 
   private constructor(
-    name: string,
-    child: ReturnType<typeof spawn>,
+    { name, role }: Pick<SoakedOptions, 'name' | 'role'>,
+    child: ChildProcess,
     clients: readonly [ControlClient, ControlClient],
     status: StatusReport,
   ) {
     this.name = name;
+    this.#role = role;
     this.endpoint = status.endpoints[0] ?? '';
+    this.backend = status.backends.find((each) => each.startsWith('tcp:'));
     this.#child = child;
     [this.#looks, this.#changes] = clients;
     this.#status = status;
   }
 
   /** Starts it, and resolves when it serves. */
-  static async start({ name, folder, args, env }: SoakedOptions): Promise<SoakedService> {
+  static async start({ name, role, folder, args, env }: SoakedOptions): Promise<SoakedService> {
     const control = join(folder, `${name}.sock`);
-    const words = ['run', ...args, '--name', name, '--control', control];
-    const child = spawn(process.execPath, [BIN, ...words], {
-      env: { ...process.env, ZSCALE_LOG_LEVEL: 'silent', TMPDIR: folder, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await new Promise<void>((resolve, reject) => {
-      const lines = createInterface({ input: child.stdout });
-      lines.on('line', (line) => {
-        if (line.includes('Ctrl-C')) resolve();
-      });
-      child.once('exit', (code) =>
-        reject(new Error(`${name} ended with ${code} before it served`)),
-      );
-    });
+    const words = [...args, '--name', name, '--control', control];
+    const child = await startZscale(words, { TMPDIR: folder, ...env });
     const looks = await ControlClient.find({ name: undefined, control });
     const changes = await ControlClient.find({ name: undefined, control });
     const status = await looks.ask<StatusReport>({ verb: 'status' });
-    return new SoakedService(name, child, [looks, changes], status);
+    return new SoakedService({ name, role }, child, [looks, changes], status);
   }
 
   /** Those to whom things may be done, as they were at the last look. */
   get workers(): Victim['workers'] {
-    const others = this.#status.workers.filter(({ id }) => id > 0);
-    // Mischief looks at these three.
-    return others.map(({ id, pid, state }) => ({
-      id,
-      pid: pid ?? undefined,
-      state,
-    })) as unknown as Victim['workers'];
+    return victimsOf(this.#status.workers);
+  }
+
+  /** Its gateways, for those who would kill some; none while `mayHarm` says no. */
+  gateways(mayHarm: () => boolean): Victim {
+    const service = this;
+    return {
+      get workers() {
+        return mayHarm() ? victimsOf(service.#status.gateways) : [];
+      },
+      reload: () => service.reload(),
+      resize: () => Promise.reject(new Error('there are as many gateways as there are')),
+    };
   }
 
   /** Replaces one worker as a reload does, its successor first. */
@@ -100,14 +101,16 @@ export class SoakedService implements Victim {
     return this.#change(() => this.#changes.ask({ verb: 'scale', workers: count + 1 }));
   }
 
-  /** Looks at the supervisor, which is the front end too, and at worker 0. */
+  /** Looks at the supervisor, at worker 0, and at gateway 0 where there are several. */
   async sample(): Promise<Readonly<Record<string, Sample>>> {
     this.#status = await this.#looks.ask<StatusReport>({ verb: 'status' });
-    const worker = this.#status.workers.find(({ id }) => id === 0);
-    return {
-      [`${this.name} front`]: readSample(this.#status.pid),
-      ...(worker?.pid != null && { [`${this.name} worker 0`]: readSample(worker.pid) }),
-    };
+    const { pid, gateways, workers } = this.#status;
+    const samples = { [`${this.name} ${this.#role}`]: readSample(pid) };
+    for (const [noun, members] of Object.entries({ gateway: gateways, worker: workers })) {
+      const first = members.find(({ id }) => id === 0);
+      if (first?.pid != null) samples[`${this.name} ${noun}`] = readSample(first.pid);
+    }
+    return samples;
   }
 
   /** Ends it in order, and resolves with its exit code. */
@@ -132,6 +135,13 @@ export class SoakedService implements Victim {
     this.#lastChange = done.catch(() => {});
     return done;
   }
+}
+
+/** Those to whom something may be done. */
+function victimsOf(members: readonly GatewayReport[]): Victim['workers'] {
+  return members.flatMap(({ id, pid, state }) =>
+    id === 0 ? [] : [{ id, pid: pid ?? undefined, state }],
+  );
 }
 
 /** What the system says of a process. */

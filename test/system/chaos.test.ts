@@ -66,3 +66,15 @@ it(
     expect(told.answered).toBeGreaterThan(0);
   },
 );
+
+it(
+  'answers every GET, asked once more where its gateway process was killed, and resets nobody else',
+  PATIENCE,
+  async () => {
+    const told = await chaosOfHttp('--seconds', '4', '--gateways', '2');
+    expect(told).toMatchObject({ failed: {}, failures: 0, wrong: 0 });
+    expect(told.gatewayKills).toBeGreaterThan(0);
+    expect(told.resetBy).toBeLessThanOrEqual(Number(told.gatewayKills));
+    expect(told.answered).toBeGreaterThan(0);
+  },
+);

@@ -21,6 +21,8 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Program, ROOT } from '../support/cli.ts';
+import { ContainerImage, noImages } from '../support/container-image.ts';
+import { initIn } from '../support/init-files.ts';
 import { NpmRegistry, type PackedPackage, withoutNpm } from '../support/npm-registry.ts';
 
 let registry: NpmRegistry;
@@ -88,6 +90,8 @@ describe.each(NAMES)('@zscale/%s, packed', (name) => {
     // What stands for a neighbour in the workspace is a version outside of it.
     expect(JSON.stringify(manifest)).not.toContain('workspace:');
     expect(manifest.scripts ?? {}).toEqual({});
+    // What has a scope is published for those who pay, otherwise.
+    expect(manifest.publishConfig).toEqual({ access: 'public' });
   });
 
   it('is right by publint', async () => {
@@ -136,7 +140,7 @@ describe('installed into an empty project', () => {
     });
     expect(ours.length).toBeGreaterThan(100);
     expect(ours.filter((path) => /\.(node|so|dylib|dll|wasm|gyp)$/.test(path))).toEqual([]);
-    expect(said).not.toMatch(/deprecated|vulnerab/i);
+    expect(said).not.toMatch(/deprecated|vulnerab|EBADENGINE/i);
     expect(existsSync(join(project, 'node_modules/.bin/zscale'))).toBe(true);
   });
 
@@ -160,14 +164,19 @@ describe('installed into an empty project', () => {
     expect(await program.end()).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
-  it('runs "npx zscale run server.ts"', async () => {
+  it.each([
+    ['server.ts', 'export default'],
+    ['common-js/server.ts', "require('node:assert').ok(module.exports);\nmodule.exports ="],
+  ])('runs "npx zscale run %s"', async (file, exports) => {
+    mkdirSync(join(project, 'common-js'), { recursive: true });
+    write('common-js/package.json', '{ "private": true }');
     write(
-      'server.ts',
+      file,
       "import type { HandlerContext } from '@zscale/core';\n" +
-        'export default (request: { name: string }, context: HandlerContext) =>\n' +
+        `${exports} (request: { name: string }, context: HandlerContext) =>\n` +
         "  ({ text: 'Hello, ' + request.name, id: context.requestId satisfies string });\n",
     );
-    const args = ['run', 'server.ts', '--workers', '2', '--bind', 'tcp://127.0.0.1:*'];
+    const args = ['run', file, '--workers', '2', '--bind', 'tcp://127.0.0.1:*'];
     const program = start('npx', ['--no-install', 'zscale', ...args]);
     const [, endpoint = ''] = await program.printed(/clients +(\S+)[\s\S]*Ctrl-C/);
     expect(JSON.parse(call(endpoint, '{"name":"you"}'))).toMatchObject({ text: 'Hello, you' });
@@ -233,6 +242,44 @@ describe('installed into an empty project', () => {
       stdout: 'hello, you\n',
       stderr: '',
     });
+  });
+});
+
+describe('the Dockerfile of zscale init --docker', () => {
+  it('makes an image of the project, which serves without rights, is healthy, and ends in order', async ({
+    skip,
+  }) => {
+    if (noImages !== undefined && process.env.REQUIRE_BUILDAH !== '1') skip(noImages);
+    const folder = join(project, 'web');
+    mkdirSync(folder);
+    const { dependencies } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
+    const manifest = { name: 'web', private: true, type: 'module', dependencies };
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+    writeFileSync(
+      join(folder, 'server.ts'),
+      'const user: number = process.getuid?.() ?? 0;\n' +
+        'export default { fetch: () => Response.json([user, process.env.NODE_ENV]) };\n',
+    );
+    // It is not to come into the image, where Linux has other ones.
+    mkdirSync(join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'node_modules/stray'), '');
+    await initIn(folder, '--docker', '--port', '8080');
+
+    const image = await ContainerImage.build(folder, registry.url);
+    expect(image.config).toMatchObject({ User: 'node', StopSignal: 'SIGTERM', WorkingDir: '/app' });
+    const program = image.start();
+    await program.printed(/Ctrl-C/);
+    const ask = "fetch('http://127.0.0.1:8080').then((r) => r.text()).then(console.log)";
+    const { stdout } = await image.beside(program, ['node', '-e', ask]);
+    expect(JSON.parse(stdout)).toEqual([1000, 'production']);
+    const probe = image.config.Healthcheck.Test.slice(1);
+    expect(await image.beside(program, probe)).toMatchObject({ exitCode: 0 });
+    const listed = await image.beside(program, ['ls', '/app/node_modules']);
+    expect(listed.stdout.split('\n')).toEqual(expect.not.arrayContaining(['stray']));
+    image.signal(program, 'SIGTERM');
+    const ended = await program.end();
+    expect(ended).toMatchObject({ exitCode: 0 });
+    expect(ended.stderr).not.toMatch(/"level":[45]0/);
   });
 });
 

@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { type Figure, judge, type Sample } from '../soak/judgement.ts';
 import { Program } from '../support/cli.ts';
 
+const MEBIBYTE = 1024 * 1024;
+
 const MAIN = fileURLToPath(new URL('../soak/main.ts', import.meta.url));
 
 function soak(...args: string[]): Program {
@@ -25,33 +27,33 @@ function growing(values: readonly number[], figure: Figure = 'rss'): readonly Fi
 const TIMES = Array.from({ length: 40 }, (_, i) => i);
 
 describe('pnpm soak', () => {
-  it('ends, with every reply right, and with figures of each process', {
+  it('has every reply right, figures of each process, and says which one grew', {
     timeout: 90_000,
   }, async () => {
-    const { exitCode, stdout, stderr } = await soak(
-      '--for',
-      '6s',
-      '--every',
-      '700',
-      '--json',
-    ).end();
-    expect(stderr).toBe('');
+    const leak = String(32 * MEBIBYTE);
+    const args = ['--for', '6s', '--every', '700', '--leak', leak, '--json'];
+    const { exitCode, stdout, stderr } = await soak(...args).end();
     const told = JSON.parse(stdout);
     expect(told).toMatchObject({
       seconds: 6,
       complaints: [],
       messages: { wrong: 0, duplicated: 0, unanswered: 0 },
-      http: { wrong: 0 },
+      http: { wrong: 0, failed: {} },
     });
     expect(told.badClients).toBeGreaterThan(20);
+    expect(told.passingMachines).toBeGreaterThan(0);
     expect(Object.keys(told.series).sort()).toEqual([
-      'http front',
-      'http worker 0',
+      'http gateway',
+      'http queue',
+      'http worker',
+      'joined machine',
+      'joined worker',
       'zmtp front',
-      'zmtp worker 0',
+      'zmtp worker',
     ]);
     for (const { verdicts } of told.verdicts) expect(verdicts).toHaveLength(3);
-    expect(exitCode).toBe(told.grown.length === 0 ? 0 : 1);
+    expect(stderr).toMatch(/^NOT RIGHT: zmtp worker grew: \d+ to \d+ MiB, up to \d+ is/m);
+    expect(exitCode).toBe(1);
   });
 
   it('says what is wrong with its arguments', async () => {

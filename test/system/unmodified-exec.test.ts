@@ -1,11 +1,12 @@
 /*
  * `zscale run --exec`: programs in any language that are told where to connect.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isAlive, zscale } from '../support/cli.ts';
+import { isAlive, startZscale, zscale } from '../support/cli.ts';
 import { freshTcp } from '../support/endpoints.ts';
-import { filesIn } from '../support/programs.ts';
+import { filesIn, freshFolder, gone } from '../support/programs.ts';
 import { isPyzmqRequired, python } from '../support/their-peer.ts';
 import { ask, askAll, serve, write } from '../support/unmodified.ts';
 import { until } from '../support/until.ts';
@@ -23,6 +24,21 @@ while True:
     if message == b"slow": time.sleep(0.5)
     socket.send(message + b" from %d" % os.getpid())
 `;
+
+interface Row {
+  readonly pid: number;
+  readonly parent: number;
+  readonly args: string;
+}
+
+/** The processes of this machine that are meant. */
+function inTable(isMeant: (row: Row) => boolean): number[] {
+  const table = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  return [...table.matchAll(/^ *(\d+) +(\d+) +(.*)$/gm)]
+    .map(([, pid, parent, args = '']): Row => ({ pid: Number(pid), parent: Number(parent), args }))
+    .filter(isMeant)
+    .map(({ pid }) => pid);
+}
 
 describe.skipIf(python === undefined && !isPyzmqRequired)('a command', () => {
   it('is run as a shell understands it, in several workers, and ends in order', async () => {
@@ -85,6 +101,30 @@ describe.skipIf(python === undefined && !isPyzmqRequired)('a command', () => {
     program.signal('SIGKILL');
     await until(() => !pids.some(isAlive), 'the workers to end');
     await until(() => filesIn(folder).join() === 'worker.py', 'the folder to be removed');
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('the shell that watches over a command', () => {
+  it('has a successor when it is killed, which ends the command with the supervisor', async () => {
+    const folder = freshFolder();
+    const program = startZscale(
+      ['run', '--exec', 'exec sleep 1000', '--workers', '1', '--bind', await freshTcp()],
+      { env: { TMPDIR: folder } },
+    );
+    const shells = (): number[] =>
+      inTable(({ args }) => args.includes(folder) && args.includes('read -r goodbye'));
+    const commands = (): number[] =>
+      inTable(({ args, parent }) => args === 'sleep 1000' && parent === program.pid);
+    const [shell = 0] = await until(
+      () => commands().length === 1 && shells().length === 1 && shells(),
+    );
+    const [command = 0] = commands();
+    process.kill(shell, 'SIGKILL');
+    const [successor = 0] = await until(() => shells().find((pid) => pid !== shell) && shells());
+    expect(isAlive(command)).toBe(true);
+    program.signal('SIGKILL');
+    await gone([command, successor]);
+    await until(() => filesIn(folder).length === 0, 'the folder to be removed');
   });
 });
 

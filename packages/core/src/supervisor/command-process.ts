@@ -10,15 +10,17 @@
  * the command has ended, and which the system does when the supervisor was killed; then it kills the
  * group. So nothing outlives the supervisor, on any system with a shell, and nothing that the command
  * left behind outlives the command. When the supervisor went without a word, the folder of its sockets
- * goes too.
+ * goes too. When the shell itself is killed, the supervisor sees that pipe close, and starts one outside of
+ * the group in its place (`group-guard.ts`).
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { ToWorker } from '../messages/process-message.ts';
 import { spawnOptionsOf } from '../worker-identity.ts';
 import { type CommandLaunch, REPORT_FD } from './command-launch.ts';
+import { guardGroup } from './group-guard.ts';
 import type { WorkerChild } from './worker-process.ts';
 
 /** The guard is a grandchild, so that the command, which takes the shell's place, has no child it does not know. */
@@ -32,6 +34,12 @@ const MAX_REPORT_CHARACTERS = 65_536;
 
 /** How long the end of a process waits for the last of its reports, in ms. */
 const LAST_WORDS_MS = 500;
+
+/**
+ * How long a group may be without a shell that watches over it, in ms: when the whole group is killed, its exit is told a moment after
+ * the end of that shell.
+ */
+const UNGUARDED_MS = 100;
 
 /** What one process is told beside its `CommandLaunch`. */
 export interface CommandPlace {
@@ -56,7 +64,8 @@ interface CommandEvents {
 /** A command that runs as a worker; the constructor starts it. */
 export class CommandProcess extends EventEmitter<CommandEvents> implements WorkerChild {
   readonly #child: ChildProcess;
-  readonly #lifeline: Writable | undefined;
+  readonly #folder: string;
+  #lifeline: Duplex | undefined;
   #report: string;
   #reportEnded: boolean;
   #exit: readonly [number | null, NodeJS.Signals | null] | undefined;
@@ -80,14 +89,15 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
       stdio: ['ignore', output, output, 'pipe', 'pipe'],
       ...spawnOptionsOf(launch.footing),
     });
+    this.#folder = place.folder;
+    this.#lifeline = undefined;
     this.#report = '';
     this.#reportEnded = false;
     this.#exit = undefined;
     this.#isOver = false;
     const [, , , reports, lifeline] = this.#child.stdio;
     // Both are pipes, as `stdio` says: they can be read, and written to.
-    this.#lifeline = (lifeline as Writable | null | undefined) ?? undefined;
-    this.#lifeline?.on('error', ignoreBrokenPipe);
+    this.#hold((lifeline as Duplex | null | undefined) ?? undefined);
     this.#listen((reports as Readable | null | undefined) ?? undefined);
   }
 
@@ -122,20 +132,29 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
 
   /** Signals the whole group. False when it is gone. */
   kill(signal: NodeJS.Signals): boolean {
+    return this.#exit === undefined && killGroup(this.#child.pid, signal);
+  }
+
+  /** Keeps the pipe to the shell that watches over the group, and sees to it that there is one. */
+  #hold(lifeline: Duplex | undefined): void {
+    this.#lifeline = lifeline;
+    if (lifeline === undefined) return;
+    lifeline.on('error', ignoreBrokenPipe);
+    lifeline.on('close', () => setTimeout(() => this.#guard(), UNGUARDED_MS).unref());
+    lifeline.resume(); // nothing comes, but its end does
+  }
+
+  #guard(): void {
     const { pid } = this.#child;
-    if (pid === undefined || this.#exit !== undefined) return false;
-    try {
-      return process.kill(-pid, signal);
-    } catch {
-      return false; // ESRCH: it ended a moment ago.
-    }
+    if (pid !== undefined && this.#exit === undefined) this.#hold(guardGroup(pid, this.#folder));
   }
 
   #listen(reports: Readable | undefined): void {
     this.#child.on('error', (error) => this.emit('error', error));
     this.#child.on('exit', (code, signal) => {
       this.#exit = [code, signal];
-      this.#lifeline?.end('goodbye\n');
+      if (this.#lifeline?.destroyed === false) this.#lifeline.end('goodbye\n');
+      else killGroup(this.#child.pid, 'SIGKILL'); // what the command left behind
       if (this.#reportEnded) this.#end();
       else setTimeout(() => this.#end(), LAST_WORDS_MS);
     });
@@ -163,6 +182,16 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
     this.#isOver = true;
     this.#child.stdio[REPORT_FD]?.destroy();
     this.emit('exit', ...this.#exit);
+  }
+}
+
+/** False when nobody is left in it. */
+function killGroup(leader: number | undefined, signal: NodeJS.Signals): boolean {
+  if (leader === undefined) return false;
+  try {
+    return process.kill(-leader, signal);
+  } catch {
+    return false; // ESRCH: it ended a moment ago.
   }
 }
 
