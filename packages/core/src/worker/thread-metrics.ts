@@ -80,10 +80,11 @@ export class ThreadMetrics implements MetricsRegistry {
   }
 
   async #ask(): Promise<Iterable<MetricsAnswer>> {
+    const silent = new Set(this.#threads.ids);
+    if (silent.size === 0) return [];
     this.#round += 1;
     const round = this.#round;
     const answers = new Map<number, MetricsAnswer>();
-    const silent = new Set(this.#threads.ids);
     const done = moment();
     const channel = new BroadcastChannel(answersTo(this.#channel));
     channel.onmessage = (event: unknown): void => {

@@ -180,6 +180,7 @@ export class ThreadPool implements RequestHandler {
 
   /** The ids of the threads that are there and can be asked. */
   get ids(): number[] {
+    if (this.#isClosed) return [];
     const ids = this.#pool.threads.map(({ threadId }) => threadId);
     return ids.filter((id) => this.#loaded.has(id));
   }
