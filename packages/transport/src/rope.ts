@@ -44,8 +44,7 @@ export class Rope {
   add(chunk: Buffer, start: number, stop: number): void {
     for (let from = start; from < stop; ) {
       const place = this.#filled % BLOCK_BYTES;
-      if (place === 0) this.#grow();
-      const memory = this.#memory[this.#memory.length - 1] as Buffer; // grown for the first byte
+      const memory = this.#memoryOfNext();
       const count = Math.min(memory.length - place, stop - from);
       chunk.copy(memory, place, from, from + count);
       this.#filled += count;
@@ -53,11 +52,27 @@ export class Rope {
     }
   }
 
-  #grow(): void {
+  /** Where its next bytes go: as many as lie together. Not for one that is whole. */
+  get place(): Buffer {
+    const start = this.#filled % BLOCK_BYTES;
+    const memory = this.#memoryOfNext();
+    return viewOf(memory, start, Math.min(memory.length, start + this.length - this.#filled));
+  }
+
+  /** So many of its next bytes lie in {@link place}. */
+  placed(count: number): void {
+    this.#filled += count;
+  }
+
+  /** Where the next byte goes; grown for it where what there is is full. */
+  #memoryOfNext(): Buffer {
+    const last = this.#memory[this.#memory.length - 1];
+    if (last !== undefined && this.#filled < this.#memory.length * BLOCK_BYTES) return last;
     const left = this.length - this.#filled;
     const memory = left < OWN_BYTES ? Buffer.allocUnsafeSlow(left) : this.#blocks.take();
     this.#memory.push(memory);
     this.pieces.push(left < memory.length ? viewOf(memory, 0, left) : memory);
+    return memory;
   }
 
   /** It will be sent or read more than once: its memory is its own for good. */

@@ -101,7 +101,7 @@ export const decoder: FuzzTarget = {
   }),
 };
 
-/** Decodes, and sees that what is allocated meanwhile stays within twice what has come, or the first allocation. */
+/** Decodes, and sees that what is allocated meanwhile stays within four times what has come, or the first allocation. */
 function decodeAll(
   decoded: FrameDecoder,
   chunks: readonly Buffer[],
@@ -113,7 +113,7 @@ function decodeAll(
     ((size: number, ...rest: never[]) => {
       largest = Math.max(largest, size);
       ok(
-        size <= Math.max(FIRST_ALLOCATION_BYTES, 2 * came),
+        size <= Math.max(FIRST_ALLOCATION_BYTES, 4 * came),
         `${size} bytes were taken when ${came} had come`,
       );
       return allocate(size, ...rest);

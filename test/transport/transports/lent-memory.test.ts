@@ -32,9 +32,11 @@ async function pair(): Promise<[dialled: NetSocket, accepted: NetSocket]> {
 function read(socket: NetSocket): { text: () => string; memory: Set<ArrayBufferLike> } {
   let text = '';
   const memory = new Set<ArrayBufferLike>();
-  const isLent = readLent(socket, (chunk) => {
-    text += chunk.toString();
-    memory.add(chunk.buffer);
+  const isLent = readLent(socket, {
+    receiveLent(chunk) {
+      text += chunk.toString();
+      memory.add(chunk.buffer);
+    },
   });
   expect(isLent).toBe(true); // where it is false, everything works, and is slower: to be looked into
   socket.resume();
@@ -78,12 +80,58 @@ describe('a stream that is read into lent memory', () => {
 
   it('may be destroyed by what it reads', async () => {
     const [dialled, accepted] = await pair();
-    readLent(accepted, function onLent(this: NetSocket) {
-      this.destroy();
-    });
+    readLent(accepted, { receiveLent: () => accepted.destroy() });
     const closed = once(accepted, 'close');
     dialled.write('x');
     await closed;
     expect(accepted.destroyed).toBe(true);
+  });
+
+  it('is read to a place while there is one, and to lent memory before and after', async () => {
+    const [dialled, accepted] = await pair();
+    const place = Buffer.alloc(8);
+    let filled = 0;
+    const lent: string[] = [];
+    const reader = {
+      receiveLent: (chunk: Buffer): void => {
+        lent.push(chunk.toString());
+      },
+      receivePlaced: (count: number): void => {
+        filled += count;
+      },
+      get place(): Buffer | undefined {
+        return lent.length > 0 && filled < place.length ? place.subarray(filled) : undefined;
+      },
+    };
+    expect(readLent(accepted, reader)).toBe(true);
+    accepted.resume();
+    dialled.write('head');
+    await until(() => lent.length === 1);
+    dialled.write('bod');
+    await until(() => filled === 3);
+    dialled.write('ytail');
+    await until(() => filled === 8);
+    dialled.write('.and more');
+    await until(() => lent.join('').endsWith('more'));
+    expect(place.toString()).toBe('bodytail');
+    expect(lent.join('')).toBe('head.and more');
+  });
+
+  it('reads little where a place is expected', async () => {
+    const [dialled, accepted] = await pair();
+    const sizes: number[] = [];
+    const reader = {
+      expectsPlace: true,
+      receiveLent: (chunk: Buffer): void => {
+        sizes.push(chunk.length);
+      },
+    };
+    readLent(accepted, reader);
+    accepted.resume();
+    dialled.write('x');
+    await until(() => sizes.length === 1);
+    dialled.write(Buffer.alloc(20_000));
+    await until(() => sizes.reduce((sum, size) => sum + size) === 20_001);
+    expect(Math.max(...sizes)).toBe(4096);
   });
 });

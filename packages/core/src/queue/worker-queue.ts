@@ -4,57 +4,32 @@
  *   client  [id][envelope...][empty][body...]  -> front end -> queued -> [ticket][empty][body...]           worker
  *   client  [id][envelope...][empty][body...]  <- front end <- by ticket  [ticket][empty or control][body...] worker
  *
- * It owns each request from its arrival to its one answer: see queued-request.ts. One that timed out while a worker has it,
- * or whose client is gone, is abandoned: the worker is told, and its ticket stays until the worker is done with it, so that the
- * worker counts as busy for as long as it is. What a lost worker held is answered, or goes to another one (retry.ts).
- * What comes or is answered in several messages is relayed by streams.ts; the ticket lives until the last of the reply.
- * Everything is bounded: requests and bytes waiting, the time a request may wait, the time it may take, the answers that are
- * not read. Each limit answers with its own code and has its own counter; nothing is dropped silently.
+ * It puts the rooms together and hears of clients and workers that come and go. What clients send is read by intake.ts, what workers
+ * send by worker-replies.ts; between the two each request is owned by open-requests.ts. Everything is bounded: requests and
+ * bytes waiting, the time a request may wait, the time it may take, the answers that are not read. Each limit answers with its own
+ * code and has its own counter; nothing is dropped silently.
  */
 
-import {
-  type AnySocketOptions,
-  EMPTY_FRAME,
-  keepFrames,
-  type Frames as Message,
-  type Pipe,
-  type Socket,
-} from '@zscale/transport';
+import type { AnySocketOptions, Pipe, Socket } from '@zscale/transport';
 import type { Logger } from '../logger.ts';
 import { announce } from '../messages/announcement.ts';
-import { type Control, decodeControl, encodeControl } from '../messages/control.ts';
 import { heartbeats } from '../messages/heartbeats.ts';
 import type { Codec } from '../messages/payload.ts';
 import { socketLimits } from '../messages/size-limits.ts';
-import { Waiters } from '../waiting.ts';
 import { Answers } from './answers.ts';
 import { BackEnd, type BackEndSink, type Door, type WorkerPeer } from './back-end.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { FaultLog } from './fault-log.ts';
 import { FrontEnd, type FrontEndSink } from './front-end.ts';
 import { HeldByProcess } from './held-by-process.ts';
-import { InFlight } from './in-flight.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
+import { OpenRequests } from './open-requests.ts';
 import { Outcomes, type WorkerOutcomes } from './outcomes.ts';
-import type { Give } from './pool.ts';
 import { Pools } from './pools.ts';
 import type { HeldRequests, PoolTimes, QueueStats, QueueTraffic } from './queue-stats.ts';
 import type { QueueTrace } from './queue-trace.ts';
-import type { Client, QueuedRequest, RequestLine } from './queued-request.ts';
-import {
-  lostEachTime,
-  type Refusal,
-  STOPPING,
-  TAKES_WHOLE,
-  tookTooLong,
-  tooManyWaiting,
-  WORKER_LOST,
-  waitedTooLong,
-} from './refusals.ts';
-import { wordsFor } from './request-words.ts';
-import { mayRetry } from './retry.ts';
-import { isAboutStream, Streams, type StreamsHost } from './streams.ts';
-import { Sweeper } from './sweeper.ts';
+import type { Client } from './queued-request.ts';
+import { WorkerReplies } from './worker-replies.ts';
 
 /** What a queue is made from. Durations are ms, sizes bytes; no limit is Infinity. */
 export interface WorkerQueueOptions extends IntakeOptions {
@@ -102,17 +77,9 @@ const HANDSHAKE_MS = 10_000;
 const KEEPALIVE_IDLE_S = 30;
 /** How long a dead worker's last replies may take to be read, in ms. */
 const LAST_WORDS_MS = 50;
-/** How many times a request that a gateway calls idempotent may be given to another worker, at least. */
-const GATEWAY_RETRIES = 2;
-/** Ticket of a control frame that is about no request. */
-const NO_TICKET: Buffer = Buffer.alloc(8);
-const DRAINED: Buffer = encodeControl({ drain: true });
-const CANCELLED: Buffer = encodeControl({ cancel: true });
-/** The message of a request that was given and need not be given again. */
-const GIVEN: Message = [];
 
 /** Takes requests from clients and gives each to a worker. */
-export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
+export class WorkerQueue implements BackEndSink, FrontEndSink {
   readonly #options: WorkerQueueOptions;
   readonly #logger: Logger;
   readonly #frontEnd: FrontEnd;
@@ -122,32 +89,19 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   readonly #endpoints: string[] = [];
   readonly #backendEndpoints: string[] = [];
   readonly #pools: Pools;
+  readonly #requests: OpenRequests;
   readonly #intake: Intake;
-  readonly #streams: Streams;
-  readonly #sweeper: Sweeper;
-  readonly #trace: QueueTrace | undefined;
-  readonly #inFlight = new InFlight<QueuedRequest>();
-  readonly #held = new HeldByProcess(this.#inFlight);
+  readonly #replies: WorkerReplies;
+  readonly #held: HeldByProcess;
   readonly #outcomes = new Outcomes();
-  readonly #waiters = new Waiters();
-  /** In flight without those that were abandoned. */
-  #open = 0;
-  #lateReplies = 0;
-  #cancelled = 0;
-  #retried = 0;
   #pumpScheduled = false;
   #hasToldUselessWord = false;
-  /** When this turn of dispatching began. */
-  #now = 0;
-  readonly #giveWaiting: Give = (request, worker) => this.#give(request, worker, this.#now);
 
   constructor(options: WorkerQueueOptions) {
     const { maxMessageSize } = options;
     this.#options = options;
     this.#logger = options.logger;
     this.#pools = new Pools(options.pools, options.balance, options);
-    this.#sweeper = new Sweeper(() => this.#sweep());
-    this.#trace = options.trace;
     const limits = {
       linger: LINGER_MS,
       handshakeInterval: HANDSHAKE_MS,
@@ -165,10 +119,24 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     this.#backEnd = new BackEnd(this, options.ownEndpoint, forWorkers, workers);
     this.#answers = new Answers(this.#frontEnd, options.codec);
     this.#faults = new FaultLog(options.logger);
-    this.#streams = new Streams(this, this.#answers);
-    this.#intake = new Intake(options, this.#answers, this.#faults, this.#streams, (request) => {
-      this.#cancel(request);
-      this.#waiters.look();
+    const ways = {
+      answers: this.#answers,
+      backEnd: this.#backEnd,
+      faults: this.#faults,
+      pools: this.#pools,
+      trace: options.trace,
+    };
+    const requests = new OpenRequests(options, ways);
+    this.#requests = requests;
+    this.#held = new HeldByProcess(requests.inFlight);
+    this.#replies = new WorkerReplies({
+      ...ways,
+      requests,
+      onRetired: () => this.#workersChanged(),
+    });
+    this.#intake = new Intake(options, this.#answers, this.#faults, requests.streams, (request) => {
+      requests.cancel(request);
+      requests.waiters.look();
     });
     this.#tellFaultsOf(this.#frontEnd, 'client');
     this.#tellFaultsOf(this.#backEnd, 'worker');
@@ -191,7 +159,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       if (gatewayEndpoint !== undefined) await this.#frontEnd.bind(gatewayEndpoint);
       this.#frontEnd.secure(curveServer(curve));
       await this.bindFrontEnd(bind);
-      this.#trace?.watch(() => this.stats());
+      this.#options.trace?.watch(() => this.stats());
     } catch (error) {
       await this.close();
       throw error;
@@ -249,21 +217,21 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
       requests: this.#intake.requests,
       replies: this.#answers.replies,
       errors: this.#answers.errors,
-      lateReplies: this.#lateReplies,
+      lateReplies: this.#replies.late,
       undelivered: this.#frontEnd.undelivered,
-      cancelled: this.#cancelled + this.#intake.orphans,
-      retried: this.#retried,
+      cancelled: this.#requests.cancelled + this.#intake.orphans,
+      retried: this.#requests.retried,
       slowClients: this.#frontEnd.slowClients,
       unfinishedBytes: this.#frontEnd.unfinishedBytes,
       queued: this.#pools.queued,
       queuedBytes: this.#pools.queuedBytes,
       longestWait: this.#pools.longestWait(performance.now()),
       keptBytes: this.#pools.keptBytes,
-      inFlight: this.#open,
-      streams: this.#streams.open,
-      streamParts: this.#streams.parts,
-      lateParts: this.#streams.lateParts,
-      streamFaults: this.#streams.faults,
+      inFlight: this.#requests.given,
+      streams: this.#requests.streams.open,
+      streamParts: this.#requests.streams.parts,
+      lateParts: this.#requests.streams.lateParts,
+      streamFaults: this.#requests.streams.faults,
       workers: this.#pools.stats(),
     };
   }
@@ -319,28 +287,24 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     const workers = this.#pools.ofGeneration(generation);
     for (const worker of workers) worker.retired = true;
     this.#workersChanged();
-    return this.#waiters.until(() => workers.every(({ held, streams }) => held + streams === 0));
+    return this.#requests.waiters.until(() =>
+      workers.every(({ held, streams }) => held + streams === 0),
+    );
   }
 
   /** Answers new requests with ZSCALE_ERR_STOPPING; resolves when every earlier one is answered. */
   drain(): Promise<void> {
     this.#intake.stop();
-    return this.#waiters.until(() => this.#pools.queued === 0 && this.#open === 0);
+    return this.#requests.waiters.until(
+      () => this.#pools.queued === 0 && this.#requests.given === 0,
+    );
   }
 
   /** Answers what is left with ZSCALE_ERR_STOPPING and lets go of every address. Idempotent. */
   async close(): Promise<void> {
     this.#intake.stop();
-    this.#sweeper.stop();
-    this.#trace?.close();
-    for (const line of this.#pools.lines()) {
-      for (let request = line.first; request !== undefined; request = line.first) {
-        this.#refuseWaiting(request, STOPPING);
-      }
-    }
-    for (const request of this.#inFlight.entries()) {
-      if (request.state === 'given') this.#refuseGiven(request, STOPPING);
-    }
+    this.#options.trace?.close();
+    this.#requests.close();
     this.#frontEnd.close();
     this.#backEnd.close();
     await Promise.all([this.#frontEnd.ended, this.#backEnd.ended]);
@@ -376,11 +340,11 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   workerReadable(worker: WorkerPeer): void {
     this.#frontEnd.wake();
-    this.#now = performance.now(); // once for all that came: it is the end of what is answered, and the beginning of what is given
+    const now = performance.now(); // once for all that came: it is the end of what is answered, and the beginning of what is given
     for (let message = worker.pipe.read(); message !== undefined; message = worker.pipe.read()) {
-      this.#fromWorker(worker, message);
+      this.#replies.read(worker, message, now);
     }
-    this.#pools.dispatch(this.#giveWaiting);
+    this.#requests.dispatch(now);
     this.#rest();
   }
 
@@ -392,30 +356,16 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
     if (worker.held + worker.streams > 0 && worker.generation !== undefined)
       this.#held.went(worker.generation);
     this.#pools.ofWorker(worker).remove(worker);
-    const again: QueuedRequest[] = [];
-    let lost = 0;
-    for (const request of this.#inFlight.entries()) {
-      if (request.worker !== worker) continue;
-      this.#inFlight.remove(request.ticket);
-      if (request.state !== 'given') continue;
-      if (this.#mayRetry(request)) {
-        again.push(request);
-        continue;
-      }
-      lost += 1;
-      const { attempts } = request;
-      this.#refuseGiven(request, attempts > 1 ? lostEachTime(attempts) : WORKER_LOST);
-    }
-    worker.held = 0;
-    worker.streams = 0;
+    const { lost, again } = this.#requests.lose(worker);
     this.#outcomes.keep(worker, this.#pools.ofWorker(worker).name);
     const level = lost + again.length > 0 ? 'warn' : 'debug';
     this.#logger[level](
       { ...factsOf(worker), lost, retried: again.length },
       'a worker disconnected',
     );
-    this.#giveAgain(again);
-    this.#waiters.look();
+    this.#requests.giveAgain(again);
+    this.#dispatch();
+    this.#requests.waiters.look();
   }
 
   #tellUselessWord(): void {
@@ -429,44 +379,6 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
   /** Workers that shall get no more: what is pinned to them goes elsewhere. */
   #workersChanged(): void {
     this.#pools.lineUp();
-    this.#dispatch();
-  }
-
-  #mayRetry(request: QueuedRequest): boolean {
-    const { isKept, attempts, control, worker, isIdempotent } = request;
-    return (
-      isKept &&
-      mayRetry({
-        attempts,
-        retries: this.#retriesOf(request),
-        clientSays: control?.idempotent,
-        workerJudges: worker?.saysIdempotent === true,
-        workerSays: isIdempotent,
-      })
-    );
-  }
-
-  /** How many times it may be given to another worker. What a gateway calls idempotent is by the rules of its protocol. */
-  #retriesOf({ client, control }: QueuedRequest): number {
-    const { retries } = this.#options;
-    const isSafe = client.isGateway && control?.idempotent === true;
-    return isSafe ? Math.max(retries, GATEWAY_RETRIES) : retries;
-  }
-
-  /** In front of all that wait, as they came: their time goes on. */
-  #giveAgain(requests: QueuedRequest[]): void {
-    requests.sort((one, other) => other.number - one.number);
-    for (const request of requests) {
-      this.#open -= 1;
-      this.#retried += 1;
-      this.#letGo(request);
-      this.#trace?.lost(request);
-      request.state = 'queued';
-      request.isIdempotent = false;
-      request.worker = undefined;
-      const pool = this.#pools.of(request);
-      pool.backlog.putBack(request, pool.lineFor(request));
-    }
     this.#dispatch();
   }
 
@@ -488,9 +400,9 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   clientGone(client: Client): void {
     for (let request = client.oldest; request !== undefined; request = client.oldest) {
-      this.#cancel(request);
+      this.#requests.cancel(request);
     }
-    this.#waiters.look();
+    this.#requests.waiters.look();
   }
 
   clientUnfinished(pipe: Pipe): void {
@@ -523,7 +435,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
         return;
       }
       const request = this.#intake.read(client, message, now);
-      if (request !== undefined) this.#place(request, now);
+      if (request !== undefined) this.#requests.place(request, now);
     }
     this.#pumpScheduled = true;
     setImmediate(pump, this);
@@ -531,296 +443,12 @@ export class WorkerQueue implements BackEndSink, FrontEndSink, StreamsHost {
 
   /** With requests in flight the next message is near: asleep, the queue would have to be woken for each (bench: queue). */
   #rest(): void {
-    if (this.#open > this.#streams.begun) this.#frontEnd.rest();
+    const { given, streams } = this.#requests;
+    if (given > streams.begun) this.#frontEnd.rest();
   }
-
-  /** Gives a new request to a worker, or lets it wait, or refuses it. */
-  #place(request: QueuedRequest, now: number): void {
-    this.#trace?.came(request);
-    if (now >= request.expires) {
-      this.#refuse(request, tookTooLong(0));
-      return;
-    }
-    const worker = this.#pools.of(request).workerFor(request);
-    if (worker === undefined || !this.#give(request, worker, now)) this.#enqueue(request);
-  }
-
-  #enqueue(request: QueuedRequest): void {
-    const pool = this.#pools.of(request);
-    const { backlog } = pool;
-    const line = pool.lineFor(request);
-    let refusal = backlog.push(request, line);
-    const other = refusal && backlog.placeFor(request);
-    if (other !== undefined) {
-      this.#refuseWaiting(other, tooManyWaiting(this.#options.maxQueue));
-      refusal = backlog.push(request, line);
-    }
-    if (refusal !== undefined) this.#refuse(request, refusal);
-    else this.#watchTheClock(request);
-  }
-
-  /** Nobody waits for it any more. */
-  #cancel(request: QueuedRequest): void {
-    this.#cancelled += 1;
-    this.#trace?.cancelled(request);
-    if (request.state === 'given') {
-      request.worker?.failed('cancelled');
-      this.#abandon(request);
-      return;
-    }
-    this.#pools.of(request).backlog.remove(request);
-    request.client.closed(request);
-    this.#streams.closed(request);
-    request.state = 'cancelled';
-  }
-
-  // Workers.
 
   #dispatch(): void {
-    if (this.#pools.queued > 0) this.#now = performance.now();
-    this.#pools.dispatch(this.#giveWaiting);
-  }
-
-  /** False when the worker cannot take it: nothing has changed then. */
-  #give(request: QueuedRequest, worker: WorkerPeer, now: number): boolean {
-    const { message, stream } = request;
-    if (stream !== undefined && !worker.speaksZscale) {
-      this.breakOff(request, TAKES_WHOLE);
-      return true;
-    }
-    const ticket = this.#inFlight.add(request);
-    message[0] = ticket;
-    message[1] = worker.speaksZscale ? wordsFor(request, now) : EMPTY_FRAME;
-    const isForOneOnly =
-      request.attempts >= this.#retriesOf(request) ||
-      request.control?.idempotent === false ||
-      stream !== undefined;
-    if (!isForOneOnly) keepFrames(message);
-    if (!this.#backEnd.give(worker, isForOneOnly ? message : message.slice())) {
-      this.#inFlight.remove(ticket);
-      return false;
-    }
-    const pool = this.#pools.of(request);
-    if (request.line !== undefined) pool.backlog.remove(request);
-    request.isKept = !isForOneOnly && pool.backlog.keep(request);
-    if (request.attempts === 0) pool.waits.observe(now - request.arrived);
-    request.given = now;
-    if (!request.isKept) request.message = GIVEN;
-    request.state = 'given';
-    request.worker = worker;
-    request.ticket = ticket;
-    request.attempts += 1;
-    worker.held += 1;
-    worker.requests += 1;
-    this.#open += 1;
-    this.#watchTheClock(request);
-    this.#trace?.given(request, worker);
-    if (stream !== undefined) this.#streams.given(request);
-    return true;
-  }
-
-  #fromWorker(worker: WorkerPeer, message: Message): void {
-    const ticket = message[0];
-    const delimiter = message[1];
-    if (ticket === undefined || delimiter === undefined) {
-      this.#lateReplies += 1;
-      return;
-    }
-    const isControl = delimiter.length > 0 && worker.speaksZscale;
-    const control = isControl ? decodeControl(delimiter) : undefined;
-    if (isControl && control === undefined) {
-      this.#faults.tell(
-        { worker: worker.id, address: worker.address },
-        'disconnected a worker: it sent a control frame that cannot be read',
-      );
-      this.#backEnd.drop(worker);
-      return;
-    }
-    if (control?.credit !== undefined) {
-      worker.credit = control.credit;
-      worker.spare = control.spare ?? 0;
-    }
-    if (control?.drain === true) this.#retire(worker);
-    if (message.length === 2 && ticket.length === NO_TICKET.length && ticket.equals(NO_TICKET))
-      return;
-    const request = this.#inFlight.find(ticket);
-    if (control?.idempotent !== undefined && message.length === 2) {
-      if (request?.worker === worker) request.isIdempotent = control.idempotent;
-      return;
-    }
-    if (request === undefined || request.worker !== worker) {
-      this.#lateReplies += 1;
-      return;
-    }
-    if (control !== undefined && isAboutStream(control)) {
-      this.#streamed(worker, request, message, control);
-      return;
-    }
-    if (message.length < 3) {
-      this.#lateReplies += 1;
-      return;
-    }
-    this.#doneWith(request, worker);
-    if (request.state === 'abandoned') {
-      this.#lateReplies += 1;
-    } else if (request.stream?.hasBegun === true && control?.error !== true) {
-      this.#open -= 1;
-      this.#refuse(request, this.#streams.answeredTwice());
-    } else {
-      this.#open -= 1;
-      const { client, envelope } = request;
-      this.#end(request);
-      this.#trace?.answered(request, control?.error === true);
-      this.#pools.of(request).services.observe(this.#now - request.given);
-      const failed = control?.error === true;
-      const code = this.#answers.reply(client, envelope, message, failed);
-      if (code !== undefined) worker.failed(code);
-      else if (failed) worker.failed('handler');
-      else worker.answered += 1;
-    }
-    if (!this.#waiters.isEmpty) this.#waiters.look();
-  }
-
-  /** A message of a worker about a request that comes or is answered in several. */
-  #streamed(worker: WorkerPeer, request: QueuedRequest, message: Message, control: Control): void {
-    const isLast = control.more !== true && control.grant === undefined;
-    if (isLast) this.#doneWith(request, worker);
-    if (request.state === 'abandoned') {
-      this.#streams.wasLate();
-      if (isLast) this.#waiters.look();
-      return;
-    }
-    this.#letGo(request);
-    const fault = this.#streams.fromWorker(request, message, control);
-    if (!isLast) {
-      if (fault !== undefined) this.breakOff(request, fault);
-      return;
-    }
-    this.#open -= 1;
-    if (fault !== undefined) {
-      this.#refuse(request, fault);
-    } else {
-      this.#end(request);
-      this.#pools.of(request).services.observe(this.#now - request.given);
-      worker.answered += 1;
-      this.#trace?.answered(request, false);
-      this.#answers.relayed();
-    }
-    this.#waiters.look();
-  }
-
-  /** The worker does not have it any more. */
-  #doneWith(request: QueuedRequest, worker: WorkerPeer): void {
-    this.#inFlight.remove(request.ticket);
-    if (request.stream?.hasBegun === true) worker.streams -= 1;
-    else worker.held -= 1;
-  }
-
-  /** The worker wants to go: it gets nothing more, and is told when it has seen everything. */
-  #retire(worker: WorkerPeer): void {
-    worker.retired = true;
-    worker.pipe.writeBeyondMark([NO_TICKET, DRAINED]);
-    this.#workersChanged();
-  }
-
-  // From the streams.
-
-  growWaiting(request: QueuedRequest, bytes: number): Refusal | undefined {
-    return this.#pools.of(request).backlog.grow(request, bytes);
-  }
-
-  // Answers in place of a worker: exactly one for each request.
-
-  /** Ends an open request in whatever state it is. */
-  breakOff(request: QueuedRequest, refusal: Refusal): void {
-    if (request.line !== undefined) {
-      this.#refuseWaiting(request, refusal);
-    } else if (request.state === 'given') {
-      this.#trace?.refused(request, refusal.code);
-      this.#answers.refuse(request.client, request.envelope, refusal);
-      request.worker?.failed(refusal.code);
-      this.#abandon(request);
-    } else {
-      this.#refuse(request, refusal);
-    }
-    this.#waiters.look();
-  }
-
-  #refuse(request: QueuedRequest, refusal: Refusal): void {
-    this.#end(request);
-    request.worker?.failed(refusal.code);
-    this.#trace?.refused(request, refusal.code);
-    this.#answers.refuse(request.client, request.envelope, refusal);
-  }
-
-  #refuseWaiting(request: QueuedRequest, refusal: Refusal): void {
-    this.#pools.of(request).backlog.remove(request);
-    this.#refuse(request, refusal);
-    this.#waiters.look();
-  }
-
-  /** The ticket stays until the worker is gone. */
-  #refuseGiven(request: QueuedRequest, refusal: Refusal): void {
-    this.#open -= 1;
-    this.#refuse(request, refusal);
-    request.state = 'abandoned';
-    this.#waiters.look();
-  }
-
-  /** A worker has it for nothing, and hears so. The ticket stays until the worker is done or gone. */
-  #abandon(request: QueuedRequest): void {
-    const { worker, ticket } = request;
-    this.#open -= 1;
-    this.#end(request);
-    request.state = 'abandoned';
-    if (worker?.speaksZscale) worker.pipe.writeBeyondMark([Buffer.from(ticket), CANCELLED]);
-  }
-
-  #end(request: QueuedRequest): void {
-    request.state = 'answered';
-    request.client.closed(request);
-    if (request.stream !== undefined) this.#streams.closed(request);
-    this.#letGo(request);
-  }
-
-  /** Its message need not be kept for another worker any more. */
-  #letGo(request: QueuedRequest): void {
-    if (!request.isKept) return;
-    request.isKept = false;
-    this.#pools.of(request).backlog.letGo(request);
-  }
-
-  // Time.
-
-  /** Runs the sweeper while anything is open. */
-  #watchTheClock(request: QueuedRequest): void {
-    this.#sweeper.watch(Math.min(request.expires - request.arrived, this.#options.maxQueueWait));
-  }
-
-  /** Answers what is over time. */
-  #sweep(): void {
-    const now = performance.now();
-    for (const line of this.#pools.lines()) this.#sweepLine(line, now);
-    for (const request of this.#inFlight.entries()) {
-      if (request.state !== 'given' || now < request.expires) continue;
-      const { stream, expires, arrived } = request;
-      this.breakOff(request, tookTooLong(stream?.limit ?? expires - arrived));
-    }
-    if (this.#pools.queued === 0 && this.#open === 0) this.#sweeper.stop();
-  }
-
-  #sweepLine(line: RequestLine, now: number): void {
-    const { maxQueueWait } = this.#options;
-    for (let request = line.first, next = request; request !== undefined; request = next) {
-      next = request.behind;
-      const { arrived, expires } = request;
-      // One that was given out before has waited enough already.
-      const mayWaitUntil = request.attempts > 0 ? Infinity : arrived + maxQueueWait;
-      if (now >= mayWaitUntil) this.#refuseWaiting(request, waitedTooLong(maxQueueWait));
-      else if (now >= expires) this.#refuseWaiting(request, tookTooLong(expires - arrived));
-      // Requests wait in the order they came, so the first that is in time ends the search; but for those with an end of their own.
-      else if (this.#pools.of(request).backlog.hurried === 0 && request.attempts === 0) return;
-    }
+    this.#requests.dispatch(performance.now());
   }
 }
 

@@ -133,6 +133,29 @@ export class Connection
     else this.#receive(Buffer.from(chunk), false);
   }
 
+  /** So many bytes of the stream were read to {@link place}. */
+  receivePlaced(count: number): void {
+    if (this.#state !== TRAFFIC) return;
+    this.#heartbeat?.heard();
+    let failure: unknown;
+    try {
+      this.#decoder.placed(count);
+    } catch (error) {
+      failure = error;
+    }
+    this.#settle(failure);
+  }
+
+  /** Where the next bytes of the stream may be read to, instead of a chunk; undefined for nowhere. */
+  get place(): Buffer | undefined {
+    return this.#state === TRAFFIC ? this.#decoder.place : undefined;
+  }
+
+  /** Large bodies come: a place is near. */
+  get expectsPlace(): boolean {
+    return this.#decoder.expectsPlace;
+  }
+
   #receive(chunk: Buffer, isLent: boolean): void {
     if (this.#state >= CLOSING) return;
     this.#heartbeat?.heard();

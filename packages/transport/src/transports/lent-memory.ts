@@ -7,7 +7,8 @@
  * option does is to set some properties of the socket. Those have no public names, so a socket that was made with the option is looked
  * at for them. In other runtimes, and where they are not found, streams are read by their `data` events.
  *
- * What was read is lent: it is there until the callback returns, and then the next chunk of any connection lies in its place.
+ * What was read is lent: it is there until the callback returns, and then the next chunk of any connection lies in its place. But a
+ * large body that is under way has a place of its own, and is read there: nobody copies it.
  */
 
 import { type ConnectOpts, Socket as NetSocket, type SocketConstructorOpts } from 'node:net';
@@ -15,64 +16,103 @@ import { viewOf } from '../bytes.ts';
 
 /** What one read may bring at most, as in Node's own reads. */
 const LENT_BYTES = 64 * 1024;
+/** The same before large bodies: enough for what stands in front of one, so that most of it is read to its place. */
+const LITTLE_BYTES = 4 * 1024;
 
-/** Called with what was read, as the socket's method. */
-export type OnLent = (this: NetSocket, chunk: Buffer) => void;
+/** Takes what is read from one socket. One that never has places needs only the first. */
+export interface LentReader {
+  /** Bytes were read; their memory is somebody else's again when this returns. */
+  receiveLent(chunk: Buffer): void;
+  /** So many bytes were read to the {@link place} that was asked for last. */
+  receivePlaced?(count: number): void;
+  /** Where the next bytes are to be read to, and lie for good; undefined for lent memory. Asked after each read. */
+  readonly place?: Buffer | undefined;
+  /** What comes next is the head of something large, which is to have a place as soon as it is known. */
+  readonly expectsPlace?: boolean;
+}
 
 /** Where a socket keeps what it was told with `onread`. */
-interface Places {
+interface Keys {
   readonly buffer: symbol;
   readonly callback: symbol;
+  /** Called after each read for the memory of the next. */
+  readonly nextBuffer: symbol;
 }
 
 interface Handle {
   useUserBuffer(memory: Uint8Array): void;
 }
 
-const places: Places | undefined = findPlaces();
+const keys: Keys | undefined = findKeys();
 let memory: Buffer | undefined;
-const kOnLent = Symbol('onLent');
+let littleMemory: Buffer | undefined;
+/** Whose callback ran last, and for which memory: {@link nextBuffer} is not told. */
+let lastReader: LentReader | undefined;
+let lastBuffer: Buffer | undefined;
+const kReader = Symbol('reader');
 
-type LentSocket = NetSocket & { [kOnLent]?: OnLent };
+type LentSocket = NetSocket & { [kReader]?: LentReader };
 
 /**
- * From here on what comes over the stream is lent to `onLent`, and there are no `data` events. False where that is not possible: nothing
+ * From here on what comes over the stream goes to `reader`, and there are no `data` events. False where that is not possible: nothing
  * has changed then.
  */
-export function readLent(socket: NetSocket, onLent: OnLent): boolean {
+export function readLent(socket: NetSocket, reader: LentReader): boolean {
   const handle: unknown = Reflect.get(socket, '_handle');
-  if (places === undefined || !isHandle(handle)) return false;
+  if (keys === undefined || !isHandle(handle)) return false;
   memory ??= Buffer.allocUnsafeSlow(LENT_BYTES);
-  (socket as LentSocket)[kOnLent] = onLent;
-  Reflect.set(socket, places.buffer, memory);
-  Reflect.set(socket, places.callback, onRead);
+  littleMemory ??= viewOf(memory, 0, LITTLE_BYTES);
+  (socket as LentSocket)[kReader] = reader;
+  Reflect.set(socket, keys.buffer, memory);
+  Reflect.set(socket, keys.callback, onRead);
+  Reflect.set(socket, keys.nextBuffer, nextBuffer);
   handle.useUserBuffer(memory);
   return true;
 }
 
 function onRead(this: NetSocket, count: number, buffer: Buffer): boolean {
-  (this as LentSocket)[kOnLent]?.(viewOf(buffer, 0, count));
+  const reader = (this as LentSocket)[kReader];
+  if (buffer === memory || buffer === littleMemory) reader?.receiveLent(viewOf(buffer, 0, count));
+  else reader?.receivePlaced?.(count);
+  lastReader = reader; // now, for a callback may lead to others' reads
+  lastBuffer = buffer;
   return true; // whoever wants a pause has called pause()
+}
+
+/** Called by the same socket, right after its callback. Undefined for the same again. */
+function nextBuffer(): Buffer | undefined {
+  const reader = lastReader;
+  const buffer = lastBuffer;
+  lastReader = undefined;
+  lastBuffer = undefined;
+  const next = reader?.place ?? (reader?.expectsPlace === true ? littleMemory : memory);
+  return next === buffer ? undefined : next;
 }
 
 function isHandle(handle: unknown): handle is Handle {
   return typeof handle === 'object' && handle !== null && 'useUserBuffer' in handle;
 }
 
-function findPlaces(): Places | undefined {
+function findKeys(): Keys | undefined {
   if (process.versions.bun !== undefined || process.versions.deno !== undefined) return undefined;
-  const buffer = Buffer.alloc(1);
-  const callback = (): boolean => true;
-  const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = {
-    onread: { buffer, callback },
-  };
-  const probe = new NetSocket(options);
-  const keys = Object.getOwnPropertySymbols(probe);
-  const keyOf = (value: unknown): symbol | undefined =>
-    keys.find((key) => Reflect.get(probe, key) === value);
-  const [bufferKey, callbackKey] = [keyOf(buffer), keyOf(callback)];
-  probe.destroy();
-  return bufferKey === undefined || callbackKey === undefined
+  const memoryOfProbe = Buffer.alloc(1);
+  const callbackOfProbe = (): boolean => true;
+  const nextOfProbe = (): Buffer => memoryOfProbe;
+  const buffer = keyOf(memoryOfProbe, { buffer: memoryOfProbe, callback: callbackOfProbe });
+  const callback = keyOf(callbackOfProbe, { buffer: memoryOfProbe, callback: callbackOfProbe });
+  const next = keyOf(nextOfProbe, { buffer: nextOfProbe, callback: callbackOfProbe });
+  return buffer === undefined || callback === undefined || next === undefined
     ? undefined
-    : { buffer: bufferKey, callback: callbackKey };
+    : { buffer, callback, nextBuffer: next };
+}
+
+/** Which property of a socket that is made with `onread` has this value. */
+function keyOf(value: unknown, onread: ConnectOpts['onread']): symbol | undefined {
+  const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = { onread };
+  const probe = new NetSocket(options);
+  const found = Object.getOwnPropertySymbols(probe).find(
+    (key) => Reflect.get(probe, key) === value,
+  );
+  probe.destroy();
+  return found;
 }

@@ -45,7 +45,7 @@ export function serve(
   if (options.tcpKeepalive >= 0) {
     socket.setKeepAlive(options.tcpKeepalive === 1, Math.max(0, options.tcpKeepaliveIdle) * 1000);
   }
-  if (readLent(socket, onLent)) socket.resume();
+  if (readLent(socket, connection)) socket.resume();
   else socket.on('data', onData);
   socket.on('drain', onDrain);
   socket.on('error', rememberError);
@@ -121,10 +121,6 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 function onData(this: NetSocket, chunk: Buffer): void {
   (this as ServedSocket)[kConnection]?.receive(chunk);
-}
-
-function onLent(this: NetSocket, chunk: Buffer): void {
-  (this as ServedSocket)[kConnection]?.receiveLent(chunk);
 }
 
 function onDrain(this: NetSocket): void {

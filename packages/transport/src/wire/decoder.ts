@@ -13,7 +13,7 @@
 import { constants } from 'node:buffer';
 import type { Blocks } from '../blocks.ts';
 import { BodyCutter } from '../body-cutter.ts';
-import { copyOf } from '../bytes.ts';
+import { copyOf, viewOf } from '../bytes.ts';
 import { ProtocolError } from '../errors.ts';
 import { EMPTY_FRAME } from '../message.ts';
 import { Rope, ropeFrame } from '../rope.ts';
@@ -41,11 +41,15 @@ const SHORT_SIZE = 1;
 const LONG_SIZE = 2;
 const BODY = 3;
 
-/** A spanning body up to this size gets its buffer at once; a larger one grows by doubling as bytes arrive. */
+/** A spanning body up to this size gets its buffer at once; a larger one grows fourfold as bytes arrive. */
 const FIRST_ALLOCATION_BYTES = 64 * 1024;
 const LONG_SIZE_BYTES = 8;
+/** What is still to come of a body is read to its place if it has at least so many bytes. */
+const PLACE_BYTES = 16 * 1024;
 /** Smaller bodies are never ropes: they would waste most of a block. */
-const ROPE_BYTES = 32 * 1024;
+const LARGE_BYTES = 32 * 1024;
+/** In so many bytes without a large body there would have been the head of one. */
+const HEAD_BYTES = 4 * 1024;
 /** High half of a 64-bit size beyond which it is no safe integer (2^53). */
 const SAFE_HIGH_WORD = 0x20_0000;
 
@@ -73,6 +77,7 @@ export class FrameDecoder {
   #sinkCopies = false;
   #halted = false;
   #stopped = false;
+  #expectsPlace = false;
   /** A chunk whose frames from `#restStart` on wait, because the sink called {@link halt}. */
   #rest: Buffer | undefined = undefined;
   #restStart = 0;
@@ -131,8 +136,51 @@ export class FrameDecoder {
       rest === undefined ? chunk : Buffer.concat([rest.subarray(this.#restStart), chunk]);
     this.#rest = undefined;
     this.#isLent = isLent && bytes === chunk;
+    if (chunk.length >= HEAD_BYTES) this.#expectsPlace = this.#state === BODY && this.#isLarge();
     this.#bodies.start(bytes, this.#isLent && !this.#sinkCopies);
     this.#run(bytes, 0);
+  }
+
+  /**
+   * Where the next bytes of the stream can be read to in place of a chunk: memory of a large body that is under way. Undefined for
+   * nowhere. After {@link placed} or {@link decode} it must be asked for again.
+   */
+  get place(): Buffer | undefined {
+    if (this.#state !== BODY || this.#stopped || this.#halted) return undefined;
+    const lacks = this.#size - this.unfinished;
+    if (lacks < PLACE_BYTES) return undefined;
+    if (this.#blocks !== undefined && this.#isForRope()) {
+      this.#rope ??= new Rope(this.#size, this.#blocks);
+      return this.#rope.place;
+    }
+    const body = this.#room(this.#filled + 1);
+    return viewOf(body, this.#filled, body.length);
+  }
+
+  /** The last bodies were large: the next one is probably, too. */
+  get expectsPlace(): boolean {
+    return this.#expectsPlace;
+  }
+
+  /**
+   * The next `count` bytes of the stream were read to {@link place}.
+   *
+   * @throws as {@link decode}
+   */
+  placed(count: number): void {
+    if (this.#stopped) return;
+    try {
+      if (this.#rope !== undefined) {
+        this.#rope.placed(count);
+        if (this.#rope.isWhole) this.#emit(ropeFrame(this.#rope));
+      } else if (this.#body !== undefined) {
+        this.#filled += count;
+        if (this.#filled === this.#size) this.#emit(this.#body);
+      }
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
   }
 
   /** Called by the sink from `onFrame`: no further frame is given until {@link resume}. */
@@ -274,6 +322,7 @@ export class FrameDecoder {
     this.#size = size;
     this.#filled = 0;
     this.#state = BODY;
+    if (this.#isLarge()) this.#expectsPlace = true;
   }
 
   #fillBody(chunk: Buffer, offset: number, end: number): number {
@@ -292,8 +341,12 @@ export class FrameDecoder {
     return stop;
   }
 
+  #isLarge(): boolean {
+    return this.#size >= LARGE_BYTES;
+  }
+
   #isForRope(): boolean {
-    return this.#size >= ROPE_BYTES && (this.#flags & FLAG_COMMAND) === 0;
+    return this.#isLarge() && (this.#flags & FLAG_COMMAND) === 0;
   }
 
   /** Adds what the chunk has of a body to its rope. */
@@ -305,12 +358,12 @@ export class FrameDecoder {
     return stop;
   }
 
-  /** The spanning body's buffer, with room for `needed` bytes and never more than twice what has come. */
+  /** The spanning body's buffer, with room for `needed` bytes and never more than four times what has come. */
   #room(needed: number): Buffer {
     const body = this.#body;
     if (body !== undefined && body.length >= needed) return body;
     const grown = Buffer.allocUnsafeSlow(
-      Math.min(this.#size, Math.max(FIRST_ALLOCATION_BYTES, needed, (body?.length ?? 0) * 2)),
+      Math.min(this.#size, Math.max(FIRST_ALLOCATION_BYTES, needed, (body?.length ?? 0) * 4)),
     );
     if (body !== undefined) body.copy(grown, 0, 0, this.#filled);
     this.#body = grown;
