@@ -34,6 +34,7 @@ const HOUSES: Readonly<Record<string, House>> = {
     ground: [
       'authenticator.ts',
       'blocks.ts',
+      'body-cutter.ts',
       'busy-poll.ts',
       'bytes.ts',
       'capability.ts',

@@ -10,6 +10,9 @@ import { backOf, type startQueue } from './worker-queue.ts';
 
 type Queue = Awaited<ReturnType<typeof startQueue>>;
 
+/** The flag of a frame whose length is written in eight bytes. */
+const LONG = 2;
+
 /** A message to a worker. */
 export interface Taken {
   /** In hex. */
@@ -45,7 +48,7 @@ export class RawWorker {
     const ticket = (await this.peer.takeFrame()).subarray(2).toString('hex');
     const frame = await this.peer.takeFrame();
     const hasBody = (frame[0] ?? 0) & 1;
-    const mark = frame.subarray(2);
+    const mark = frame.subarray((frame[0] ?? 0) & LONG ? 9 : 2);
     return {
       ticket,
       control: mark.length > 0 ? decodeControl(mark) : undefined,

@@ -2,7 +2,14 @@
  * What a service tells Prometheus: numbers that are equal to what was sent, that never fall whatever becomes of the workers, and that
  * come also while a worker hangs; with what the application measures itself. The pages that describe it say neither more nor less.
  */
-import { connect, join as joinService, type ScaleOptions, type Server, scale } from '@zscale/core';
+import {
+  connect,
+  join as joinService,
+  type RequestOptions,
+  type ScaleOptions,
+  type Server,
+  scale,
+} from '@zscale/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { CATALOGUE } from '../../packages/core/src/metrics/catalogue.ts';
 import { fixture, zscale, zscaleRun } from '../support/cli.ts';
@@ -58,13 +65,17 @@ function scrapeWith(admin: string, name: string, value: number): Promise<Familie
 async function serve(
   module: string,
   options: ScaleOptions = {},
-): Promise<{ server: Server; admin: string; request: (value: object) => Promise<unknown> }> {
+): Promise<{
+  server: Server;
+  admin: string;
+  request: (value: object, options?: RequestOptions) => Promise<unknown>;
+}> {
   const admin = await freeHttp();
   const { logger } = recordingLogger();
   const defaults = { workers: 3, bind: 'tcp://127.0.0.1:*', admin, logger, signals: false };
   const server = closing(await scale(module, { ...defaults, ...options }));
   const client = closing(connect<(value: object) => unknown>(server.endpoints[0] ?? ''));
-  return { server, admin, request: (value) => client.request(value) };
+  return { server, admin, request: (value, options) => client.request(value, options) };
 }
 
 /** Asks until each worker has answered. */
@@ -289,6 +300,56 @@ describe('what the application measures', () => {
   });
 });
 
+describe('what the application measures in threads', () => {
+  it('adds up over them, and grows on over a thread that ends and a reload, also while one computes', async () => {
+    const service = await serve(ESM, {
+      workers: 2,
+      threads: 2,
+      env: { NODE_NO_WARNINGS: '1' }, // of the thread that ends
+    });
+    const { server, admin, request } = service;
+    const asked = await askEveryone(service);
+    await scrapeWith(admin, 'app_workers', 4);
+    const before = await scrapeWith(admin, 'app_jobs_total', asked);
+    expect(numberOf(before, 'app_size_bucket', { le: '10' })).toBe(asked);
+    expect(numberOf(before, 'app_oldest')).toBe(
+      Math.max(...server.workers.map(({ pid = 0 }) => pid)),
+    );
+    await failureOf(request({ crash: true }));
+    const replaced = await scrapeWith(admin, 'app_workers', 3); // what replaces it is loaded when it gets a request
+    expect(fallen(before, replaced)).toEqual([]);
+    expect(numberOf(replaced, 'app_jobs_total')).toBe(asked);
+    const patience = new AbortController();
+    const computing = failureOf(request({ spin: true }, { signal: patience.signal }));
+    await until(() => server.stats().inFlight === 1);
+    const meanwhile = await scrape(admin);
+    expect(fallen(replaced, meanwhile)).toEqual([]);
+    expect(numberOf(meanwhile, 'app_workers')).toBeGreaterThanOrEqual(3);
+    expect(numberOf(meanwhile, 'zscale_worker_scrape_failures_total')).toBe(0);
+    patience.abort();
+    await computing;
+    for (let i = 0; i < 10; i++) await request({ kind: 'late' });
+    await server.reload();
+    const reloaded = await scrape(admin);
+    expect(fallen(meanwhile, reloaded)).toEqual([]);
+    expect(numberOf(reloaded, 'app_jobs_total', { kind: 'late' })).toBe(10);
+    expect(numberOf(reloaded, 'app_jobs_total')).toBe(asked + 10);
+  });
+
+  it('is told and shown but for a name of zscale’s, which is counted and logged once', async () => {
+    const { logger, lines } = recordingLogger();
+    const { admin, request } = await serve(CJS, { workers: 1, threads: 2, logger });
+    for (let i = 0; i < 10; i++) await request({});
+    await scrapeWith(admin, 'app_jobs_total', 10);
+    const families = await scrapeWith(admin, 'own_jobs_total', 10);
+    expect(numberOf(families, 'zscale_requests_total', { outcome: 'ok' })).toBe(10);
+    expect(numberOf(families, 'zscale_application_reports_refused_total')).toBeGreaterThan(0);
+    expect(lines.filter(({ text }) => /application are left out/.test(text))).toMatchObject([
+      { facts: { reason: expect.stringContaining('zscale_requests_total') } },
+    ]);
+  });
+});
+
 describe('zscale metrics', () => {
   it('prints the same without an admin address, also of a machine that has joined and of threads', async () => {
     const bind = 'tcp://127.0.0.1:*';
@@ -307,6 +368,7 @@ describe('zscale metrics', () => {
       return readExposition(stdout);
     };
     const here = await print('here');
+    expect(numberOf(here, 'app_workers')).toBe(1);
     expect(numberOf(here, 'zscale_machines')).toBe(1);
     expect(numberOf(here, 'zscale_workers_connected', { kind: 'joined' })).toBe(1);
     expect(numberOf(here, 'zscale_worker_heap_used_bytes')).toBeGreaterThan(0);

@@ -280,6 +280,44 @@ describe('a handler of values', () => {
     ]);
   });
 
+  it('has its baggage through the services that it asks, and in threads, as its program changes it; so have the spans', async () => {
+    const recording = new Recording();
+    const innerArgs = ['--name', 'inner', '--threads', '1'];
+    const inner = await run('handler.mjs', innerArgs, { recording });
+    const http = ['--bind', 'http://127.0.0.1:0'];
+    const outer = await run('handler.mjs', http, { recording, env: { INNER: inner.endpoint } });
+    const { traceId, traceparent } = newTrace();
+    const ask = async (request: object, more: object = {}): Promise<unknown> => {
+      const headers = { baggage: 'user=42,team=a%20b;p=1', ...more };
+      const body = JSON.stringify(request);
+      const answer = await fetch(outer.endpoint, { method: 'POST', headers, body });
+      return Reflect.get(Object(await answer.json()), 'baggage');
+    };
+    expect(await ask({}, { traceparent })).toEqual({ user: '42', team: 'a b' });
+    expect(await ask({ more: 'x' })).toEqual({ team: 'a b', more: 'x' });
+    const spans = await recording.trace(traceId, 7);
+    expect(spans.map(({ attributes }) => attributes['baggage.user'])).toEqual(Array(7).fill('42'));
+  });
+
+  it.each([
+    ['in threads', ['--threads', '2']],
+    ['in the worker itself', []],
+  ])('has the last of its spans sent when it stops, %s', async (_, args) => {
+    const { endpoint, program, recording } = await run('handler.mjs', args, {
+      env: { BATCHED: '1' },
+    });
+    const client = closing(connect(endpoint));
+    const { traceId, traceparent } = newTrace();
+    await Promise.all([1, 2].map((ms) => client.request({ ms }, { trace: { traceparent } })));
+    expect(recording.spans).toEqual([]);
+    program.signal('SIGTERM');
+    await program.end();
+    const names = recording.spans
+      .filter((span) => span.traceId === traceId)
+      .map(({ name }) => name);
+    expect(names.sort()).toEqual(['application', 'queue', 'worker'].flatMap((one) => [one, one]));
+  });
+
   it('records what it threw, and twice what was done again', async () => {
     const { endpoint, recording } = await run('handler.mjs', ['--retries', '1']);
     const client = closing(connect<(request: object) => unknown>(endpoint));
@@ -323,7 +361,7 @@ it('a program that registers its SDK itself has one trace from its own client on
 });
 
 describe('without an SDK', () => {
-  it('each service, worker and client looks once for one, however many requests there are', async () => {
+  it('each service, worker and client looks once for one, however many requests there are; baggage goes its way', async () => {
     const file = join(freshFolder(), 'looks');
     const env = { NODE_OPTIONS: `--import ${fixture('otel/looks.mjs')}`, LOOKS: file };
     const args = [fixture('otel/plain.mjs'), '--workers', '1'];
@@ -337,6 +375,9 @@ describe('without an SDK', () => {
       await client.request(i, { trace });
       await (await fetch(http, { method: 'POST', body: 'null' })).text();
     }
+    const headers = { baggage: 'user=42,team=a' };
+    const answer = await fetch(http, { method: 'POST', body: '"baggage"', headers });
+    expect(await answer.json()).toBe(headers.baggage);
     for (const { program } of [outer, inner]) {
       program.signal('SIGTERM');
       await program.end();

@@ -14,14 +14,14 @@
 
 import { curveKeyPair, EMPTY_FRAME, type Frames as Message } from '@zscale/transport';
 import { ClientSocket, type ClientSocketSink, type ServerPeer } from './client-socket.ts';
-import { currentTrace } from './current-context.ts';
+import { currentBaggage, currentTrace } from './current-context.ts';
 import { type CurvePeerOptions, checkKey, readOwnKeys } from './curve-keys.ts';
 import { Discovery } from './discovery/discovery.ts';
 import { isSource } from './discovery/records.ts';
 import { RemoteError, RequestTimeoutError, ZscaleError } from './errors.ts';
 import type { HandlerFunction, ReplyOf, RequestOf } from './handlers/handler.ts';
 import { announce, maxMessageSizeOf } from './messages/announcement.ts';
-import { type Control, decodeControl, encodeControl } from './messages/control.ts';
+import { type Control, decodeControl, encodeControl, isBaggage } from './messages/control.ts';
 import { sizeOf } from './messages/frames.ts';
 import { type Codec, type CodecName, createCodec } from './messages/payload.ts';
 import { controlOf, type RequestWords } from './messages/request-control.ts';
@@ -190,7 +190,9 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       if (this.#socket.closed) throw closed();
       if (this.#open.size >= this.#maxRequests) throw tooMany(this.#maxRequests);
       const trace = options.trace ?? this.#telemetry?.activeTrace() ?? currentTrace();
-      const control = controlOf(trace === undefined ? options : { ...options, trace });
+      const baggage = options.baggage ?? this.#currentBaggage();
+      const isPlain = trace === undefined && baggage === undefined;
+      const control = controlOf(isPlain ? options : { ...options, trace, baggage });
       const body = this.#codec.encode(value);
       const bytes = sizeOf(body);
       const id = this.#nextId;
@@ -212,6 +214,14 @@ class ServiceClient<H extends HandlerFunction> implements Client<H>, ClientSocke
       };
       this.#begin(request);
     });
+  }
+
+  /** An SDK that knows baggage has the last word: the program may have changed it. What no frame takes does not go on. */
+  #currentBaggage(): string | undefined {
+    const telemetry = this.#telemetry;
+    if (telemetry?.knowsBaggage !== true) return currentBaggage();
+    const active = telemetry.activeBaggage();
+    return active !== undefined && isBaggage(active) ? active : undefined;
   }
 
   stats(): ClientStats {

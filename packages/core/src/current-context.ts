@@ -2,7 +2,7 @@
  * What a handler is told beside its request, and which request is being handled where nobody passed that on.
  *
  * Owns the one AsyncLocalStorage. Running a handler in it makes every promise of the process dearer (Node 20: 0.1 us without,
- * 0.3 us with), so it is used for requests that carry a trace, and for all from the first call of {@link currentContext} on.
+ * 0.3 us with), so it is used for requests that carry a trace or baggage, and for all from the first call of {@link currentContext} on.
  * The record stands under a registered symbol and not in this module, for a program may load this file twice.
  */
 
@@ -42,6 +42,8 @@ export interface HandlerContext {
   readonly attempt: number;
   /** The trace that the request belongs to, where its client said one. */
   readonly trace: TraceContext | undefined;
+  /** What goes with the request wherever it goes, where its client said some: W3C Baggage, as the HTTP header of that name. */
+  readonly baggage: string | undefined;
   /** Who handles it. */
   readonly worker: WorkerIdentity;
   /** Writes lines that have `requestId` and `worker` in them. */
@@ -89,4 +91,10 @@ export function currentContext(): HandlerContext | undefined {
 export function currentTrace(): TraceContext | undefined {
   const { storage, onStack } = contextScope();
   return (storage.getStore() ?? onStack)?.trace;
+}
+
+/** The baggage of the request that is being handled; undefined where there is none. Costs next to nothing. */
+export function currentBaggage(): string | undefined {
+  const { storage, onStack } = contextScope();
+  return (storage.getStore() ?? onStack)?.baggage;
 }

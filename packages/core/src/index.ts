@@ -36,6 +36,7 @@ export {
   type ControlVerb,
 } from './control/control-request.ts';
 export {
+  currentBaggage,
   currentContext,
   currentTrace,
   type HandlerContext,

@@ -125,7 +125,7 @@ export class MetricsCollector {
     this.#totals.set(generation, id, [loopActive, loopIdle, cpuUser, cpuSystem]);
     const faults =
       application === undefined ? [] : this.#applications.report(generation, application);
-    this.#tellFaults(id, refused === undefined ? faults : [refused]);
+    this.#tellFaults(id, refused === undefined ? faults : [...faults, refused]);
   }
 
   /** Each is told once, or the log would say it at every scrape. */

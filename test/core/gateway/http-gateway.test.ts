@@ -130,7 +130,20 @@ describe('a request', () => {
     );
     const { control } = await upstream.exchange();
     expect(control).toMatchObject({ trace, state: 'a=b', id: 'mine-1' });
+    expect(control).not.toHaveProperty('baggage');
     expect(answer).toContain('X-Request-Id: mine-1\r\n');
+  });
+
+  it.each([
+    ['from all its headers', 'baggage: a=1\r\nBaggage: b=2;p\r\n', 'a=1,b=2;p'],
+    ['unless there is too much', `baggage: ${'a'.repeat(8193)}\r\n`, undefined],
+    ['unless it is none', 'baggage: \xe9\r\n', undefined],
+  ])('brings its baggage, %s', async (_, headers, baggage) => {
+    const { endpoint, upstream } = await startGateway();
+    upstream.onOpen = (one) => one.reply(200);
+    const answer = await exchange(endpoint, `GET / HTTP/1.1\r\n${HOST}${headers}${CLOSE}`);
+    expect(answer).toMatch(/^HTTP\/1.1 200 /);
+    expect((await upstream.exchange()).control?.baggage).toBe(baggage);
   });
 });
 

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   contextScope,
+  currentBaggage,
   currentContext,
   currentTrace,
   type HandlerContext,
@@ -25,16 +26,18 @@ function contextOf(control?: Control, host = requestHost()): RequestContext {
 
 describe('the context of a request', () => {
   it('has what the queue said of it', () => {
-    const { requestId, attempt, trace, worker } = contextOf({
+    const { requestId, attempt, trace, baggage, worker } = contextOf({
       id: 'order-7',
       attempt: 2,
       trace: TRACE,
       state: 'a=b',
+      baggage: 'c=d',
     });
-    expect({ requestId, attempt, trace, worker }).toEqual({
+    expect({ requestId, attempt, trace, baggage, worker }).toEqual({
       requestId: 'order-7',
       attempt: 2,
       trace: { traceparent: TRACE, tracestate: 'a=b' },
+      baggage: 'c=d',
       worker: { id: 0, pid: process.pid, service: 'zscale' },
     });
   });
@@ -174,17 +177,18 @@ describe('the current context', () => {
     expect(id).toBe('x');
   });
 
-  it('gives the trace of the request, and does not make plain requests dearer', async () => {
+  it('gives the trace of the request, and its baggage, and does not make plain requests dearer', async () => {
     const traces: unknown[] = [];
     const handler = async () => {
-      traces.push(currentTrace());
+      traces.push(currentTrace() ?? currentBaggage());
       await nextTurn();
-      traces.push(currentTrace());
+      traces.push(currentTrace() ?? currentBaggage());
     };
     await handle(handler, contextOf({ trace: TRACE }));
+    await handle(handler, contextOf({ baggage: 'a=b' }));
     await handle(handler, contextOf());
     const trace = { traceparent: TRACE, tracestate: undefined };
-    expect(traces).toEqual([trace, trace, undefined, undefined]);
+    expect(traces).toEqual([trace, trace, 'a=b', 'a=b', undefined, undefined]);
     expect([currentTrace(), contextScope().isWanted]).toEqual([undefined, false]);
   });
 });

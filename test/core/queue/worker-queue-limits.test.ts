@@ -147,7 +147,7 @@ describe('maxMessageSize', () => {
     const bystander = reqClient(queue);
     await ask(bystander, 'before');
     const peer = await RawPeer.greeted(frontOf(queue), 'DEALER');
-    peer.write('01 00', '02 0000000000002001');
+    peer.write('01 00', '02 0000000000003001');
     await peer.expectClosed();
     expect(await ask(bystander, 'after')).toEqual(['after!']);
   });

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RequestOptions } from '../../../packages/core/src/client.ts';
 import { encodeControl } from '../../../packages/core/src/messages/control.ts';
+import type { WorkerQueueOptions } from '../../../packages/core/src/queue/worker-queue.ts';
 import { texts } from '../../support/hex.ts';
 import { RawPeer } from '../../support/raw-peer.ts';
 import { RawWorker } from '../../support/raw-worker.ts';
@@ -27,14 +28,14 @@ import {
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** What a zscale worker is told of a request with these options. */
-async function told(options: RequestOptions) {
-  const queue = await startQueue();
+async function told(options: RequestOptions, limits: Partial<WorkerQueueOptions> = {}) {
+  const queue = await startQueue(limits);
   const worker = await RawWorker.join(queue);
   const reply = zscaleClient(frontOf(queue)).request('x', options);
   const { ticket, control, text } = await worker.take();
   expect(text).toBe('x');
-  worker.answer(ticket, 'done');
-  expect(String(await within(reply, 'the reply'))).toBe('done');
+  worker.answer(ticket, 'y');
+  expect(String(await within(reply, 'the reply'))).toBe('y');
   return control;
 }
 
@@ -54,6 +55,20 @@ describe('a zscale worker', () => {
     expect(Object.keys(control ?? {})).toEqual(['deadline']);
     expect(control?.deadline).toBeGreaterThan(40_000);
     expect(control?.deadline).toBeLessThanOrEqual(60_000);
+  });
+
+  it('is told baggage, as much of it as there may be, also beside all else and where messages are small', async () => {
+    expect(await told({ baggage: 'user=42' })).toEqual({ baggage: 'user=42' });
+    const trace = { traceparent: TRACE, tracestate: 's'.repeat(512) };
+    const baggage = 'b'.repeat(8192);
+    const words = { id: 'i'.repeat(64), trace, baggage };
+    const { traceparent, tracestate } = trace;
+    expect(await told(words, { maxMessageSize: 1 })).toEqual({
+      id: words.id,
+      trace: traceparent,
+      state: tracestate,
+      baggage,
+    });
   });
 
   it('is not told what is for the queue alone', async () => {
@@ -167,6 +182,8 @@ describe('a zscale client', () => {
     [{ id: 'x'.repeat(65) }, 'id of a request'],
     [{ trace: { traceparent: 'not one' } }, 'trace of a request'],
     [{ trace: { traceparent: TRACE, tracestate: 'é' } }, 'state of a request'],
+    [{ baggage: 'two\nlines' }, 'baggage of a request'],
+    [{ baggage: 'x'.repeat(8193) }, 'baggage of a request'],
     [{ key: 'x'.repeat(129) }, 'key of a request'],
     [{ route: 'x'.repeat(257) }, 'route of a request'],
   ])('cannot say %j', async (options, text) => {

@@ -151,6 +151,7 @@ export class GatewayRules {
       idempotent: facts.isIdempotent,
       ...(trace !== undefined && { trace }),
       ...(trace !== undefined && state !== undefined && { state }),
+      ...(facts.baggage !== undefined && { baggage: facts.baggage }),
       ...(stickyKey !== undefined && { key: stickyKey.key }),
       ...(hasPools && { route: pathOf(url) }),
     };

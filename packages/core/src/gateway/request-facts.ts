@@ -4,6 +4,7 @@
  */
 
 import type { IncomingMessage } from 'node:http';
+import { isBaggage } from '../messages/control.ts';
 
 /** Methods whose requests may be done again (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -25,6 +26,7 @@ export interface RequestFacts {
   readonly requestId: string | undefined;
   readonly trace: string | undefined;
   readonly state: string | undefined;
+  readonly baggage: string | undefined;
   /** Why it is refused; undefined for one that is sound. */
   readonly fault: string | undefined;
 }
@@ -39,6 +41,7 @@ export function factsOf(request: IncomingMessage): RequestFacts {
   let requestId: string | undefined;
   let trace: string | undefined;
   let state: string | undefined;
+  let baggage: string | undefined;
   let fault: string | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';
@@ -49,6 +52,9 @@ export function factsOf(request: IncomingMessage): RequestFacts {
         break;
       case 6:
         if (is(name, 'accept')) accept = value;
+        break;
+      case 7:
+        if (is(name, 'baggage')) baggage = baggage === undefined ? value : `${baggage},${value}`;
         break;
       case 10:
         if (is(name, 'tracestate') && STATE.test(value)) state = value;
@@ -83,6 +89,7 @@ export function factsOf(request: IncomingMessage): RequestFacts {
     requestId,
     trace,
     state,
+    baggage: baggage === undefined || !isBaggage(baggage) ? undefined : baggage,
     fault,
   };
 }

@@ -35,6 +35,9 @@ export interface RequestHandler {
   /** Its requests are heads of HTTP and what follows them; default: values, or bytes. */
   readonly speaksHttp?: boolean;
 
+  /** Sends what was recorded of requests and is not sent yet, before the process ends. Never rejects. */
+  flush?(): Promise<void>;
+
   /**
    * Whether this request may be done again should the worker be lost; asked before `handle`, and
    * never throws. Undefined where no request may.

@@ -118,6 +118,10 @@ export class RequestContext implements HandlerContext {
       : { traceparent, tracestate: this.#control?.state };
   }
 
+  get baggage(): string | undefined {
+    return this.#control?.baggage;
+  }
+
   get deadline(): number {
     this.#deadline ??= Date.now() + this.remaining;
     return this.#deadline;
@@ -143,9 +147,10 @@ export class RequestContext implements HandlerContext {
     return this.#ticket?.equals(ticket) === true;
   }
 
-  /** Whether it has a trace; without making the object that says which. */
+  /** Whether it has a trace, or baggage, that goes on with what it asks; without making the object that says which. */
   get isTraced(): boolean {
-    return this.#control?.trace !== undefined;
+    const control = this.#control;
+    return control !== undefined && (control.trace !== undefined || control.baggage !== undefined);
   }
 
   /** Why nobody waits for the reply any more; undefined while somebody does. */

@@ -30,6 +30,8 @@ export interface Control {
   readonly trace?: string;
   /** With a request that has `trace`: W3C Trace Context, `tracestate`, up to 512 characters. */
   readonly state?: string;
+  /** With a request: W3C Baggage, as the HTTP header of that name has it, up to 8192 characters. */
+  readonly baggage?: string;
   /**
    * Client to queue, with a request, and worker to queue, about one it holds: it may be done again
    * when the worker that holds it is lost.
@@ -57,8 +59,11 @@ export interface Control {
 export const MAX_CREDIT = 65_535;
 const MAX_SPARE = 255;
 
+/** As much baggage as W3C wants everybody to pass on. */
+const MAX_BAGGAGE_CHARACTERS = 8192;
+
 /** The longest there is; an id, a trace and a key are far below. */
-const MAX_CONTROL_BYTES = 2048;
+const MAX_CONTROL_BYTES: number = 2048 + MAX_BAGGAGE_CHARACTERS;
 
 const MAX_GRANT_BYTES = 2_147_483_647;
 
@@ -72,6 +77,8 @@ const TRACE = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(-[\x21-\x7e]{0,64}
 const ID = /^[\x21-\x7e]{1,64}$/;
 /** Printable ASCII. */
 const STATE = /^[\x20-\x7e]{1,512}$/;
+/** Of a header field: printable ASCII, and tabs. */
+const BAGGAGE = /^[\t\x20-\x7e]+$/;
 const MAX_KEY_CHARACTERS = 128;
 const MAX_ROUTE_CHARACTERS = 256;
 
@@ -79,7 +86,7 @@ const MAX_ROUTE_CHARACTERS = 256;
 const CODEC: Codec = createCodec('msgpack');
 
 /** Where control frames are written before they are copied out. */
-const SCRATCH: Buffer = Buffer.alloc(4 * MAX_CONTROL_BYTES);
+const SCRATCH: Buffer = Buffer.alloc(2 * MAX_CONTROL_BYTES);
 
 /** Of parts there are many: these frames are read without being decoded. */
 const MARKS: ReadonlyArray<{ readonly words: Control; readonly marks: Buffer }> = [
@@ -164,6 +171,8 @@ function isEntry(key: string, value: unknown): boolean {
       return typeof value === 'string' && TRACE.test(value);
     case 'state':
       return typeof value === 'string' && STATE.test(value);
+    case 'baggage':
+      return typeof value === 'string' && isBaggage(value);
     case 'key':
       return typeof value === 'string' && value.length <= MAX_KEY_CHARACTERS;
     case 'route':
@@ -171,6 +180,11 @@ function isEntry(key: string, value: unknown): boolean {
     default:
       return false;
   }
+}
+
+/** Whether a frame takes it as baggage. */
+export function isBaggage(text: string): boolean {
+  return text.length <= MAX_BAGGAGE_CHARACTERS && BAGGAGE.test(text);
 }
 
 function isWhole(value: unknown, least: number, most: number): boolean {

@@ -26,7 +26,7 @@ export interface Measured {
   readonly figures: ProcessFigures;
   /** JSON of what its application measures, a list of prom-client's metrics; undefined when it measures nothing. */
   readonly application: string | undefined;
-  /** Why that is missing: how many characters it would have, or what went wrong. */
+  /** Why that is missing, or some of it: how many characters it would have, or what went wrong. */
   readonly refused: string | undefined;
 }
 

@@ -12,6 +12,8 @@ export interface RequestWords {
   readonly id?: string | undefined;
   /** The trace that it belongs to. Default: that of the request which is being handled, if any. */
   readonly trace?: TraceContext | undefined;
+  /** W3C Baggage, as the HTTP header of that name has it, up to 8192 characters. Default: that of the request which is being handled. */
+  readonly baggage?: string | undefined;
   /** Those with the same key go to the same worker, where the service has `balance: 'hash'`; up to 128 characters. */
   readonly key?: string | undefined;
   /** What the service chooses a pool by; up to 256 characters. Default: what the value says by itself. */
@@ -24,6 +26,7 @@ const EXPECTED = {
   id: '1 to 64 printable ASCII characters without spaces',
   trace: 'a traceparent as in W3C Trace Context: version-traceid-parentid-flags',
   state: 'a tracestate as in W3C Trace Context, up to 512 printable ASCII characters',
+  baggage: 'a text as in the header of W3C Baggage, up to 8192 printable ASCII characters',
   key: 'a text of up to 128 characters',
   route: 'a text of up to 256 characters',
   idempotent: 'true or false',
@@ -34,12 +37,13 @@ const EXPECTED = {
  * @throws ZscaleError `ZSCALE_ERR_OPTIONS` for what cannot be said
  */
 export function controlOf(words: RequestWords): Control | undefined {
-  const { id, trace, key, route, idempotent } = words;
-  if ((id ?? trace ?? key ?? route ?? idempotent) === undefined) return undefined;
+  const { id, trace, baggage, key, route, idempotent } = words;
+  if ((id ?? trace ?? baggage ?? key ?? route ?? idempotent) === undefined) return undefined;
   const control: Control = {
     ...(id !== undefined && { id }),
     ...(trace !== undefined && { trace: trace.traceparent }),
     ...(trace?.tracestate !== undefined && { state: trace.tracestate }),
+    ...(baggage !== undefined && { baggage }),
     ...(key !== undefined && { key }),
     ...(route !== undefined && { route }),
     ...(idempotent !== undefined && { idempotent }),
@@ -56,6 +60,6 @@ function refuse(control: Control): never {
   }
   throw new ZscaleError(
     'ZSCALE_ERR_OPTIONS',
-    'id, trace, key and route of a request are too long together: 2048 bytes. Shorten one.',
+    'id, trace, baggage, key and route of a request are too long together: 10240 bytes. Shorten one.',
   );
 }

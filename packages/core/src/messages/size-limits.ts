@@ -2,12 +2,12 @@
  * `maxMessageSize` as the three sockets of core give it to the transport.
  *
  * The transport's limits only protect memory: they are wider than what was asked for by what an envelope may add, and never so
- * narrow that a READY or an error reply would not pass. Who sends and who receives compare exactly (`frames.ts`, `sizeOf`), so
+ * narrow that a READY, a control frame or an error reply would not pass. Who sends and who receives compare exactly (`frames.ts`, `sizeOf`), so
  * that the answer is an error and not a closed connection.
  */
 
-/** Frames up to this size pass whatever the limit of messages is: READY and error replies, in bytes. */
-const FRAME_MIN_BYTES = 8 * 1024;
+/** Frames up to this size pass whatever the limit of messages is: READY, control frames and error replies, in bytes. */
+const FRAME_MIN_BYTES = 12 * 1024;
 /** What an envelope may add to a message of the largest size, in bytes. */
 const ENVELOPE_BYTES = 64 * 1024;
 

@@ -92,7 +92,8 @@ export class QueueTrace {
   /** A request came that will have one end. What its worker is told of its trace is changed. */
   came(request: QueuedRequest): void {
     const { control } = request;
-    this.#begin(request, this.#telemetry.contextOf(control?.trace, control?.state));
+    const base = this.#telemetry.contextWith(control?.baggage);
+    this.#begin(request, this.#telemetry.contextOf(control?.trace, control?.state, base));
   }
 
   /** A worker got it. */

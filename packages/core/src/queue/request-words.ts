@@ -27,6 +27,7 @@ export function wordsFor(request: QueuedRequest, now: number): Buffer {
     ...(control?.id !== undefined && { id: control.id }),
     ...(control?.trace !== undefined && { trace: control.trace }),
     ...(control?.state !== undefined && { state: control.state }),
+    ...(control?.baggage !== undefined && { baggage: control.baggage }),
     ...((isHurried || hasWaited) && { deadline: leftOf(expires - now) }),
     ...(attempts > 0 && { attempt: attempts + 1 }),
     ...(takesParts(request) && { streams: true }),

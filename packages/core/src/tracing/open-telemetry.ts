@@ -105,6 +105,7 @@ export interface OpenTelemetryApi {
     extract(context: Context, carrier: object): Context;
     inject(context: Context, carrier: object): void;
     fields(): string[];
+    getBaggage(context: Context): object | undefined;
   };
   readonly metrics: {
     getMeterProvider(): object;
@@ -132,6 +133,8 @@ const FLUSH_MS = 1000;
 
 /** W3C Trace Context, `traceparent`. */
 const TRACE = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
+/** W3C Baggage: the name of its header, which says that a propagator knows it. */
+const BAGGAGE = 'baggage';
 /** What a frame takes for `tracestate`. */
 const STATE = /^[\x20-\x7e]{1,512}$/;
 const SAMPLED = 1;
@@ -143,6 +146,8 @@ export class OpenTelemetry {
   readonly tracer: Tracer | undefined;
   /** Undefined where measurements are not registered for. */
   readonly meter: Meter | undefined;
+  /** Whether one of its propagators reads and writes baggage. */
+  readonly knowsBaggage: boolean;
 
   /** @param registered what the SDK has registered for */
   constructor(
@@ -152,6 +157,7 @@ export class OpenTelemetry {
     this.api = api;
     this.tracer = registered.trace ? api.trace.getTracer(SCOPE) : undefined;
     this.meter = registered.metrics ? api.metrics.getMeter(SCOPE) : undefined;
+    this.knowsBaggage = api.propagation.fields().includes(BAGGAGE);
   }
 
   /** The context in which a span is a child of this one; `base` where that is none, or none that can be read. */
@@ -189,6 +195,23 @@ export class OpenTelemetry {
     const { context, trace } = this.api;
     const span = trace.getSpan(context.active());
     return span && this.traceOf(span);
+  }
+
+  /** A context that has nothing but this baggage; undefined where there is none, or none that the SDK wants to know. */
+  contextWith(baggage: string | undefined): Context | undefined {
+    if (baggage === undefined || !this.knowsBaggage) return undefined;
+    const { propagation, ROOT_CONTEXT } = this.api;
+    return propagation.extract(ROOT_CONTEXT, { [BAGGAGE]: baggage });
+  }
+
+  /** The baggage that the program has now, as its header; undefined where it has none. */
+  activeBaggage(): string | undefined {
+    const { context, propagation } = this.api;
+    const active = context.active();
+    if (propagation.getBaggage(active) === undefined) return undefined;
+    const carrier: Record<string, string> = {};
+    propagation.inject(active, carrier);
+    return carrier[BAGGAGE];
   }
 
   /** Sends what is not sent yet, where the SDK can, for a second at most. Never rejects. */
@@ -292,6 +315,7 @@ function isApi(value: unknown): value is OpenTelemetryApi {
     api.context?.with,
     api.propagation?.extract,
     api.propagation?.fields,
+    api.propagation?.getBaggage,
     api.metrics?.getMeter,
   ];
   return api.ROOT_CONTEXT !== undefined && calls.every((call) => typeof call === 'function');

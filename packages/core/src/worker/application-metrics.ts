@@ -14,13 +14,19 @@ export interface MetricsRegistry {
   getMetricsAsJSON(): unknown;
 }
 
+/** One that gathers from others and may not have got all of it. */
+interface GatheringRegistry extends MetricsRegistry {
+  /** What is missing from what it gave last, in words. */
+  readonly faults?: readonly string[];
+}
+
 const EXPOSED = Symbol.for('zscale.exposed-metrics');
 const MAIN_FILE = /[\\/]prom-client[\\/]index\.js$/;
 
 /** One list for each process: a program may load this file twice. */
-function exposed(): Set<MetricsRegistry> {
+function exposed(): Set<GatheringRegistry> {
   // Nobody else uses the symbol: what is there, if anything, was put there by the line below.
-  const shared = globalThis as typeof globalThis & { [EXPOSED]?: Set<MetricsRegistry> };
+  const shared = globalThis as typeof globalThis & { [EXPOSED]?: Set<GatheringRegistry> };
   shared[EXPOSED] ??= new Set();
   return shared[EXPOSED];
 }
@@ -36,13 +42,15 @@ export function exposeMetrics(registry: MetricsRegistry): void {
 
 /** What the application has measured so far; never rejects. */
 export async function readApplicationMetrics(): Promise<Omit<Measured, 'figures'>> {
-  const registries = new Set([...loadedRegistries(), ...exposed()]);
+  const registries = new Set<GatheringRegistry>([...loadedRegistries(), ...exposed()]);
   if (registries.size === 0) return { application: undefined, refused: undefined };
   try {
     const lists = await Promise.all([...registries].map((one) => one.getMetricsAsJSON()));
     const application = JSON.stringify(lists.flat(), withoutNull);
-    if (application.length <= MAX_APPLICATION_CHARACTERS)
-      return { application, refused: undefined };
+    if (application.length <= MAX_APPLICATION_CHARACTERS) {
+      const faults = [...registries].flatMap((one) => one.faults ?? []);
+      return { application, refused: faults.length === 0 ? undefined : faults.join('; ') };
+    }
     const refused = `they are ${application.length} characters of JSON, and may be ${MAX_APPLICATION_CHARACTERS}`;
     return { application: undefined, refused };
   } catch (error) {

@@ -19,18 +19,25 @@ import type { RequestHandler } from '../handlers/handler.ts';
 import type { RequestContext } from '../handlers/request-context.ts';
 import type { Control } from '../messages/control.ts';
 import type { WorkerStart } from '../messages/process-message.ts';
+import { doneWithin } from '../waiting.ts';
+import { exposeMetrics } from './application-metrics.ts';
 import { firstLines } from './report.ts';
+import { type MetricsQuestion, ThreadMetrics } from './thread-metrics.ts';
 
 /** What a thread is told when it starts. */
 export interface ThreadData {
   readonly start: WorkerStart;
-  /** Name of the channel on which numbers of cancelled requests are told. */
+  /** Name of the channel of the pool, on which {@link ThreadWord}s are said. */
   readonly channel: string;
 }
 
-/** What a thread is asked: to load its module, or to answer a request. */
+/** Said by the pool to all threads: the number of a request that was cancelled, or a question. By a thread: its id, once it is loaded. */
+export type ThreadWord = number | MetricsQuestion | { readonly loaded: number };
+
+/** What a thread is asked: to load its module, to send what it recorded, or to answer a request. */
 export type ThreadTask =
   | { readonly type: 'load' }
+  | { readonly type: 'flush' }
   | {
       readonly type: 'request';
       /** Its name between pool and thread. */
@@ -40,9 +47,10 @@ export type ThreadTask =
       readonly control: Control;
     };
 
-/** What a thread answers: nothing when it loaded its module. */
+/** What a thread answers. */
 export type ThreadReply =
-  | { readonly type: 'loaded'; readonly isIdempotent: boolean }
+  | { readonly type: 'loaded'; readonly isIdempotent: boolean; readonly records: boolean }
+  | { readonly type: 'flushed' }
   | { readonly type: 'reply'; readonly body: readonly Uint8Array[] }
   | { readonly type: 'error'; readonly error: ErrorReply };
 
@@ -51,6 +59,9 @@ const PROGRAM = new URL('../../dist/worker/thread-entry.cjs', import.meta.url).h
 
 /** How long a request may go on after it was cancelled or its time was up, in ms, before its thread is ended. */
 const GRACE_MS = 1000;
+
+/** How long threads may take to send what they recorded, in ms: one that does something else would never. */
+const FLUSH_MS = 1500;
 
 /** One request in the pool. */
 interface Job {
@@ -70,14 +81,18 @@ export class ThreadPool implements RequestHandler {
   readonly #threads: number;
   readonly #module: string | undefined;
   readonly #pool: Piscina<ThreadTask, ThreadReply>;
-  readonly #cancellations: BroadcastChannel;
+  readonly #channel: BroadcastChannel;
+  /** Threads that are loaded: one that replaces another is when it gets its first request. */
+  readonly #loaded: Set<number>;
   readonly #waiting: Fifo<Job>;
   #running: number;
   #numbered: number;
+  /** Whether the threads have an SDK of OpenTelemetry. */
+  #records: boolean;
   #isClosed: boolean;
 
   constructor(start: WorkerStart) {
-    const channel = `zscale-cancel-${process.pid}`;
+    const channel = `zscale-threads-${process.pid}`;
     const workerData: ThreadData = { start, channel };
     this.#threads = start.threads;
     this.#module = start.module;
@@ -90,12 +105,19 @@ export class ThreadPool implements RequestHandler {
       atomics: 'disabled',
       workerData,
     });
-    this.#cancellations = new BroadcastChannel(channel);
-    this.#cancellations.unref();
+    this.#channel = new BroadcastChannel(channel);
+    this.#channel.onmessage = (event: unknown): void => {
+      const word = Reflect.get(Object(event), 'data') as { readonly loaded: number }; // threads say nothing else
+      this.#loaded.add(word.loaded);
+    };
+    this.#channel.unref();
+    this.#loaded = new Set();
     this.#waiting = new Fifo();
     this.#running = 0;
     this.#numbered = 0;
+    this.#records = false;
     this.#isClosed = false;
+    exposeMetrics(new ThreadMetrics(this, channel));
     this.#pool.on('error', warnOfThread);
     this.#pool.on('workerDestroy', () => setImmediate(() => this.#checkThreads()));
   }
@@ -113,7 +135,9 @@ export class ThreadPool implements RequestHandler {
     );
     for (const reply of loaded) {
       if (reply.type === 'error') throw new ZscaleError(reply.error.code, reply.error.message);
-      if (reply.type === 'loaded' && reply.isIdempotent) {
+      if (reply.type !== 'loaded') continue;
+      this.#records ||= reply.records;
+      if (reply.isIdempotent) {
         refuse(
           'the handler has `idempotent`, which is not asked where it runs in threads: a thread that ends takes one request ' +
             'with it, and no other worker does that again. Leave out `threads`, or `idempotent`',
@@ -147,10 +171,29 @@ export class ThreadPool implements RequestHandler {
     });
   }
 
+  /** Has the threads send what they recorded; at once where they have no SDK. Those that are still at work are not waited for. */
+  async flush(): Promise<void> {
+    if (!this.#records) return;
+    const flushing = Array.from({ length: this.#threads }, () => this.#pool.run({ type: 'flush' }));
+    await doneWithin(Promise.allSettled(flushing), FLUSH_MS);
+  }
+
+  /** The ids of the threads that are there and can be asked. */
+  get ids(): number[] {
+    if (this.#isClosed) return [];
+    const ids = this.#pool.threads.map(({ threadId }) => threadId);
+    return ids.filter((id) => this.#loaded.has(id));
+  }
+
+  /** Asks all threads for their metrics (`thread-metrics.ts`). */
+  ask(question: MetricsQuestion): void {
+    this.#say(question);
+  }
+
   /** Ends every thread, and with them what they do. A worker that exits need not. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancellations.close();
+    this.#channel.close();
     await this.#pool.destroy();
   }
 
@@ -192,13 +235,19 @@ export class ThreadPool implements RequestHandler {
       job.state = 'answered';
       job.reject(job.context.signal.reason);
     } else if (job.state === 'running') {
-      this.#cancellations.postMessage(job.number);
+      this.#say(job.number);
       job.timer = setTimeout(() => job.killer.abort(), GRACE_MS);
     }
   }
 
+  #say(word: ThreadWord): void {
+    this.#channel.postMessage(word);
+  }
+
   /** Every thread that ends is replaced, unless it could not even load: then this worker is of no use. */
   #checkThreads(): void {
+    const ids = new Set(this.ids);
+    for (const id of this.#loaded) if (!ids.has(id)) this.#loaded.delete(id);
     if (this.#isClosed || this.#pool.threads.length >= this.#threads) return;
     throw new Error('zscale: a thread of this worker ended while it was loading the handler');
   }
@@ -226,13 +275,14 @@ export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
 }
 
 function controlOf(context: RequestContext): Control {
-  const { requestId, remaining, attempt, trace } = context;
+  const { requestId, remaining, attempt, trace, baggage } = context;
   return {
     id: requestId,
     attempt,
     ...(remaining === Infinity ? {} : { deadline: Math.max(0, remaining) }),
     ...(trace === undefined ? {} : { trace: trace.traceparent }),
     ...(trace?.tracestate === undefined ? {} : { state: trace.tracestate }),
+    ...(baggage === undefined ? {} : { baggage }),
   };
 }
 

@@ -4,16 +4,17 @@
  * Everything that can go wrong with the handler is an answer; a thread that ends is the pool's business.
  */
 
-import { BroadcastChannel, workerData } from 'node:worker_threads';
+import { BroadcastChannel, threadId, workerData } from 'node:worker_threads';
 import { errorReplyOf, ZscaleError } from '../errors.ts';
 import { MessageHandler } from '../handlers/message-handler.ts';
 import { cancelled, RequestContext, RequestHost } from '../handlers/request-context.ts';
 import { createLogger } from '../logger.ts';
 import { createCodec } from '../messages/payload.ts';
-import { openTelemetry } from '../tracing/open-telemetry.ts';
+import { type OpenTelemetry, openTelemetry } from '../tracing/open-telemetry.ts';
 import { HttpCapture } from './capture-http.ts';
 import { loadHandler } from './load-module.ts';
 import { processRole } from './process-role.ts';
+import { answerMetrics } from './thread-metrics.ts';
 import {
   asBuffer,
   moveReply,
@@ -21,6 +22,7 @@ import {
   type ThreadData,
   type ThreadReply,
   type ThreadTask,
+  type ThreadWord,
 } from './thread-pool.ts';
 import { traced } from './traced-handler.ts';
 
@@ -38,10 +40,14 @@ const capture = new HttpCapture({
   onClose: () => {},
   onRefused: () => {}, // it is thrown to the module, which cannot be loaded then
 });
+/** The SDK that the program has registered here, once it is loaded; each thread has its own. */
+let telemetry: OpenTelemetry | undefined;
+
 const loading = loadHandler(start.module ?? '', start.exportName, start.functions).then(
   (handler) => {
     capture.end();
-    return traced(new MessageHandler(handler, codec), openTelemetry(start.module));
+    telemetry = openTelemetry(start.module);
+    return traced(new MessageHandler(handler, codec), telemetry);
   },
 );
 loading.catch(() => {}); // told to whoever asks first, which is the pool
@@ -53,14 +59,19 @@ let current: { readonly number: number; readonly context: RequestContext } | und
 const early = new Set<number>();
 const MAX_EARLY = 64;
 
-const cancellations = new BroadcastChannel(channel);
-cancellations.unref();
-cancellations.onmessage = (event: unknown): void => {
-  const number: unknown = Reflect.get(Object(event), 'data');
-  if (typeof number !== 'number') return;
-  if (current?.number === number) current.context.cancel();
-  else remember(number);
+const said = new BroadcastChannel(channel);
+said.unref();
+said.onmessage = (event: unknown): void => {
+  const word = Reflect.get(Object(event), 'data') as ThreadWord; // nobody says anything else
+  if (typeof word !== 'number') {
+    if ('round' in word) void answerMetrics(channel, word);
+  } else if (current?.number === word) current.context.cancel();
+  else remember(word);
 };
+loading.then(
+  () => said.postMessage({ loaded: threadId } satisfies ThreadWord),
+  () => {},
+);
 
 function remember(number: number): void {
   early.add(number);
@@ -78,7 +89,13 @@ export default async function answer(task: ThreadTask): Promise<unknown> {
       const reply: ThreadReply = {
         type: 'loaded',
         isIdempotent: handler.isIdempotent !== undefined,
+        records: telemetry !== undefined,
       };
+      return reply;
+    }
+    if (task.type === 'flush') {
+      await telemetry?.flush();
+      const reply: ThreadReply = { type: 'flushed' };
       return reply;
     }
     if (early.delete(task.number)) throw cancelled();

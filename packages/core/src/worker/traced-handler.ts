@@ -88,7 +88,10 @@ class TracedHandler implements RequestHandler {
   ): { readonly span: Span; readonly active: Context } {
     const { api } = this.#telemetry;
     // What else propagators find there stays: baggage.
-    const base = head && api.propagation.extract(api.ROOT_CONTEXT, headersOf(head));
+    const base =
+      head === undefined
+        ? this.#telemetry.contextWith(context.baggage)
+        : api.propagation.extract(api.ROOT_CONTEXT, headersOf(head));
     const { traceparent, tracestate } = context.trace ?? {};
     const parent = this.#telemetry.contextOf(traceparent, tracestate, base);
     const { attempt, requestId, worker } = context;

@@ -59,6 +59,7 @@ export class Worker {
   readonly #leave: () => void;
   /** The SDK that the program has registered, if it has. */
   readonly #telemetry: OpenTelemetry | undefined;
+  readonly #handler: RequestHandler;
   /** Listeners for SIGTERM that are not the program's; undefined where the rest of the process is no program with an end of its own. */
   #preloaded: readonly unknown[] | undefined;
   #keys: BackendKeys | undefined = undefined;
@@ -72,8 +73,10 @@ export class Worker {
     const codec = createCodec(start.codec);
     const identity = { id: start.workerId, pid: process.pid, service: start.serviceName };
     const host = new RequestHost(identity, start.timeout, () => logger ?? createLogger());
-    const plain = typeof handler === 'function' ? new MessageHandler(handler, codec) : handler;
+    const plain: RequestHandler =
+      typeof handler === 'function' ? new MessageHandler(handler, codec) : handler;
     this.#telemetry = openTelemetry(start.module, (text) => host.logger.warn(text));
+    this.#handler = plain;
     this.#backends = start.backends;
     this.#socket = new WorkerSocket({
       host,
@@ -222,7 +225,7 @@ export class Worker {
     await this.#socket.drain();
     this.#socket.close();
     await this.#socket.ended;
-    await this.#telemetry?.flush();
+    await Promise.all([this.#telemetry?.flush(), this.#handler.flush?.()]);
     process.off('SIGTERM', this.#leave);
     const isOwn = (listener: unknown): boolean => this.#preloaded?.includes(listener) === false;
     const endsItself = process.listeners('SIGTERM').some(isOwn);

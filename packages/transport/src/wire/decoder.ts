@@ -2,7 +2,7 @@
  * The only byte-level state machine: chunks in, frames out (RFC 37, "Framing").
  *
  * It owns the position inside a frame and the bytes of a frame that spans chunks. It does not know messages, commands
- * or sockets. A body that lies whole in one chunk is cut out of it (`body.ts`); one that spans chunks is copied together, its
+ * or sockets. A body that lies whole in one chunk is cut out of it (`body-cutter.ts`); one that spans chunks is copied together, its
  * buffer growing with the bytes that came, never with the size the peer claims. A socket that passes messages on unread gets
  * large ones as ropes.
  *
@@ -12,11 +12,11 @@
 
 import { constants } from 'node:buffer';
 import type { Blocks } from '../blocks.ts';
+import { BodyCutter } from '../body-cutter.ts';
 import { copyOf, viewOf } from '../bytes.ts';
 import { ProtocolError } from '../errors.ts';
 import { EMPTY_FRAME } from '../message.ts';
 import { Rope, ropeFrame } from '../rope.ts';
-import { BodyCutter } from './body.ts';
 import {
   FLAG_COMMAND,
   FLAG_LONG,

@@ -11,6 +11,8 @@
  * one's own, then look at the other's counters; `Atomics` gives the order that this needs.
  */
 
+import { BodyCutter } from '../../body-cutter.ts';
+import { viewOf } from '../../bytes.ts';
 import type { Message } from '../../message.ts';
 
 /** Bytes of a ring. A power of two; the system gives memory only to the pages that were used. */
@@ -18,7 +20,7 @@ const RING_BYTES = 512 * 1024;
 const MASK = RING_BYTES - 1;
 /** The largest record. A ring with room for two takes any record, wherever its end may fall. */
 export const RECORD_BYTES_MAX: number = 64 * 1024;
-/** The reader copies as much out of the ring at once. */
+/** The reader looks at as much of the ring at once; bodies from 512 B on are views of a copy of that. */
 const CHUNK_BYTES = 64 * 1024;
 const WORD_BYTES = 4;
 const SKIP = -1;
@@ -53,7 +55,7 @@ export type ReadEnd = typeof EMPTY | typeof PAUSED | typeof BUDGET | typeof STAR
 export interface RingSink {
   /** Nothing may be delivered now. */
   readonly isPaused: boolean;
-  /** A message, in order. Its frames are views of a chunk that belongs to it and its neighbours. */
+  /** A message, in order. Its frames are copies, cut as those of a lent chunk (body-cutter.ts). */
   deliver(message: Message): void;
   /** The oldest message that came outside of the ring; undefined when it is still on its way. */
   nextCarried(): Message | undefined;
@@ -163,7 +165,8 @@ export class RingWriter {
 export class RingReader {
   readonly #control: Int32Array;
   readonly #words: Int32Array;
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
+  readonly #cutter = new BodyCutter();
   #tail: number;
   #delivered = 0;
 
@@ -171,7 +174,7 @@ export class RingReader {
   constructor(memory: SharedArrayBuffer, offset: number) {
     this.#control = new Int32Array(memory, offset, CONTROL_BYTES / WORD_BYTES);
     this.#words = new Int32Array(memory, offset + CONTROL_BYTES, RING_BYTES / WORD_BYTES);
-    this.#bytes = new Uint8Array(memory, offset + CONTROL_BYTES, RING_BYTES);
+    this.#bytes = Buffer.from(memory, offset + CONTROL_BYTES, RING_BYTES);
     this.#tail = Atomics.load(this.#control, TAIL);
   }
 
@@ -242,12 +245,13 @@ export class RingReader {
     return Atomics.exchange(this.#control, WAITS, 0) === 1;
   }
 
-  /** Copies the whole records of up to a chunk out of the ring, and delivers them. Gives the bytes they took. */
+  /** Delivers the whole records of up to a chunk, copied out of the ring. Gives the bytes they took. */
   #readChunk(sink: RingSink, start: number, available: number, limit: number): number {
     const words = this.#words;
     const size = Math.min(available, Math.max(CHUNK_BYTES, this.#recordBytesAt(start)));
-    const chunk = Buffer.allocUnsafe(size);
-    chunk.set(this.#bytes.subarray(start, start + size));
+    const chunk = viewOf(this.#bytes, start, start + size);
+    const cutter = this.#cutter;
+    cutter.start(chunk, true); // the writer will have its memory again
     let offset = 0;
     do {
       const word = (start + offset) / WORD_BYTES;
@@ -259,13 +263,14 @@ export class RingReader {
       const message: Message = [];
       for (let i = 1; i <= count; i++) {
         const end = at + (words[word + i] as number); // inside the record
-        message.push(chunk.subarray(at, end));
+        message.push(cutter.cut(chunk, at, end));
         at = end;
       }
       offset += bytes;
       this.#delivered = (this.#delivered + 1) | 0;
       sink.deliver(message);
     } while (offset < size && !sink.isPaused && ((limit - this.#delivered) | 0) > 0);
+    cutter.end();
     this.#release(offset);
     return offset;
   }

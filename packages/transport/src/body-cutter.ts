@@ -1,5 +1,6 @@
 /**
- * Bodies of frames out of a chunk that the stream handed us: what is kept of a chunk must not keep all of it.
+ * Bodies of frames out of a chunk that the stream handed us, or of the memory that another thread shares with us: what is kept of a
+ * chunk must not keep all of it.
  *
  *   up to 64 B      a copy on the JavaScript heap, which V8 allocates inline
  *   below 512 B     a view of a slab: a piece of 8 KiB of the chunk, copied once for all the bodies in it
@@ -10,7 +11,7 @@
  * of the rest of it, or, from 16 KiB on, a copy of its own. What else was tried is in docs/performance.md, "Bodies".
  */
 
-import { copyOf, HEAP_BYTES, viewOf } from '../bytes.ts';
+import { copyOf, HEAP_BYTES, viewOf } from './bytes.ts';
 
 const SLAB_BYTES = 8 * 1024;
 /** A slab of fewer and larger bodies costs more than it is worth (bench: push-pull at 1 KiB). */
@@ -25,10 +26,9 @@ const OWN_BYTES = 16 * 1024;
 export class BodyCutter {
   #isSmall = false;
   #isLent = false;
-  #slab: Buffer | undefined = undefined;
-  /** Which bytes of the chunk are in the slab. */
-  #slabStart = 0;
-  #slabEnd = 0;
+  readonly #slab = new ChunkSlab();
+  /** For larger bodies: a small one that is kept must not keep theirs. */
+  readonly #largeSlab = new ChunkSlab();
 
   /** Another chunk: bodies are cut from this one until {@link end}. @param isLent it is gone then. */
   start(chunk: Buffer, isLent: boolean): void {
@@ -39,33 +39,45 @@ export class BodyCutter {
 
   /** Nothing more is cut from the chunk. */
   end(): void {
-    this.#slab = undefined;
-    this.#slabStart = 0;
-    this.#slabEnd = 0;
+    this.#slab.end();
+    this.#largeSlab.end();
   }
 
   /** The bytes of `chunk`, which is the one that was started, from `start` to `stop`. */
   cut(chunk: Buffer, start: number, stop: number): Buffer {
     const size = stop - start;
     if (size <= HEAP_BYTES) return copyOf(chunk, start, stop);
-    if (size < VIEW_BYTES && !this.#isSmall)
-      return this.#cutFromSlab(chunk, start, stop, SLAB_BYTES);
+    if (size < VIEW_BYTES && !this.#isSmall) return this.#slab.cut(chunk, start, stop, SLAB_BYTES);
     if (!this.#isLent) return viewOf(chunk, start, stop);
     if (size >= OWN_BYTES) return copyOf(chunk, start, stop);
-    return this.#cutFromSlab(chunk, start, stop, chunk.length);
+    return this.#largeSlab.cut(chunk, start, stop, chunk.length);
+  }
+}
+
+/** A copy of a piece of the chunk, of which bodies are views. */
+class ChunkSlab {
+  #bytes: Buffer | undefined = undefined;
+  /** Which bytes of the chunk it has. */
+  #start = 0;
+  #end = 0;
+
+  end(): void {
+    this.#bytes = undefined;
+    this.#start = 0;
+    this.#end = 0;
   }
 
-  /** @param bytes of a new slab, where the chunk has so many. */
-  #cutFromSlab(chunk: Buffer, start: number, stop: number, bytes: number): Buffer {
-    let slab = this.#slab;
-    if (slab === undefined || stop > this.#slabEnd) {
+  /** @param bytes of a new copy, where the chunk has so many. */
+  cut(chunk: Buffer, start: number, stop: number, bytes: number): Buffer {
+    let slab = this.#bytes;
+    if (slab === undefined || stop > this.#end) {
       const end = Math.min(start + bytes, chunk.length);
-      slab = Buffer.allocUnsafeSlow(end - start);
+      slab = Buffer.allocUnsafe(end - start);
       chunk.copy(slab, 0, start, end);
-      this.#slab = slab;
-      this.#slabStart = start;
-      this.#slabEnd = end;
+      this.#bytes = slab;
+      this.#start = start;
+      this.#end = end;
     }
-    return viewOf(slab, start - this.#slabStart, stop - this.#slabStart);
+    return viewOf(slab, start - this.#start, stop - this.#start);
   }
 }

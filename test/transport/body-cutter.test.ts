@@ -2,8 +2,8 @@
  * What a receiver that keeps a body keeps with it.
  */
 import { describe, expect, it } from 'vitest';
-import { copyOf, HEAP_BYTES, viewOf } from '../../../packages/transport/src/bytes.ts';
-import { FrameDecoder } from '../../../packages/transport/src/wire/decoder.ts';
+import { copyOf, HEAP_BYTES, viewOf } from '../../packages/transport/src/bytes.ts';
+import { FrameDecoder } from '../../packages/transport/src/wire/decoder.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 
