@@ -59,7 +59,8 @@ export class PendingReply
   readonly #response: ServerResponse;
   readonly #facts: RequestFacts;
   readonly #body: RequestBody;
-  readonly #expectsContinue: boolean;
+  /** The client waits to be told that it may send its body. */
+  #expectsContinue: boolean;
   readonly #startedAt: number;
   #state: 'waiting' | 'reading' | 'open' | 'ended';
   /** Of a request to a message handler, while its body is decompressed. */
@@ -291,6 +292,7 @@ export class PendingReply
     if (method === 'POST' || this.#rules.face instanceof ForeignFormat) {
       // It will be read, whatever it is.
       if (this.#expectsContinue) this.#response.writeContinue();
+      this.#expectsContinue = false;
       return true;
     }
     const message = `This service takes one value, by POST; got ${method}.`;
@@ -366,6 +368,7 @@ export class PendingReply
   }
 
   #inform({ status, statusMessage, rawHeaders }: ResponseHead): void {
+    if (status === 100) this.#expectsContinue = false;
     let text = `HTTP/1.1 ${status} ${statusMessage}\r\n`;
     for (let i = 0; i < rawHeaders.length; i += 2)
       text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
