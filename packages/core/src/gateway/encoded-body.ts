@@ -78,7 +78,7 @@ export class EncodedBody {
     this.#decoder = decoderOf(coding, bytes);
     this.#decoder.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#decoder.once('end', () => this.#onEnd());
-    this.#decoder.once('error', (error) => this.#onError(error));
+    this.#decoder.on('error', (error) => this.#onError(error));
     this.#decoder.end(bytes);
   }
 

@@ -94,12 +94,7 @@ export class ResponseSender {
     return this.#pendingBytes;
   }
 
-  /** All of the response has left. */
-  get isSent(): boolean {
-    return this.#state === 'sent';
-  }
-
-  /** And the last message of the reply has not. */
+  /** All of the response has left, and the reply's last message has not. */
   get isHeld(): boolean {
     return this.#isHeld;
   }
