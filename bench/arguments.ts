@@ -100,7 +100,8 @@ function choose(names: readonly string[], quick: boolean, all: readonly Row[]): 
   return all.filter((row) => names.some((name) => row.name.startsWith(name)));
 }
 
-function number(
+/** Reads a whole number. @throws UsageError */
+export function number(
   option: string,
   text: string | undefined,
   least: number,

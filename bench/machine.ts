@@ -48,7 +48,7 @@ export function versionsOf({ libzmq, nats, rabbitmq }: Stage): Versions {
 }
 
 /** The version of an npm package, found as Node finds it. */
-function installedVersion(name: string): string {
+export function installedVersion(name: string): string {
   for (const folder of createRequire(import.meta.url).resolve.paths(name) ?? []) {
     try {
       const { version } = JSON.parse(readFileSync(join(folder, name, 'package.json'), 'utf8')) as {

@@ -98,7 +98,8 @@ function judge(goal: Goal, ratios: readonly Ratio[]): Verdict {
   };
 }
 
-function summarize(samples: readonly number[]): Summary {
+/** Median, lowest and highest; NaN of nothing. */
+export function summarize(samples: readonly number[]): Summary {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (place: number): number => sorted[place] ?? Number.NaN;
   const middle = (sorted.length - 1) / 2;

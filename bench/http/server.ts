@@ -1,6 +1,6 @@
 /**
- * Serves the application in one of three ways, and says where: `node`, `cluster` or `zscale`, then the number of workers. Prints
- * `ready PORT FRONT-PID WORKER-PID...`; ends when its stdin does.
+ * Serves the application in one of four ways, and says where: `node`, `cluster`, `pm2` or `zscale`, then the number of workers. Prints
+ * `ready PORT FRONT-PID WORKER-PID...`; ends when its stdin does, not with its terminal: what it started ends with it.
  */
 
 import cluster from 'node:cluster';
@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { scale } from '@zscale/core';
 import answer from './handler.ts';
+import { serveByPm2 } from './pm2.ts';
 
 const [kind = 'node', count = '2'] = process.argv.slice(2);
 const workers = Number(count);
@@ -16,9 +17,15 @@ if (cluster.isWorker) {
   createServer(answer).listen(0, '127.0.0.1');
 } else {
   process.stdin.resume().once('end', () => process.exit());
+  for (const signal of ['SIGHUP', 'SIGINT'] as const) process.on(signal, () => {});
+  process.once('SIGTERM', () => process.exit());
   if (kind === 'node') serveAlone();
   else if (kind === 'cluster') serveByCluster();
-  else await serveByZscale();
+  else if (kind === 'pm2') {
+    const { port, front, workers: pids, stop } = await serveByPm2(workers);
+    process.once('exit', stop);
+    sayReady(port, pids, front);
+  } else await serveByZscale();
 }
 
 function serveAlone(): void {
@@ -51,6 +58,6 @@ async function serveByZscale(): Promise<void> {
   );
 }
 
-function sayReady(port: number, pids: readonly number[]): void {
-  console.log(`ready ${port} ${process.pid} ${pids.join(' ')}`.trim());
+function sayReady(port: number, pids: readonly number[], front = process.pid): void {
+  console.log(`ready ${port} ${front} ${pids.join(' ')}`.trim());
 }

@@ -113,7 +113,7 @@ function missing(report: Report): string[] {
 }
 
 /** A Markdown table whose columns are as wide as their cells. */
-function table(head: readonly string[], body: readonly (readonly string[])[]): string[] {
+export function table(head: readonly string[], body: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, column) =>
     Math.max(title.length, 3, ...body.map((row) => row[column]?.length ?? 0)),
   );

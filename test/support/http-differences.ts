@@ -58,6 +58,56 @@ export const DIFFERENCES: readonly Difference[] = [
     without: () => NOTHING,
   },
   {
+    reason:
+      'Other requests that could be read in two ways are refused, too: chunks in HTTP/1.0, an empty Transfer-Encoding (RFC 9112, 6.1).',
+    concerns: isNamed('broken: chunks in HTTP/1.0'),
+    without: () => NOTHING,
+  },
+  {
+    reason: 'An empty Transfer-Encoding: the same.',
+    concerns: isNamed('broken: an encoding and an empty one'),
+    without: () => NOTHING,
+  },
+  {
+    reason: 'Who says HTTP/2.0 in the form of HTTP/1 is told 505; Node answers as if it were 1.1.',
+    concerns: isNamed('broken: HTTP/2.0'),
+    without: () => NOTHING,
+  },
+  {
+    reason:
+      'CONNECT is answered 501 where nobody listens for it; Node ends the connection without a word.',
+    concerns: isNamed('broken: CONNECT, for which nobody listens'),
+    without: () => NOTHING,
+  },
+  {
+    reason:
+      'A protocol that is offered and not taken ends the connection behind the answer: the gateway had passed it on.',
+    concerns: isNamed('Upgrade: websocket'),
+    without: (told) => ({
+      ...told,
+      persists: false,
+      answers: told.answers.map((answer) => ({
+        ...answer,
+        headers: answer.headers.filter((line) => !/^(Connection|Keep-Alive): /.test(line)),
+      })),
+    }),
+  },
+  {
+    reason: 'Offers of HTTP/2 and of TLS are never taken, and the application does not see them.',
+    concerns: ({ name }) => /Connection: Upgrade.*Upgrade: (h2c|TLS)/.test(name),
+    without: eachAnswer((answer) => ({
+      ...answer,
+      body: '',
+      headers: answer.headers.filter((line) => !line.startsWith('Content-Length: ')),
+    })),
+  },
+  {
+    reason:
+      "The connection is the gateway's: what an application does to its end behind an answer that has left does not reach it.",
+    concerns: isNamed('/destroy-after-end'),
+    without: (told) => ({ ...told, persists: false }),
+  },
+  {
     reason: 'HTTP/0.9 is refused: nobody has asked for it on purpose since 1996.',
     concerns: isNamed('broken: no version'),
     without: () => NOTHING,
@@ -90,7 +140,8 @@ function isNamed(part: string): Difference['concerns'] {
 
 function onlyStatusOfRefused(answer: Answer): Answer {
   const { status, headers, body } = answer;
-  const isRefused = (status === 400 || status === 431) && headers.includes('Connection: close');
+  const isRefused =
+    (status === 400 || status === 413 || status === 431) && headers.includes('Connection: close');
   if (!isRefused || !(body === '' || body.startsWith('{"error":'))) return answer;
   return { ...answer, headers: [], body: '', framing: 'none' };
 }

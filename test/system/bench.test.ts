@@ -3,11 +3,12 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { familyOf } from '../../bench/cpu.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -45,5 +46,48 @@ describe('a benchmark that is ended', () => {
     child.kill(signal);
     expect(await exited).toEqual([exitCode, null]);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('over HTTP leaves no server, no worker and no client behind', async () => {
+    const child = spawn(process.execPath, ['bench/dist/main.js', 'http', 'mixed-2'], {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const exited = once(child, 'exit');
+    let family: readonly number[] = [];
+    // It, the server, two workers, and the clients that let it get warm.
+    await until(() => {
+      family = familyOf([child.pid ?? 0]);
+      return family.length === 5;
+    });
+    child.kill('SIGINT');
+    expect(await exited).toEqual([130, null]);
+    await until(() => !family.some((pid) => existsSync(`/proc/${pid}`)));
+  });
+});
+
+describe('a benchmark over HTTP', () => {
+  const http = (...args: string[]) =>
+    spawnSync(process.execPath, ['bench/dist/main.js', 'http', ...args], {
+      cwd: ROOT,
+      env: { ...process.env, PATH: '' },
+      encoding: 'utf8',
+    });
+
+  it.each([
+    [['nope'], /there is no load nope; see --list/],
+    [['--rounds', '0'], /--rounds is a whole number from 1 to 99; got 0/],
+    [['--seconds', '1.5'], /--seconds is a whole number from 2 to 600; got 1\.5/],
+    [['--cow'], /--cow.+; see --help/],
+    [['--pm2'], /needs the command pm2: npm install/],
+  ])('refuses %j in one line', (args, message) => {
+    const { status, stderr } = http(...args);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('lists its loads', () => {
+    expect(http('--list').stdout).toMatch(/^hello .+\nhello-open [\s\S]+mixed-8 /);
   });
 });

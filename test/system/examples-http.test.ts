@@ -10,6 +10,9 @@ import { freshTcp } from '../support/endpoints.ts';
 import { isPyzmqRequired, python } from '../support/their-peer.ts';
 import { until } from '../support/until.ts';
 
+/** As the page of the example has it. */
+const NEST_TSCONFIG = 'examples/09-web/nest/tsconfig.json';
+
 async function freePort(): Promise<string> {
   return (await freshTcp()).replace(/^.*:/, '');
 }
@@ -30,16 +33,15 @@ describe('09-web', () => {
     ['Fastify', 'fastify.mjs', []],
     ['Koa', 'koa.mjs', []],
     ['Hono', 'hono.mjs', ['--port', 'PORT']],
+    ['fetch', 'fetch.mjs', ['--port', 'PORT']],
     ['Nest', 'nest/main.ts', []],
   ])('%s says hello from several processes', async (framework, file, args) => {
     const port = await freePort();
-    const [folder = '', name = file] = file.includes('/') ? file.split('/') : [''];
-    const cwd = folder === '' ? ROOT : `${ROOT}/examples/09-web/${folder}`;
-    const path = folder === '' ? `examples/09-web/${file}` : name;
+    const path = `examples/09-web/${file}`;
     const more = args.map((arg) => arg.replace('PORT', port));
     const program = startZscale(['run', path, '--workers', '4', ...more], {
-      cwd,
-      env: { PORT: port },
+      cwd: ROOT,
+      env: { PORT: port, ...(file.includes('nest') && { TSX_TSCONFIG_PATH: NEST_TSCONFIG }) },
     });
     await program.printed(/Ctrl-C/);
     const seen = new Set<string>();

@@ -1,6 +1,7 @@
 /*
  * Large bodies through the gateway and a worker: whole, and without being held in memory.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
@@ -34,8 +35,15 @@ createServer((req, res) => {
     return;
   }
   if (req.url === '/read') { globalThis.unread.resume(); res.end(String(process.memoryUsage().rss)); return; }
+  if (req.url === '/told') { res.end(String(globalThis.told)); return; }
   const hash = createHash('sha256');
   let bytes = 0;
+  if (req.url === '/at-once') {
+    res.end('at once');
+    req.on('end', () => { globalThis.told = req.complete + ' ' + bytes + ' ' + hash.digest('hex'); });
+    req.on('data', (chunk) => { bytes += chunk.length; hash.update(chunk); });
+    return;
+  }
   req.on('data', (chunk) => { bytes += chunk.length; hash.update(chunk); });
   req.on('end', () => res.end(bytes + ' ' + hash.digest('hex')));
 }).listen(0);
@@ -123,5 +131,22 @@ onLinux('a body of 256 MiB', () => {
       );
     }
     expect(peakOf(web) - before).toBeLessThan(SLACK);
+  });
+});
+
+describe('an answer that comes before the body', () => {
+  const SENT = Buffer.alloc(8 * MIB, 'y');
+
+  it('is with the client at once, and the application reads on', async () => {
+    const web = await startWeb(BODIES, ['--workers', '1', '--bind', 'http://127.0.0.1:0']);
+    const client = rawClient(web.endpoint);
+    client.send(`POST /at-once HTTP/1.1\r\nHost: a\r\nContent-Length: ${SENT.length}\r\n\r\n`);
+    client.send(SENT.subarray(0, MIB));
+    await client.receives(/200 OK[\s\S]*Content-Length: 7[\s\S]*at once$/);
+    client.send(SENT.subarray(MIB));
+    // The next one waits for it, on the same connection.
+    client.send('GET /told HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const sum = createHash('sha256').update(SENT).digest('hex');
+    await client.receives(new RegExp(`true ${SENT.length} ${sum}$`));
   });
 });

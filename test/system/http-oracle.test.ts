@@ -24,6 +24,6 @@ describe('an application on node:http', () => {
     const alone = await startAlone(`http/${name}`);
     const scaled = await startScaled(`http/${name}`, AS_NODE);
     expect(await differences(alone.port, scaled.port, QUESTIONS)).toEqual([]);
-    expect(QUESTIONS.length).toBeGreaterThan(900);
+    expect(QUESTIONS.length).toBeGreaterThan(1100);
   });
 });

@@ -1,9 +1,11 @@
 /*
  * A message handler as clients of HTTP see it.
  */
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { createCodec } from '../../../packages/core/src/messages/payload.ts';
 import { startGateway } from '../../support/gateway.ts';
+import { until } from '../../support/until.ts';
 
 const MSGPACK = createCodec('msgpack');
 const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -77,6 +79,8 @@ describe('a handler with codec msgpack', () => {
     ['POST', 'application/xml', '<a/>', 415],
     ['POST', 'application/json', '{', 400],
     ['POST', 'application/json', undefined, 400],
+    ['POST', 'application/json; charset=utf-16', '1', 415],
+    ['POST', 'text/plain;charset="ISO-8859-1"', '1', 415],
   ])('refuses %s of %s %s with %i', async (method, type, body, status) => {
     const { endpoint, upstream } = await startGateway({ codec: 'msgpack' });
     const response = await fetch(endpoint, {
@@ -101,6 +105,94 @@ describe('a handler with codec msgpack', () => {
     const response = await fetch(endpoint, { method: 'POST', headers: JSON_TYPE, body: '1' });
     expect(response.status).toBe(status);
     expect(await response.json()).toEqual({ error: { code, message: 'no such thing' } });
+  });
+});
+
+describe('a body that is compressed', () => {
+  const text = JSON.stringify({ text: 'x'.repeat(40_000) });
+  const post = (endpoint: string, coding: string, body: Uint8Array): Promise<Response> =>
+    fetch(endpoint, {
+      method: 'POST',
+      headers: { ...JSON_TYPE, 'Content-Encoding': coding },
+      body: new Uint8Array(body),
+    });
+
+  it.each([
+    ['gzip', gzipSync(text)],
+    ['x-gzip', gzipSync(text)],
+    ['Deflate', deflateSync(text)],
+    ['deflate', deflateRawSync(text)],
+    ['br', brotliCompressSync(text)],
+    ['identity', Buffer.from(text)],
+  ])('as %s is what it was to the handler', async (coding, body) => {
+    const { endpoint, upstream } = await startGateway({ codec: 'json' });
+    upstream.onOpen = (one) => one.answer(...one.request.frames);
+    const response = await post(endpoint, coding, body);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe(text);
+  });
+
+  it('is decompressed for a handler of bytes, too', async () => {
+    const { endpoint, upstream } = await startGateway({ codec: 'raw' });
+    upstream.onOpen = (one) => one.answer(...one.request.frames);
+    expect(await (await post(endpoint, 'gzip', gzipSync('plain'))).text()).toBe('plain');
+  });
+
+  it('may have charset utf-8 and any spelling of it', async () => {
+    const { endpoint, upstream } = await startGateway({ codec: 'json' });
+    upstream.onOpen = (one) => one.answer(...one.request.frames);
+    for (const charset of ['utf-8', 'UTF8', '"utf-8"', 'us-ascii']) {
+      const headers = { 'Content-Type': `application/json; charset=${charset}` };
+      const response = await fetch(endpoint, { method: 'POST', headers, body: '"\u00fc"' });
+      expect(response.status).toBe(200);
+    }
+  });
+
+  it.each([
+    ['one that nobody knows', 'cow', gzipSync('1'), 415, /one of the codings gzip.+"cow"/],
+    ['several', 'gzip, br', gzipSync('1'), 415, /"gzip, br"/],
+    ['another than it says', 'gzip', Buffer.from('1'), 400, /not gzip.+Content-Encoding/],
+    ['one that is cut', 'gzip', gzipSync(text).subarray(0, 30), 400, /unexpected end of file/],
+    ['one with nonsense in it', 'br', Buffer.alloc(50, 0xff), 400, /not br/],
+  ])('in a coding of which it is %s is refused', async (_, coding, body, status, message) => {
+    const { endpoint, upstream } = await startGateway({ codec: 'json' });
+    const response = await post(endpoint, coding, body);
+    expect(response.status).toBe(status);
+    expect(response.headers.get('accept-encoding')).toBe(
+      status === 415 ? 'gzip, deflate, br' : null,
+    );
+    expect(await response.json()).toMatchObject({
+      error: { message: expect.stringMatching(message) },
+    });
+    expect(upstream.exchanges).toHaveLength(0);
+  });
+
+  it.each([
+    ['gzip', gzipSync(Buffer.alloc(50_000_000))],
+    ['br', brotliCompressSync(Buffer.alloc(50_000_000))],
+  ])(
+    'to much more than it may have (%s) is 413, and not decompressed further',
+    async (coding, body) => {
+      const { endpoint, upstream, gateway } = await startGateway({
+        codec: 'raw',
+        maxBodySize: 100_000,
+      });
+      expect(body.length).toBeLessThan(100_000);
+      const response = await post(endpoint, coding, body);
+      expect(response.status).toBe(413);
+      expect(await response.json()).toMatchObject({
+        error: { code: 'EMSGSIZE', message: expect.stringContaining('decompressed') },
+      });
+      expect(upstream.exchanges).toHaveLength(0);
+      expect(gateway.stats().heldBytes).toBe(0);
+    },
+  );
+
+  it('counts as held while it is decompressed', async () => {
+    const { endpoint, gateway } = await startGateway({ codec: 'raw', maxHeldBytes: 200_000 });
+    const response = await post(endpoint, 'gzip', gzipSync(Buffer.alloc(20_000_000)));
+    expect(response.status).toBe(503);
+    await until(() => gateway.stats().heldBytes === 0);
   });
 });
 

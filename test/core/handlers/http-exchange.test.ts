@@ -1,13 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { type Duplex, Readable, Writable } from 'node:stream';
+import { describe, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { currentContext } from '../../../packages/core/src/current-context.ts';
 import { HttpHandler } from '../../../packages/core/src/handlers/http-handler.ts';
+import { LateReader } from '../../../packages/core/src/handlers/late-reader.ts';
 import { type Asked, MemoryExchange } from '../../support/memory-exchange.ts';
 import { until } from '../../support/until.ts';
 
@@ -137,13 +138,127 @@ describe('what the queue is told', () => {
         for (const event of ['data', 'end', 'aborted', 'error', 'close']) {
           req.on(event, () => seen.push(event));
         }
-        req.once('data', () => res.end('enough'));
+        req.once('data', () => {
+          res.write('enough'); // of no known length: the client waits for its end
+          res.end();
+        });
       },
       { method: 'POST', more: true, body: 'a part' },
     );
     await until(() => seen.includes('close'));
     expect(exchange.text).toBe('enough');
+    expect(exchange.isEnded).toBe(true);
     expect(seen).toEqual(['data', 'aborted', 'error', 'close']);
+  });
+
+  it.each<[string, (req: IncomingMessage, seen: string[]) => void]>([
+    ['by events', (req, seen) => void req.on('data', (bytes) => seen.push(String(bytes)))],
+    [
+      'by a pipe that is full',
+      (req, seen) => {
+        const write = (bytes: Buffer, _encoding: string, done: () => void): void => {
+          seen.push(String(bytes));
+          setImmediate(done);
+        };
+        req.pipe(new Writable({ highWaterMark: 1, write }));
+      },
+    ],
+    [
+      'by iterating',
+      async (req, seen) => {
+        for await (const bytes of req) seen.push(String(bytes));
+      },
+    ],
+  ])('goes on with a body that is read %s behind the answer', async (_how, read) => {
+    const seen: string[] = [];
+    const exchange = give(
+      (req, res) => {
+        res.on('finish', () => seen.push('finish'));
+        res.on('close', () => seen.push('res close'));
+        req.on('end', () => seen.push('end'));
+        req.on('close', () => seen.push(`close, ${req.complete ? 'complete' : 'cut'}`));
+        void read(req, seen);
+        res.end('at once');
+      },
+      { method: 'POST', more: true },
+    );
+    await until(() => seen.includes('res close'));
+    expect(exchange.text).toBe('at once');
+    expect(exchange.isEnded).toBe(false);
+    exchange.part('one');
+    exchange.part('two');
+    await until(() => seen.join('').includes('two'));
+    expect(exchange.isEnded).toBe(false);
+    exchange.end();
+    expect(exchange.isEnded).toBe(true);
+    await until(() => seen.includes('close, complete'));
+    expect(seen.filter((one) => /^(one|two|onetwo)$/.test(one)).join('')).toBe('onetwo');
+    expect(seen.slice(-2)).toEqual(['end', 'close, complete']);
+    expect(exchange.error).toBeUndefined();
+  });
+
+  it('tells a program that reads on that the client went', async () => {
+    const seen: string[] = [];
+    const exchange = give(
+      (req, res) => {
+        for (const event of ['aborted', 'error', 'end', 'close']) {
+          req.on(event, () => seen.push(event));
+        }
+        req.resume();
+        res.end('at once');
+        res.on('close', () => seen.push('res close'));
+      },
+      { method: 'POST', more: true },
+    );
+    await until(() => seen.includes('res close'));
+    exchange.abort();
+    await until(() => seen.includes('close'));
+    expect(seen).toEqual(['res close', 'aborted', 'error', 'close']);
+  });
+
+  it('ends the exchange when the program destroys what it read on, and cuts nothing', async () => {
+    let req: IncomingMessage | undefined;
+    const exchange = give(
+      (request, res) => {
+        req = request.resume();
+        res.end('at once');
+      },
+      { method: 'POST', more: true },
+    );
+    await until(() => req?.socket.destroyed === false && exchange.text !== '');
+    const closed = once(req?.on('error', () => {}) ?? new Readable(), 'close');
+    req?.destroy();
+    await closed;
+    expect(exchange.isEnded).toBe(true);
+    expect(exchange.error).toBeUndefined();
+  });
+
+  it('gives up a program that has answered and takes nothing, but no client that is slow', () => {
+    vi.useFakeTimers();
+    try {
+      let isGivenUp = false;
+      const req = new Readable({ read: () => {} });
+      const reader = new LateReader(req as IncomingMessage, () => {
+        isGivenUp = true;
+      });
+      vi.advanceTimersByTime(60_000);
+      expect(isGivenUp).toBe(false); // nothing came
+      const give = (bytes: number): void => {
+        req.push(Buffer.alloc(bytes));
+        reader.came(bytes);
+      };
+      for (let i = 0; i < 5; i += 1) {
+        give(10);
+        if (i > 0) req.read(10);
+        vi.advanceTimersByTime(5000);
+        expect(isGivenUp).toBe(false); // slow, but it takes some
+      }
+      vi.advanceTimersByTime(5000);
+      expect(isGivenUp).toBe(true);
+      reader.stop();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('ends a body that nobody reads with the response', async () => {

@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+
 import { ZscaleError } from '../../../packages/core/src/errors.ts';
 import {
   type Codec,
@@ -183,6 +185,9 @@ describe('every codec', () => {
       // biome-ignore lint/suspicious/noThenProperty: a query builder that is sent when awaited
       then(): void {}
     }
+    async function* rows(): AsyncGenerator<number> {
+      yield 1;
+    }
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
 
@@ -195,6 +200,19 @@ describe('every codec', () => {
       ['a Map', new Map([[1, 2]]), /^value is a Map .+ Object\.fromEntries\(map\)/],
       ['a Set', { tags: new Set([1]) }, /^value\.tags is a Set .+ \[\.\.\.set\]/],
       ['an Error', { error: new Error('x') }, /^value\.error is an Error .+; throw it/],
+      [
+        'a stream',
+        Readable.from(['x']),
+        /^value is a stream .+; send what it gives, or .+\{ fetch \}/,
+      ],
+      ['an async generator', { rows: rows() }, /^value\.rows is a stream/],
+      ['a stream of the web', new ReadableStream(), /^value is a ReadableStream .+\{ fetch \}/],
+      ['a Response', new Response('x'), /^value is a Response .+ or export \{ fetch \}/],
+      ['a Request', new Request('http://a/'), /^value is a Request/],
+      ['Headers', new Headers(), /^value is Headers .+ Object\.fromEntries/],
+      ['a form', { form: new FormData() }, /^value\.form is FormData/],
+      ['a Blob', new Blob(['x']), /^value is a Blob .+arrayBuffer\(\)/],
+      ['URLSearchParams', new URLSearchParams('a=1'), /^value is URLSearchParams/],
       ['a RegExp', [/x/], /^value\[0\] is a RegExp/],
       ['an invalid Date', [new Date('x')], /^value\[0\] is an invalid Date/],
       ['a cycle', cycle, /^value(\.self){100} is nested more than 100 deep .+contain itself/],

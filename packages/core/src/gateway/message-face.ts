@@ -11,6 +11,8 @@
  * | json    | JSON                                 | JSON                                             |
  * | raw     | any bytes                            | application/octet-stream                         |
  *
+ * What a client has compressed is decompressed before it comes here (encoded-body.ts).
+ *
  * Only what is in the bytes and the types; an error reply has the status of its code (error-page.ts). The path means nothing here,
  * but for pools, which are chosen by it.
  */
@@ -35,6 +37,10 @@ const MSGPACK_TYPES = /\bapplication\/(x-|vnd\.)?msgpack\b/i;
 const JSON_TYPES =
   /^(application\/([\w.+-]+\+)?json|text\/(plain|json)|application\/x-www-form-urlencoded)\b/i;
 
+/** JSON is UTF-8 (RFC 8259, 8.1), of which US-ASCII is a part. */
+const CHARSET = /;\s*charset\s*=\s*"?([^\s";]*)/i;
+const UTF8_NAMES = /^(utf-?8|us-ascii|)$/i;
+
 /** See the top of the file. */
 export class MessageFace {
   readonly #codec: Codec;
@@ -49,7 +55,7 @@ export class MessageFace {
   /**
    * The frames of a request for the handler.
    *
-   * @throws ZscaleError `ENOTSUP` for a type that is not taken, `ZSCALE_ERR_DECODE` for bytes that are not of their type
+   * @throws ZscaleError `ENOTSUP` for a type or a charset that is not taken, `ZSCALE_ERR_DECODE` for bytes that are not of their type
    */
   framesOf({ headers }: IncomingMessage, bytes: Buffer): Buffer[] {
     const { 'content-type': type = JSON_TYPE } = headers;
@@ -61,6 +67,7 @@ export class MessageFace {
         `This service takes application/json${this.#codec.name === 'msgpack' ? ' and application/msgpack' : ''}; got ${JSON.stringify(type.slice(0, 60))}.`,
       );
     }
+    if (type !== JSON_TYPE) checkCharset(type);
     const value = this.#json.decode([bytes]);
     return this.#codec.name === 'json' ? [bytes] : this.#codec.encode(value);
   }
@@ -85,4 +92,13 @@ export class MessageFace {
     const [body = Buffer.alloc(0)] = this.#json.encode(this.#codec.decode(frames));
     return { contentType: JSON_TYPE, body };
   }
+}
+
+function checkCharset(type: string): void {
+  const [, charset = ''] = CHARSET.exec(type) ?? [];
+  if (UTF8_NAMES.test(charset)) return;
+  throw new ZscaleError(
+    'ENOTSUP',
+    `This service takes JSON in UTF-8; got charset ${JSON.stringify(charset.slice(0, 60))}.`,
+  );
 }

@@ -11,7 +11,7 @@
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import { errorReplyOf } from '../errors.ts';
+import { errorReplyOf, type ZscaleError } from '../errors.ts';
 import {
   decodeRequestHead,
   decodeResponseHead,
@@ -21,6 +21,7 @@ import {
 } from '../messages/http-message.ts';
 import type { ClientConnection, OpenExchange } from './client-connection.ts';
 import type { TurnTaker } from './connection-turns.ts';
+import { CODINGS, codingOf, EncodedBody, type EncodedBodySink } from './encoded-body.ts';
 import { errorPage, statusOf } from './error-page.ts';
 import { ForeignFormat } from './foreign-format.ts';
 import type { GatewayRules } from './gateway-rules.ts';
@@ -48,7 +49,9 @@ interface HeadWriter {
 const TEXT_BYTES = 16 * 1024;
 
 /** See the top of the file. */
-export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnTaker, Holder {
+export class PendingReply
+  implements UpstreamSink, BodySink, EncodedBodySink, OpenExchange, TurnTaker, Holder
+{
   readonly isSafe: boolean;
   readonly #rules: GatewayRules;
   readonly #connection: ClientConnection;
@@ -56,9 +59,12 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
   readonly #response: ServerResponse;
   readonly #facts: RequestFacts;
   readonly #body: RequestBody;
-  readonly #expectsContinue: boolean;
+  /** The client waits to be told that it may send its body. */
+  #expectsContinue: boolean;
   readonly #startedAt: number;
   #state: 'waiting' | 'reading' | 'open' | 'ended';
+  /** Of a request to a message handler, while its body is decompressed. */
+  #decoding: EncodedBody | undefined;
   #exchange: UpstreamExchange | undefined;
   /** What the head of the request became on the way. */
   #requestId: string | undefined;
@@ -96,6 +102,7 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     });
     this.#startedAt = performance.now();
     this.#state = 'waiting';
+    this.#decoding = undefined;
     this.#exchange = undefined;
     this.#requestId = undefined;
     this.#cookie = undefined;
@@ -175,7 +182,24 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
   }
 
   bodyWhole(bytes: Buffer | undefined): void {
+    const { face } = this.#rules;
+    const coding = this.#request.headers['content-encoding'];
+    if (coding === undefined || face === undefined || face instanceof ForeignFormat) {
+      this.#open(bytes, false);
+    } else this.#decode(bytes ?? EMPTY, coding);
+  }
+
+  bodyDecodes(bytes: number): void {
+    this.#rules.held.add(this, bytes);
+  }
+
+  bodyDecoded(bytes: Buffer): void {
+    this.#decoding = undefined;
     this.#open(bytes, false);
+  }
+
+  bodyUndecodable({ code, message }: ZscaleError): void {
+    this.#refuse(statusOf(code), code, message);
   }
 
   bodyBegins(bytes: Buffer | undefined): void {
@@ -268,9 +292,11 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     if (method === 'POST' || this.#rules.face instanceof ForeignFormat) {
       // It will be read, whatever it is.
       if (this.#expectsContinue) this.#response.writeContinue();
+      this.#expectsContinue = false;
       return true;
     }
-    this.#refuse(405, 'ENOTSUP', `This service takes one value, by POST; got ${method}.`);
+    const message = `This service takes one value, by POST; got ${method}.`;
+    this.#refuse(405, 'ENOTSUP', message, ['Allow', 'POST']);
     return false;
   }
 
@@ -294,6 +320,18 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     const { contentType, body } = face.answerOf(this.#request, frames);
     const rawHeaders = ['Content-Type', contentType, 'Date', new Date().toUTCString()];
     return { head: { status: 200, statusMessage: 'OK', rawHeaders }, body };
+  }
+
+  /** @param header `Content-Encoding` */
+  #decode(bytes: Buffer, header: string): void {
+    try {
+      const coding = codingOf(header);
+      if (coding === undefined) this.#open(bytes, false);
+      else this.#decoding = new EncodedBody(bytes, coding, this.#rules.maxBodySize, this);
+    } catch (error) {
+      const { code, message } = errorReplyOf(error);
+      this.#refuse(415, code, message, ['Accept-Encoding', CODINGS]);
+    }
   }
 
   #open(bytes: Buffer | undefined, more: boolean): void {
@@ -330,6 +368,7 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
   }
 
   #inform({ status, statusMessage, rawHeaders }: ResponseHead): void {
+    if (status === 100) this.#expectsContinue = false;
     let text = `HTTP/1.1 ${status} ${statusMessage}\r\n`;
     for (let i = 0; i < rawHeaders.length; i += 2)
       text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
@@ -433,7 +472,8 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     else this.#refuse(status, code, message);
   }
 
-  #refuse(status: number, code: string, message: string): void {
+  /** @param headers of its own: name, value, name, value ... */
+  #refuse(status: number, code: string, message: string, headers: readonly string[] = []): void {
     if (this.#response.headersSent) {
       this.#cut(message);
       return;
@@ -444,7 +484,7 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     if (isLast) this.#connection.isEnding = true;
     if (this.#connection.isEnding || this.#rules.isDraining)
       page.headers.push('Connection', 'close');
-    if (status === 405) page.headers.push('Allow', 'POST');
+    page.headers.push(...headers);
     if (this.#requestId !== undefined) page.headers.push('X-Request-Id', this.#requestId);
     this.#sent = page.body.length;
     this.#response.sendDate = false;
@@ -468,6 +508,7 @@ export class PendingReply implements UpstreamSink, BodySink, OpenExchange, TurnT
     if (this.#state === 'ended') return;
     const hadTurn = this.#state !== 'waiting';
     this.#state = 'ended';
+    this.#decoding?.stop();
     if (!this.#body.isOver) this.#body.discard();
     if (!this.#isStalled) this.#rules.held.forget(this);
     this.#rules.ended({

@@ -2,7 +2,7 @@
  * One HTTP request on its way through a program: holds `req`, `res` and their socket together, and makes of what happens to the
  * exchange what node:http makes of what happens to a connection, in its order.
  *
- *     whole      'request', then the body, then 'end'; 'finish' and 'close' of res
+ *     whole      'request', then the body, then 'end'; 'finish' and 'close' of res, which may come before that
  *     cut        by the client: socket 'close' -> req 'aborted', res 'close', req 'error' if anybody listens, req 'close'
  *                by the program (req.destroy, res.destroy, socket.destroy): the same, and the gateway cuts the client's connection
  *
@@ -16,6 +16,7 @@ import type { Server } from 'node:http';
 import { ZscaleError } from '../errors.ts';
 import type { RequestHead } from '../messages/http-message.ts';
 import type { Exchange, ExchangeSink } from './exchange.ts';
+import { isBeingRead, LateReader } from './late-reader.ts';
 import type { NodeRequest, NodeResponse, NodeServer } from './node-http.ts';
 import { abortRequest, completeRequest, createRequest } from './virtual-request.ts';
 import { createResponse, ResponseSender } from './virtual-response.ts';
@@ -37,6 +38,8 @@ export class HttpExchange implements ExchangeSink, SocketOwner {
   readonly #onOver: (exchange: HttpExchange) => void;
   /** Bytes of the body that came and are not granted yet. */
   #ungranted: number;
+  /** The program has answered, and reads on. */
+  #late: LateReader | undefined;
   #isOver: boolean;
 
   /** @param onOver called once, when nothing is to be sent any more */
@@ -50,6 +53,7 @@ export class HttpExchange implements ExchangeSink, SocketOwner {
     this.#scope = new AsyncResource('HTTPINCOMINGMESSAGE', { requireManualDestroy: true });
     this.#onOver = onOver;
     this.#ungranted = exchange.isWhole ? 0 : (exchange.body?.length ?? 0);
+    this.#late = undefined;
     this.#isOver = false;
     this.socket = new VirtualSocket(this, host.server, head);
     this.req = createRequest(host, this.socket, head);
@@ -99,6 +103,8 @@ export class HttpExchange implements ExchangeSink, SocketOwner {
   }
 
   onDestroy(): void {
+    this.#late?.stop();
+    this.#sender.release(); // what has been answered is not cut
     this.#sender.abandon(connectionCut());
     if (!this.#isOver) this.#exchange.fail(connectionCut());
     this.#over();
@@ -125,12 +131,14 @@ export class HttpExchange implements ExchangeSink, SocketOwner {
   takePart(bytes: Buffer): void {
     this.socket.touch();
     this.#ungranted += bytes.length;
+    this.#late?.came(bytes.length);
     if (this.req.destroyed || this.req.push(bytes)) this.onResume();
   }
 
   takeEnd(trailers: Buffer | undefined): void {
     this.socket.touch();
     completeRequest(this.req, trailers);
+    this.#readNoMore();
   }
 
   takeWindow(): void {
@@ -139,9 +147,14 @@ export class HttpExchange implements ExchangeSink, SocketOwner {
   }
 
   takeAbort(reason: Error): void {
+    this.#late?.stop();
     this.#sender.abandon(reason);
     this.#over();
     this.socket.close(this.req.complete ? 'whole' : 'cut');
+  }
+
+  get isComing(): boolean {
+    return !this.req.complete && !this.req.destroyed;
   }
 
   /** The last message of the reply has left: the rest of a request that is still coming is dropped by the queue. */
@@ -153,24 +166,47 @@ export class HttpExchange implements ExchangeSink, SocketOwner {
   finished(): void {
     const { req, res, socket } = this;
     if (FINISHED.hasSubscribers) FINISHED.publish(this.#facts());
-    const isRead = req._consuming || req.readableFlowing === true;
-    if (!isRead) req._dump();
-    // What is still to come is dropped by the queue: nobody may take what came for all of it.
-    if (!req.complete && isRead) abortRequest(req);
-    else completeRequest(req, undefined);
+    if (isBeingRead(req) && this.#sender.isHeld) {
+      this.#late = new LateReader(req, () => this.#giveUp());
+    } else {
+      this.#sender.release();
+      const isRead = req._consuming || req.readableFlowing === true;
+      if (!isRead) req._dump();
+      // What is still to come is dropped by the queue: nobody may take what came for all of it.
+      if (!req.complete && isRead) abortRequest(req);
+      else completeRequest(req, undefined);
+    }
     res.detachSocket(socket as unknown as NonNullable<NodeResponse['socket']>); // see virtual-socket.ts
     process.nextTick(closeResponse, this);
   }
 
   closeResponse(): void {
-    const { res, socket } = this;
-    socket.off('close', onSocketClose);
+    const { res } = this;
     if (!res._closed) {
       res.destroyed = true;
       res._closed = true;
       res.emit('close');
     }
-    socket.close();
+    if (!this.#sender.isHeld) this.#leaveSocket();
+  }
+
+  /** The body has come, or nobody wants it any more. */
+  #readNoMore(): void {
+    this.#late?.stop();
+    if (!this.#sender.isHeld) return;
+    this.#sender.release();
+    if (this.res.socket === null) this.#leaveSocket(); // else when it has finished
+  }
+
+  /** It reads on no more: nobody may take what came for all of it. */
+  #giveUp(): void {
+    this.#readNoMore();
+    this.#scope.runInAsyncScope(abortRequest, undefined, this.req);
+  }
+
+  #leaveSocket(): void {
+    this.socket.off('close', onSocketClose);
+    this.socket.close();
   }
 
   #facts(): object {

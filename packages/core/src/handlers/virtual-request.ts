@@ -12,6 +12,11 @@ import { decodeTrailers, type RequestHead } from '../messages/http-message.ts';
 import type { NodeRequest, NodeServer } from './node-http.ts';
 import type { VirtualSocket } from './virtual-socket.ts';
 
+/** `maxHeadersCount` of a server that says nothing else; it counts names and values, as Node does. */
+const MAX_HEADERS_COUNT = 2000;
+/** Node's parser hands over as many names and values at once, and looks at the limit between. */
+const HEADERS_STEP = 62;
+
 /** Makes `req`. Its body is to come. */
 export function createRequest(
   { server, Request }: NodeServer,
@@ -27,8 +32,16 @@ export function createRequest(
   req.url = head.target;
   req.upgrade = false;
   req.joinDuplicateHeaders = Reflect.get(server, 'joinDuplicateHeaders') === true;
-  req._addHeaderLines(rawHeaders, rawHeaders.length);
+  const { maxHeadersCount: most } = server;
+  const limit = typeof most === 'number' ? most * 2 : MAX_HEADERS_COUNT;
+  if (limit <= 0 || rawHeaders.length <= limit) req._addHeaderLines(rawHeaders, rawHeaders.length);
+  else req._addHeaderLines(withinLimit(rawHeaders, limit), limit);
   return req;
+}
+
+/** What is left of so many headers: in `headers` as many as may be, in `rawHeaders` those that had come by then. */
+function withinLimit(rawHeaders: readonly string[], limit: number): string[] {
+  return rawHeaders.slice(0, Math.ceil(limit / HEADERS_STEP) * HEADERS_STEP);
 }
 
 /** The body has ended. */

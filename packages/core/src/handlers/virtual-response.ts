@@ -24,10 +24,13 @@ import type { VirtualSocket } from './virtual-socket.ts';
 const FLUSH_BYTES = 64 * 1024;
 const EMPTY: Buffer = Buffer.alloc(0);
 const NOT_ASCII = /[^\0-\x7f]/;
+const LENGTH = /\r\ncontent-length: /i;
 const SENDER = Symbol('zscale.response-sender');
 
 /** What goes with every response of a server. */
 export interface ResponseOwner {
+  /** The request is still coming, and somebody may read on behind the answer: the reply's last message waits for `release`. */
+  readonly isComing: boolean;
   /** The last message of the reply is on its way, or the exchange is over without it. */
   onReplied(): void;
 }
@@ -53,6 +56,8 @@ export class ResponseSender {
   #isTickDue: boolean;
   #isFull: boolean;
   #wantsDrain: boolean;
+  /** All of the response has left, and the last message of the reply has not. */
+  #isHeld: boolean;
   #state: 'open' | 'ended' | 'sent' | 'gone';
 
   constructor(exchange: Exchange, owner: ResponseOwner, socket: VirtualSocket, res: NodeResponse) {
@@ -73,6 +78,7 @@ export class ResponseSender {
     this.#isTickDue = false;
     this.#isFull = false;
     this.#wantsDrain = false;
+    this.#isHeld = false;
     this.#state = 'open';
     const hooked = res as NodeResponse & { [SENDER]: ResponseSender }; // set here
     hooked[SENDER] = this;
@@ -88,9 +94,9 @@ export class ResponseSender {
     return this.#pendingBytes;
   }
 
-  /** The reply's last message has left. */
-  get isSent(): boolean {
-    return this.#state === 'sent';
+  /** All of the response has left, and the reply's last message has not. */
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   /** Node made the head's text. A body that it would chunk is left whole: whoever writes to the client does that. */
@@ -149,6 +155,14 @@ export class ResponseSender {
     this.#flush();
   }
 
+  /** Nobody reads on, or not any more: the last message goes, if it was held. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#exchange.reply([EMPTY], true, false);
+    this.#owner.onReplied();
+  }
+
   /** The window is open again. */
   onWindow(): void {
     this.#isFull = false;
@@ -163,6 +177,7 @@ export class ResponseSender {
 
   /** Nothing can be sent any more. */
   abandon(error: Error): void {
+    this.#isHeld = false;
     if (this.#state === 'sent' || this.#state === 'gone') return;
     this.#state = 'gone';
     this.#chunks = [];
@@ -200,8 +215,12 @@ export class ResponseSender {
     this.#headSent = true;
     this.#sent += bytes.length;
     if (isEnd) this.#state = 'sent';
-    this.#isFull = !this.#exchange.reply(frames, isPart, !isEnd) && !isEnd;
-    if (isEnd) this.#owner.onReplied();
+    // Only where the client can tell that it has all: it may wait for that before it sends more.
+    this.#isHeld =
+      isEnd && !this.#exchange.isWhole && this.#owner.isComing && hasKnownEnd(this.#res);
+    const isLast = isEnd && !this.#isHeld;
+    this.#isFull = !this.#exchange.reply(frames, isPart, !isLast) && !isEnd;
+    if (isLast) this.#owner.onReplied();
   }
 
   #take(): Buffer {
@@ -285,6 +304,11 @@ function finish(this: NodeResponse): void {
 /** Nothing waits in `res` itself: whoever waits for 'drain' may go on. */
 function flushOutput(): boolean {
   return true;
+}
+
+/** Whether its head says where its body ends. */
+function hasKnownEnd({ _hasBody: hasBody, _header: head }: NodeResponse): boolean {
+  return !hasBody || LENGTH.test(head ?? '');
 }
 
 function tick(sender: ResponseSender): void {

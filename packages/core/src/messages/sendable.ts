@@ -26,6 +26,12 @@ interface Fault {
   readonly advice: string;
 }
 
+/** What a handler of values cannot answer with, but an application of HTTP can. */
+const STREAM_ADVICE =
+  'send what it gives, or answer over HTTP by an application: export { fetch } or a listener (req, res)';
+const RESPONSE_ADVICE =
+  'send the value alone, or export { fetch }: then the service speaks HTTP, and answers with Responses';
+
 /** Objects that both formats would write as `{}`. */
 const UNSENDABLE: readonly { is(value: object): boolean; what: string; advice: string }[] = [
   { is: isThenable, what: 'a promise', advice: 'await it first' },
@@ -34,6 +40,18 @@ const UNSENDABLE: readonly { is(value: object): boolean; what: string; advice: s
   { is: types.isNativeError, what: 'an Error', advice: 'throw it, or send its message' },
   { is: types.isRegExp, what: 'a RegExp', advice: 'send its source' },
   { is: types.isBoxedPrimitive, what: 'a boxed primitive', advice: 'send its valueOf()' },
+  { is: isOfWeb('ReadableStream'), what: 'a ReadableStream', advice: STREAM_ADVICE },
+  { is: isAsyncIterable, what: 'a stream (it is async iterable)', advice: STREAM_ADVICE },
+  { is: isOfWeb('Response'), what: 'a Response', advice: RESPONSE_ADVICE },
+  { is: isOfWeb('Request'), what: 'a Request', advice: 'send the values that are in it' },
+  { is: isOfWeb('Headers'), what: 'Headers', advice: 'send Object.fromEntries(headers)' },
+  { is: isOfWeb('FormData'), what: 'FormData', advice: 'send Object.fromEntries(form)' },
+  { is: isOfWeb('Blob'), what: 'a Blob', advice: 'send its bytes: await blob.arrayBuffer()' },
+  {
+    is: isOfWeb('URLSearchParams'),
+    what: 'URLSearchParams',
+    advice: 'send String(params), or Object.fromEntries(params)',
+  },
   { is: types.isGeneratorObject, what: 'a generator', advice: 'send [...generator]' },
   { is: types.isWeakMap, what: 'a WeakMap', advice: 'leave it out' },
   { is: types.isWeakSet, what: 'a WeakSet', advice: 'leave it out' },
@@ -203,6 +221,16 @@ function isBytes(value: object): boolean {
 
 function hasToJson(value: object): value is { toJSON(): unknown } {
   return 'toJSON' in value && typeof value.toJSON === 'function';
+}
+
+/** Streams of Node and of the web, async generators, sockets of ours. */
+function isAsyncIterable(value: object): boolean {
+  return Symbol.asyncIterator in value;
+}
+
+/** By its tag: to look at the classes themselves would load all of fetch, and other libraries have classes of their own. */
+function isOfWeb(tag: string): (value: object) => boolean {
+  return (value) => Symbol.toStringTag in value && value[Symbol.toStringTag] === tag;
 }
 
 /** Whether it is a promise, whoever made it. */
