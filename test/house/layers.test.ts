@@ -102,6 +102,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'queue-metrics.ts',
       'client.ts',
       'client-socket.ts',
+      'service-needs.ts',
     ],
     rooms: {
       messages: { rooms: ['ground'] },

@@ -238,6 +238,7 @@ function filesOf(
       watch: {
         folder: watched === true ? '.' : undefined,
         paths: [...paths, ...envFiles, ...(file === undefined ? [] : [file.file]), ...entries],
+        named: paths,
       },
     }),
   };

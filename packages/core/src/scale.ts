@@ -25,6 +25,7 @@ import { type ResolvedScaleOptions, resolveScaleOptions, type ScaleOptions } fro
 import { ScaledServer, type Server, type Service } from './server.ts';
 import { launchCommand, launchPython } from './supervisor/command-launch.ts';
 import { launchHost, launchProgram } from './supervisor/launch.ts';
+import { checkModuleFile } from './worker/load-module.ts';
 import { processRole } from './worker/process-role.ts';
 import { Worker } from './worker/worker.ts';
 import { chooseWorkerCount, readMachineFacts } from './worker-count.ts';
@@ -79,10 +80,12 @@ async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<S
   try {
     const options = resolveScaleOptions(given);
     const place = { number, hasAddress: given.bind !== undefined };
+    const runnable = whatToRun(handler, options, place);
+    if (runnable.module !== undefined) checkModuleFile(runnable.module);
     const server = new ScaledServer(options, {
       number,
       earlierEndpoints,
-      ...whatToRun(handler, options, place),
+      ...runnable,
       relaunch: (renewal) =>
         whatToRun(handler, resolveScaleOptions({ ...given, ...renewal }), place).launch,
       choosesCodec: given.codec === undefined,
