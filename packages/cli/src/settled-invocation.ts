@@ -181,7 +181,7 @@ function runOf(settlement: Settlement, file: ConfigFile | undefined): RunInvocat
 }
 
 /** Ports and endpoints are said together: the higher of the two sources counts, one source may have both. */
-function placesOf(settlement: Settlement): readonly string[] | undefined {
+export function placesOf(settlement: Settlement): readonly string[] | undefined {
   const said = [settlement.get('bind'), settlement.get('port')].filter(isSaid);
   const highest = Math.min(...said.map(({ rank }) => rank));
   const places = said.filter(({ rank }) => rank === highest).flatMap(({ value }) => value);
