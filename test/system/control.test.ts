@@ -179,7 +179,8 @@ describe('zscale reload', () => {
     expect(told).toContain('it is broken');
     expect(await pids()).toEqual(before);
     expect((await zscale(['call', endpoint, '{}'])).stdout).toBe('"one"\n');
-    expect(program.stderr).toContain('reload failed');
+    const failed = program.stderr.split('\n').find((line) => line.includes('"reload failed"'));
+    expect(JSON.parse(failed ?? '{}').err.message.match(/it is broken/g)).toHaveLength(1);
   });
 
   it('keeps nobody from asking meanwhile', async () => {

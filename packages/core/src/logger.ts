@@ -79,12 +79,20 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   // file without ever logging: so they are loaded here and not above.
   const load = createRequire(import.meta.url);
   const { pino }: typeof import('pino') = load('pino');
-  const settings = { level, base: { pid: process.pid } };
+  const err = (error: Error): object => withoutEcho(error, pino.stdSerializers.err(error));
+  const settings = { level, base: { pid: process.pid }, serializers: { err } };
   const lines = new LogLines((lost) => {
     logger.warn({ lines: lost }, 'the log could not be written for a while; lines are missing');
   });
   const logger = pino(settings, pretty ? prettyInto(lines) : lines);
   return logger;
+}
+
+/** pino puts the text of a cause behind the text of its error, which may have it already: a reason is told once. */
+function withoutEcho(error: Error, serialized: object): object {
+  const { message, cause }: Partial<Error> = Object(error);
+  const isTold = cause instanceof Error && message?.includes(cause.message) === true;
+  return isTold ? { ...serialized, message } : serialized;
 }
 
 /** Makes readable lines of what is written, and writes them to `target`. */
