@@ -112,6 +112,8 @@ describe('bash', () => {
     ['zscale stop --name ', ['api']],
     ['zscale inject -n a', ['api']],
     ['zscale run --name ', []],
+    ['zscale check serv', ['server.ts']],
+    ['zscale check --name ', []],
     ['zscale run --timeout ', []],
     ['zscale drain ', []],
     ['zscale run server.ts -- s', ['script.bash', 'script.fish', 'script.zsh', 'server.ts']],

@@ -70,6 +70,23 @@ describe('what scale() refuses, checkService() refuses in the same words:', () =
     expect(existsSync(inside('none'))).toBe(false);
   });
 
+  it('a folder for temporary files that is none', async () => {
+    const before = process.env.TMPDIR;
+    process.env.TMPDIR = inside('file');
+    try {
+      const all = { bind: tcp, control: false, signals: false, logger: silent } as const;
+      const { code, message } = Object(await refusalOf(scale(inside('handler.mjs'), all)));
+      expect({ code, message }).toMatchObject({
+        code: 'ENOTDIR',
+        message: expect.stringContaining('Set TMPDIR'),
+      });
+      expect(await refusalOf(checkService(inside('handler.mjs'), all))).toEqual({ code, message });
+    } finally {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
+    }
+  });
+
   it('a number of workers in the environment that is none', async () => {
     const before = process.env.WEB_CONCURRENCY;
     process.env.WEB_CONCURRENCY = 'many';

@@ -242,7 +242,7 @@ function optionOf({ flags, description, parse, isRepeatable = false }: FlagRow):
  * hardly meant as a file, and "no such file" would be a poor answer.
  */
 function refuseMistypedCommand(first: string | undefined): void {
-  if (first === undefined || NAMES.includes(first) || /^-|[./\\]/.test(first)) return;
+  if (first === undefined || NAMES.includes(first) || /^-|[./\\]|^$/.test(first)) return;
   throw new UsageError(
     `"${first}" is no command (${NAMES.join(', ')}) and does not look like a file. ` +
       `To run a file of that name write: zscale run ./${first}`,

@@ -20,6 +20,7 @@ export const INIT_COMMAND: CommandRow = {
       description: 'the file to run (default: server.ts, index.js and the like)',
     },
   ],
+  operands: 'files',
   flags: [
     {
       heading: 'For what, one or several:',

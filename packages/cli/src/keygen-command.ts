@@ -1,5 +1,6 @@
 /** `zscale keygen` on the command line: its flags, its help, and what they mean. */
 import type { CommandRow } from './command-row.ts';
+import { UsageError } from './failure.ts';
 
 /** Its row. */
 export const KEYGEN_COMMAND: CommandRow = {
@@ -19,5 +20,12 @@ export const KEYGEN_COMMAND: CommandRow = {
 
 Exit codes:
   0 made   1 error, such as a file that exists   2 wrong usage`,
-  invoke: ([name = 'zscale'], flags) => ({ command: 'keygen', name, json: flags.json === true }),
+  invoke: ([name = 'zscale'], flags) => {
+    if (name === '' || name.endsWith('/')) {
+      throw new UsageError(
+        `keygen takes a name for the files, such as service or keys/service; got ${JSON.stringify(name)}.`,
+      );
+    }
+    return { command: 'keygen', name, json: flags.json === true };
+  },
 };

@@ -90,6 +90,7 @@ export const CHECKING_COMMANDS: readonly CommandRow[] = [
       'the config file here, and where each was said. Values of --env are not shown.',
     usage: '[entry] [options] [options of run]',
     words: [ENTRY_AS_FOR_RUN],
+    operands: 'files',
     flags: [
       { flags: '--effective', description: 'all of them, those at their default too' },
       { flags: '--origin', description: 'those that were said somewhere (the default)' },
@@ -121,6 +122,7 @@ Exit codes:
       'is, and end. Nobody can connect to it; what it does when it is loaded, it does.',
     usage: '[entry] [options] [options of run]',
     words: [ENTRY_AS_FOR_RUN, ARGS],
+    operands: 'files',
     flags: [
       { flags: '--json', description: 'one JSON object, behind what the application prints' },
     ],

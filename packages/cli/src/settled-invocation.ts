@@ -151,7 +151,7 @@ function runOf(settlement: Settlement, file: ConfigFile | undefined): RunInvocat
   // One in a higher place stands for the other in a lower one.
   const isExec = exec?.value !== undefined && exec.rank <= (entry?.rank ?? exec.rank);
   const run = isExec ? exec.value : entry?.value;
-  if (typeof run !== 'string') {
+  if (typeof run !== 'string' || run === '') {
     throw new UsageError(
       'the file to run is missing, as in: zscale server.ts. See "zscale --help".',
     );

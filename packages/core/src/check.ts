@@ -2,9 +2,13 @@
  * Finds out what a module or a program is, by starting one worker of it as `scale()` would, where no client comes.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
+import {
+  backendFolderOf,
+  chooseBackendEndpoint,
+  makeBackendFolder,
+  removeBackendFolder,
+} from './backend-folder.ts';
 import { isHttpEndpoint } from './gateway/http-endpoint.ts';
 import { createLogger } from './logger.ts';
 import {
@@ -45,12 +49,14 @@ export async function checkService(
 ): Promise<ServiceCheck> {
   const resolved = resolveScaleOptions(options);
   howMany(resolved);
-  const place = { number: 0, hasAddress: options.bind !== undefined };
-  const { bindsLater, module } = whatToRun(handler, resolved, place);
+  const call = { number: 0, hasAddress: options.bind !== undefined };
+  const { bindsLater, module } = whatToRun(handler, resolved, call);
   if (module !== undefined) checkModuleFile(module);
   const bind = bindsLater ? [] : resolved.bind;
   await checkNeeds({ ...resolved, bind }, resolved.logger ?? createLogger());
-  const folder = mkdtempSync(path.join(tmpdir(), 'zscale-check-'));
+  const place = chooseBackendEndpoint();
+  const folder = backendFolderOf(place) ?? '';
+  makeBackendFolder(place);
   try {
     const server = await scale(handler, { ...options, ...harmless(resolved, options, folder) });
     const { codec, speaksHttp, programEndpoint } = server;
@@ -74,7 +80,7 @@ export async function checkService(
     }
     throw error;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeBackendFolder(place);
   }
 }
 
