@@ -162,7 +162,8 @@ export function planInit(
   const own = join(folder, ZSCALE);
   const isBindSaid = bind.length === 0 && places !== undefined;
   const endpoints = isBindSaid ? places : bind.length > 0 ? bind : [DEFAULT_BIND];
-  const keys: readonly SaidKey[] = ['gracefulTimeout', 'drainDelay', 'logFormat', 'backend'];
+  const keys: readonly SaidKey[] = ['gracefulTimeout', 'drainDelay', 'logFormat'];
+  const backendPort = [value('backend')].flat().map(portOf).find(Number);
   return {
     name: name === undefined ? inferName(value('name'), manifest, folder) : checkName(name),
     entry: file,
@@ -174,10 +175,11 @@ export function planInit(
       ...(ofFile === undefined ? [] : ['entry' as const]),
       ...(name === undefined && value('name') !== undefined ? ['name' as const] : []),
       ...(isBindSaid ? ['bind' as const] : []),
+      ...(backendPort === undefined ? [] : ['backend' as const]),
     ]),
     isCommand,
     adminPort: portOf(value('admin')) ?? ADMIN_PORT,
-    backendPort: portOf([value('backend')].flat().find((one) => portOf(one))) ?? BACKEND_PORT,
+    backendPort: backendPort ?? BACKEND_PORT,
     grace: Math.min(secondsOf(value('gracefulTimeout')) ?? GRACE_S, LONGEST_GRACE_S),
     drainDelay: secondsOf(value('drainDelay')),
     machines,

@@ -12,7 +12,7 @@ export const REST_S = 10;
 /** The pair of keys of the service and its machines, as `zscale keygen service` names it. */
 export const KEY_FILE = 'service.key_secret';
 
-const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/i;
+const LOOPBACK = /:\/\/(localhost|127\.[\d.]+|\[::1\]):/i;
 
 /** A file to be written, below the folder of the project. */
 export interface InitFile {
@@ -49,7 +49,7 @@ export function runWords(
     );
   }
   // What listens on the loopback of a container, nobody can reach.
-  const isReachable = !plan.doors.some(({ host }) => LOOPBACK.test(host));
+  const isReachable = !plan.endpoints.some((endpoint) => LOOPBACK.test(endpoint));
   return [
     ...['run', ...entryWords(plan), ...nameWords(plan)],
     ...(said.has('bind') && isReachable ? [] : bindWords(plan)),
@@ -61,9 +61,10 @@ export function runWords(
   ];
 }
 
-function bindWords({ doors }: InitPlan): string[] {
-  return doors
-    .map((door) => endpointOf(LOOPBACK.test(door.host) ? { ...door, host: '*' } : door))
+/** What was said here is as it was said; of a file that is for this machine, too, the loopback is left. */
+function bindWords({ endpoints, said }: InitPlan): string[] {
+  return endpoints
+    .map((endpoint) => (said.has('bind') ? endpoint.replace(LOOPBACK, '://*:') : endpoint))
     .flatMap((endpoint) => ['--bind', endpoint]);
 }
 

@@ -199,7 +199,9 @@ export class ControlServer {
       if (this.#isThere(this.#path ?? '') && !this.#isClosed) this.#succeed(before);
       else {
         this.#socket = before;
-        next.close();
+        if (!next.closed) next.close();
+        // Whoever closed all meanwhile saw the other one.
+        if (this.#isClosed && !before.closed) before.close();
       }
     }
   }
