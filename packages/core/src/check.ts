@@ -18,9 +18,8 @@ import {
   type ScaleOptions,
 } from './options.ts';
 import { defaultHttpEndpoint } from './program-front.ts';
-import { type Command, howMany, scale, whatToRun } from './scale.ts';
+import { type Command, checkModule, howMany, scale, whatToRun } from './scale.ts';
 import { checkFit, checkNeeds } from './service-needs.ts';
-import { checkModuleFile } from './worker/load-module.ts';
 
 /** How long the worker may take to end, ms. */
 const FAREWELL_MS = 2_000;
@@ -51,7 +50,7 @@ export async function checkService(
   howMany(resolved);
   const call = { number: 0, hasAddress: options.bind !== undefined };
   const { bindsLater, module } = whatToRun(handler, resolved, call);
-  if (module !== undefined) checkModuleFile(module);
+  checkModule(module);
   const bind = bindsLater ? [] : resolved.bind;
   await checkNeeds({ ...resolved, bind }, resolved.logger ?? createLogger());
   const place = chooseBackendEndpoint();

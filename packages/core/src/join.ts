@@ -9,8 +9,7 @@ import { ZscaleError } from './errors.ts';
 import type { HandlerFunction } from './handlers/handler.ts';
 import { type JoinOptions, resolveJoinOptions } from './join-options.ts';
 import { InertMachine, JoinedMachine, type Machine } from './machine.ts';
-import { callInWorker, howMany, registerCall, whatToRun } from './scale.ts';
-import { checkModuleFile } from './worker/load-module.ts';
+import { callInWorker, checkModule, howMany, registerCall, whatToRun } from './scale.ts';
 import { processRole } from './worker/process-role.ts';
 
 /**
@@ -35,7 +34,7 @@ export async function join<H extends HandlerFunction>(
     const place = { number, hasAddress: true };
     const { launch, ...runnable } = whatToRun(handler, resolved.shared, place);
     if ('words' in launch) refuseProgram();
-    if (runnable.module !== undefined) checkModuleFile(runnable.module);
+    checkModule(runnable.module);
     const machine = new JoinedMachine(resolved, {
       number,
       earlierEndpoints,

@@ -81,7 +81,7 @@ async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<S
     const options = resolveScaleOptions(given);
     const place = { number, hasAddress: given.bind !== undefined };
     const runnable = whatToRun(handler, options, place);
-    if (runnable.module !== undefined) checkModuleFile(runnable.module);
+    checkModule(runnable.module);
     const server = new ScaledServer(options, {
       number,
       earlierEndpoints,
@@ -157,6 +157,20 @@ export async function callInWorker<T>(
     new Worker(start, hosted, logger).start();
   }
   return NEVER;
+}
+
+/**
+ * Looks whether the file of a module is there, before anything is opened for it.
+ *
+ * @throws WorkerBootError `ZSCALE_ERR_LOAD`, as a worker that was told to load it
+ */
+export function checkModule(module: string | undefined): void {
+  if (module === undefined) return;
+  try {
+    checkModuleFile(module);
+  } catch (error) {
+    throw new WorkerBootError('ZSCALE_ERR_LOAD', error instanceof Error ? error.message : '');
+  }
 }
 
 /** What workers run for a handler. @throws ZscaleError as `scale()` */
