@@ -333,9 +333,13 @@ describe('zscale call', () => {
 
 describe('a wrong command line', () => {
   it('without an entry says that the file is missing', () => {
-    for (const argv of [[], ['run'], ['--workers', '2']]) {
+    for (const argv of [[], [''], ['run'], ['run', ''], ['--workers', '2']]) {
       expect(refusal(...argv)).toContain('the file to run is missing');
     }
+  });
+
+  it('with a name of which no files could be made is told so', () => {
+    for (const name of ['', 'keys/']) expect(refusal('keygen', name)).toContain('takes a name');
   });
 
   it('without an endpoint says that the endpoint is missing', () => {

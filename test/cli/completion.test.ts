@@ -2,7 +2,7 @@
  * The scripts of `zscale completion` in the shells they are for: bash, and fish and zsh where they are installed.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,10 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => {
     service.listen(join(folder, 'zscale', 'api.sock'), resolve);
   });
+  // What a service left that was killed.
+  const killed = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', killed, join(folder, 'zscale', 'gone.sock')]);
+  expect(existsSync(join(folder, 'zscale', 'gone.sock'))).toBe(true);
 });
 afterAll(() => {
   service.close();
@@ -108,6 +112,8 @@ describe('bash', () => {
     ['zscale stop --name ', ['api']],
     ['zscale inject -n a', ['api']],
     ['zscale run --name ', []],
+    ['zscale check serv', ['server.ts']],
+    ['zscale check --name ', []],
     ['zscale run --timeout ', []],
     ['zscale drain ', []],
     ['zscale run server.ts -- s', ['script.bash', 'script.fish', 'script.zsh', 'server.ts']],

@@ -87,7 +87,11 @@ describe('zscale init', () => {
     expect(await found({ 'server.js': '', 'package.json': '{"name":"42"}' })).toMatchObject({
       name: 'my-app',
     });
-    expect(await found({ 'app.js': '', 'package.json': '{' })).toMatchObject({ entry: 'app.js' });
+    expect(await found({ 'app.js': '' })).toMatchObject({ name: 'my-app', entry: 'app.js' });
+    // As zscale run would.
+    await expect(found({ 'app.js': '', 'package.json': '{' })).rejects.toMatchObject({
+      code: 'ZSCALE_ERR_LOAD',
+    });
   });
 
   it.each([
@@ -109,6 +113,83 @@ describe('zscale init', () => {
       message: expect.stringMatching(words),
     });
     expect(existsSync(join(folder, 'Dockerfile'))).toBe(false);
+  });
+});
+
+describe('zscale init beside a config file', () => {
+  const SETTINGS = {
+    entry: 'app.mjs',
+    name: 'Shop.API',
+    bind: ['http://*:8080', 'tcp://*:5555'],
+    admin: 'http://127.0.0.1:9191',
+    gracefulTimeout: '45s',
+    logFormat: 'pretty',
+  };
+  const beside = (settings: object, files: Record<string, string> = {}): string =>
+    project({ ...WEB, 'app.mjs': '', ...files, 'zscale.config.json': JSON.stringify(settings) });
+  const commandOf = (folder: string): string[] =>
+    JSON.parse(/^CMD (.*)$/m.exec(text(folder, 'Dockerfile'))?.[1] ?? '');
+
+  it('says nothing again that the file says, and reckons with it', async () => {
+    const folder = beside(SETTINGS);
+    await initIn(folder, '--docker', '--k8s', '--systemd');
+    expect(commandOf(folder)).toEqual(['run', '--admin', 'http://127.0.0.1:9191']);
+    expect(text(folder, 'Dockerfile')).toMatch(/^EXPOSE 8080 5555$/m);
+    expect(text(folder, 'Dockerfile')).toContain('http://127.0.0.1:9191/readyz');
+    const { services } = parse(text(folder, 'compose.yaml'));
+    expect(services['shop-api']).toMatchObject({
+      ports: ['8080:8080', '5555:5555'],
+      stop_grace_period: '55s',
+    });
+    const [deployment] = yamlOf(folder, 'k8s/shop-api.yaml');
+    const { containers, terminationGracePeriodSeconds } = deployment.spec.template.spec;
+    expect(containers[0].args).toEqual(
+      ['run', '--admin', 'http://*:9191', '--drain-delay', '5s'], // so that balancers hear of it
+    );
+    expect(terminationGracePeriodSeconds).toBe(60);
+    const unit = readUnit(join(folder, 'shop-api.service'));
+    const words = unitWords(unit.get('Service.ExecStart')?.[0] ?? '').slice(2);
+    // What systemd holds is handed over.
+    expect(words.join(' ')).toBe(
+      'run --bind fd:3 --bind tcp://*:5555 --control /run/shop-api/control.sock',
+    );
+    expect(readUnit(join(folder, 'shop-api.socket')).get('Socket.ListenStream')).toEqual(['8080']);
+    expect(unit.get('Service.TimeoutStopSec')).toEqual(['55']);
+  });
+
+  it('says what was said to it', async () => {
+    const folder = beside(SETTINGS, { 'other.mjs': '' });
+    await initIn(folder, 'other.mjs', '--docker', '--port', '81', '--name', 'mine');
+    expect(commandOf(folder).slice(0, 6)).toEqual(
+      ['run', 'other.mjs', '--name', 'mine', '--bind', 'http://*:81'], // and --admin
+    );
+  });
+
+  it('lets clients in that a container would keep out', async () => {
+    const folder = beside({ bind: ['http://127.0.0.1:8080', 'tcp://*:5555'] });
+    await initIn(folder, '--docker');
+    expect(meaning(commandOf(folder))).toMatchObject({
+      entry: 'server.ts',
+      options: { bind: ['http://*:8080', 'tcp://*:5555'] },
+    });
+    await expect(initIn(beside({ bind: 'unix:/run/app.sock' }), '--docker')).rejects.toMatchObject({
+      code: 'ZSCALE_ERR_USAGE',
+      message: expect.stringMatching(
+        /unix:\/run\/app\.sock, and to a container they come by a port/,
+      ),
+    });
+  });
+
+  it('leaves to it where clients come when systemd holds nothing', async () => {
+    const folder = beside({
+      bind: ['https://*:8443', 'unix:/run/app.sock'],
+      tlsCert: 'c',
+      tlsKey: 'k',
+    });
+    await initIn(folder, '--systemd');
+    expect(existsSync(join(folder, 'the-api.socket'))).toBe(false);
+    const unit = readUnit(join(folder, 'the-api.service'));
+    expect(unit.get('Service.ExecStart')?.[0]).not.toContain('--bind');
   });
 });
 
@@ -351,11 +432,17 @@ describe('zscale init --k8s', () => {
     const headless = find(all, 'Service', 'the-api-front').spec;
     expect(headless).toMatchObject({ clusterIP: 'None', selector: { app: 'the-api' } });
     const joined = find(all, 'Deployment', 'the-api-machine').spec.template.spec.containers[0];
+    expect(joined.ports).toEqual([{ name: 'admin', containerPort: 9090 }]);
+    expect(joined.readinessProbe.httpGet).toEqual({ path: '/readyz', port: 'admin' });
+    expect(joined.livenessProbe.httpGet).toEqual({ path: '/healthz', port: 'admin' });
     // Kubernetes puts the namespace in.
     expect(joined.env[0].name).toBe('NAMESPACE');
     expect(meaning(joined.args)).toMatchObject({
       command: 'join',
-      options: { connect: ['dns:the-api-front.$(NAMESPACE).svc.cluster.local:5556'] },
+      options: {
+        connect: ['dns:the-api-front.$(NAMESPACE).svc.cluster.local:5556'],
+        admin: 'http://*:9090',
+      },
     });
   });
 

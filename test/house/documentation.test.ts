@@ -113,9 +113,7 @@ describe('docs/reference', () => {
     const declared = new Set(
       all
         .filter(({ path }) =>
-          /^packages\/cli\/src\/(args|settings|knife-commands|[a-z]+-(command|row))\.ts$/.test(
-            path,
-          ),
+          /^packages\/cli\/src\/(args|settings|[a-z]+-(commands?|row))\.ts$/.test(path),
         )
         .flatMap(({ path }) => [...codeOf(path).matchAll(/'(?:-\w, )?(--[a-z0-9-]+)/g)])
         .map(([, name]) => name ?? ''),

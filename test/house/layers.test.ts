@@ -105,6 +105,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'queue-metrics.ts',
       'client.ts',
       'client-socket.ts',
+      'service-needs.ts',
     ],
     rooms: {
       messages: { rooms: ['ground'] },
@@ -166,6 +167,14 @@ const HOUSES: Readonly<Record<string, House>> = {
       'top-command.ts',
       'bench-command.ts',
       'cpu-profile.ts',
+      'call-commands.ts',
+      'completion-command.ts',
+      'device-command.ts',
+      'init-command.ts',
+      'keygen-command.ts',
+      'knife-invocation.ts',
+      'run-commands.ts',
+      'command-table.ts',
     ],
     top: ['index.ts', 'main.ts', 'args.ts', 'setting-sources.ts'],
     rooms: {

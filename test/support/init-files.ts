@@ -9,6 +9,7 @@ import { parseArguments } from '../../packages/cli/src/args.ts';
 import { init } from '../../packages/cli/src/commands/init.ts';
 import type { Invocation } from '../../packages/cli/src/invocation.ts';
 import { Output } from '../../packages/cli/src/output.ts';
+import { settledByFile } from '../../packages/cli/src/setting-sources.ts';
 import { freshFolder } from './programs.ts';
 import { ROOT } from './source-tree.ts';
 
@@ -32,7 +33,7 @@ export async function initIn(folder: string, ...args: string[]): Promise<string>
       printed += text;
     },
   };
-  await init(invocation, new Output(stream, stream), folder);
+  await init(invocation, new Output(stream, stream), folder, await settledByFile(folder));
   return printed;
 }
 

@@ -1,9 +1,17 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ROOT, startZscale, zscale } from '../support/cli.ts';
 
 const HANDLER = `export default (value) => ({ value, greeting: process.env.GREETING ?? null, worker: process.env.ZSCALE_WORKER_ID })`;
@@ -246,6 +254,45 @@ describe('zscale check', () => {
     const end = await zscale(['check', 'server.mjs', ...flags], { cwd });
     expect(end.exitCode, end.stderr).toBe(exitCode);
     expect(end.stderr).toMatch(words);
+  });
+});
+
+describe('zscale check, like zscale run,', () => {
+  const cwd = mkdtempSync(path.join(tmpdir(), 'zscale-both-'));
+  afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+  beforeAll(() => {
+    writeFileSync(path.join(cwd, 'values.mjs'), 'export default (value) => value;');
+    writeFileSync(path.join(cwd, 'web.mjs'), 'export default { fetch: () => new Response("hi") };');
+    writeFileSync(path.join(cwd, 'file'), 'neither a key nor a folder\n');
+  });
+
+  const tcp = '--bind tcp://127.0.0.1:*';
+  it.each([
+    [`values.mjs ${tcp} --curve-key none`, 2, /the file of a key pair \(ENOENT\)/],
+    [`values.mjs ${tcp} --control /no/such/x.sock`, 1, /\/no\/such does not exist/],
+    [`values.mjs ${tcp} --watch-path none`, 2, /there is no "none"/],
+    [`web.mjs ${tcp}`, 2, /the service speaks HTTP/],
+    ['web.mjs --bind http://127.0.0.1:0 --access-log file/log', 2, /cannot be opened: ENOTDIR/],
+    ['web.mjs --bind https://127.0.0.1:0', 2, /https:\/\/127.0.0.1:0 needs a certificate/],
+    [`none.mjs ${tcp}`, 4, /there is no file/],
+  ])('refuses %s', async (words, exitCode, reason) => {
+    const options = { cwd, env: { ZSCALE_LOG_LEVEL: 'silent', WEB_CONCURRENCY: '1' } };
+    const [run, check] = await Promise.all(
+      ['run', 'check'].map((command) => zscale([command, ...words.split(' ')], options)),
+    );
+    expect(check).toEqual(run);
+    expect(check).toMatchObject({ exitCode, stdout: '', stderr: expect.stringMatching(reason) });
+    expect(existsSync(path.join(cwd, 'none'))).toBe(false);
+  });
+
+  it('passes what a service has taken, and makes no files', async () => {
+    const flags = ['values.mjs', '--bind', 'ipc://x.sock', '--control', 'c.sock'];
+    const program = startZscale(['run', ...flags, '-w', '1'], { cwd });
+    await program.printed(/Ctrl-C/);
+    expect((await zscale(['check', ...flags], { cwd })).stderr).toBe('');
+    const web = ['web.mjs', '--bind', 'unix:y.sock', '--access-log', 'log'];
+    expect((await zscale(['check', ...web], { cwd })).stderr).toBe('');
+    expect(readdirSync(cwd).filter((name) => ['y.sock', 'log'].includes(name))).toEqual([]);
   });
 });
 

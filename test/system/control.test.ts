@@ -3,7 +3,15 @@
  * docs/reference/control.md says, and nothing that a client does to it disturbs the service.
  */
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect as connectTo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -135,6 +143,9 @@ describe('zscale status', () => {
     await joined.printed(/Ctrl-C/);
     const report = await json('status', 'status', '--name', 'far');
     expect(report).toMatchObject({ kind: 'machine', backends: [backend], queued: null });
+    const { configuration } = await json('inspect', 'inspect', '0', '--name', 'far');
+    expect(configuration).toMatchObject({ name: 'far', codec: 'msgpack' });
+    expect(Object.keys(Object(configuration))).not.toContain('bind'); // a service's alone
     expect(await json('machines', 'machines', '--name', 'far')).toMatchObject({
       machines: [{ address: backend, workers: 1 }],
     });
@@ -168,7 +179,8 @@ describe('zscale reload', () => {
     expect(told).toContain('it is broken');
     expect(await pids()).toEqual(before);
     expect((await zscale(['call', endpoint, '{}'])).stdout).toBe('"one"\n');
-    expect(program.stderr).toContain('reload failed');
+    const failed = program.stderr.split('\n').find((line) => line.includes('"reload failed"'));
+    expect(JSON.parse(failed ?? '{}').err.message.match(/it is broken/g)).toHaveLength(1);
   });
 
   it('keeps nobody from asking meanwhile', async () => {
@@ -436,6 +448,19 @@ describe('the socket', () => {
     const next = await run();
     expect(await json('status', 'status')).toMatchObject({ pid: next.program.pid });
     expect(readdirSync(join(folder, `zscale-${UID}`))).toEqual(['zscale.sock']);
+  });
+
+  it('that somebody removes is open again, and clients that were there stay', async () => {
+    const { program } = await run();
+    const follower = startZscale(['events', '--follow', '--json']);
+    await follower.printed(/worker-ready/);
+    rmSync(join(folder, `zscale-${UID}`), { recursive: true });
+    await until(() => existsSync(socketOf('zscale')), 'the socket to be open again');
+    expect(statSync(socketOf('zscale')).mode & 0o777).toBe(0o600);
+    expect(await json('status', 'status')).toMatchObject({ pid: program.pid });
+    expect(program.stderr.match(/somebody removed the control socket/g)).toHaveLength(1);
+    expect((await zscale(['kill', '0'])).exitCode).toBe(0);
+    await follower.printed(/worker-exited/);
   });
 
   it('goes with a program that ends by process.exit()', async () => {

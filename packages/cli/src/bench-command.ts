@@ -1,13 +1,7 @@
 /** `zscale bench` on the command line: its flags, its help, and what they mean. */
 import { CODEC_NAMES } from '@zscale/core';
-import {
-  type CommandRow,
-  type Flags,
-  numberOf,
-  SERVICE_FLAGS,
-  serviceOf,
-  textOf,
-} from './command-row.ts';
+import { CLIENT_CURVE_FLAGS, clientCurveOf } from './call-commands.ts';
+import { type CommandRow, type Flags, numberOf, SERVICE_FLAGS, serviceOf } from './command-row.ts';
 import { UsageError } from './failure.ts';
 import { parseChoice, parseCount, parseDuration, parseLimit } from './flag-values.ts';
 import type { BenchInvocation, ChaosAct } from './invocation.ts';
@@ -27,9 +21,9 @@ export const BENCH_COMMAND: CommandRow = {
   name: 'bench',
   summary: 'measure how fast a service answers',
   description:
-    'Send a service the same request again and again, and show how many it answered and how long\n' +
-    'that took. Without an endpoint: the service that runs on this machine. Closed by default:\n' +
-    'each of --concurrency clients asks again when it is answered. With --rate requests come at\n' +
+    'Send a service the same request again and again, and show how many it answered and how long ' +
+    'that took. Without an endpoint: the service that runs on this machine. Closed by default: ' +
+    'each of --concurrency clients asks again when it is answered. With --rate requests come at ' +
     'random times however slow the service is, and each is timed from when it was due.',
   words: [
     { name: '[endpoint]', description: 'tcp://, ipc:// or http:// (default: that of the service)' },
@@ -68,11 +62,7 @@ export const BENCH_COMMAND: CommandRow = {
       description: 'do this to the service that often: kill, reload, drain, pause',
       parse: parseChaos,
     },
-    {
-      flags: '--curve-server-key <key>',
-      description: "the service's public key, where it has keys",
-    },
-    { flags: '--curve-key <file>', description: 'own keys, where the service knows its clients' },
+    ...CLIENT_CURVE_FLAGS,
     { flags: '--json', description: 'one JSON object' },
   ],
   examples: `--chaos kills, drains, or stops for a second (pause) one worker at random,
@@ -86,7 +76,8 @@ Examples:
 
 Exit codes:
   0 done   1 no request was answered   2 wrong usage, or several run
-  69 none runs   128+n signal n`,
+  69 none runs   128+n signal n
+`,
   // A value alone is for the service that runs.
   invoke: ([first, message], flags) =>
     first !== undefined && message === undefined && /^\s*[{["]/.test(first)
@@ -113,12 +104,7 @@ function invocationOf(
     );
   }
   if (endpoint !== undefined) checkEndpoint(endpoint);
-  const [serverKey, keyFile] = [textOf(flags.curveServerKey), textOf(flags.curveKey)];
-  if (serverKey === undefined && keyFile !== undefined) {
-    throw new UsageError(
-      "--curve-key needs the service's public key too: --curve-server-key <key>, the text in its file NAME.key.",
-    );
-  }
+  const keys = clientCurveOf(flags);
   return {
     ...serviceOf(flags),
     command: 'bench',
@@ -131,7 +117,7 @@ function invocationOf(
     codec: CODEC_NAMES.find((name) => name === codec),
     timeout: numberOf(flags.timeout, DEFAULTS.timeout),
     chaos: chaos instanceof Map ? chaos : new Map(),
-    ...(serverKey !== undefined && { curve: { serverKey, keyFile } }),
+    ...keys,
     json: flags.json === true,
   };
 }

@@ -42,9 +42,12 @@ export interface ProgramOutline {
   readonly byDefault: string;
 }
 
-/** Prints the names of services: for any POSIX shell. */
-const LIST_SERVICES = `for socket in "\${XDG_RUNTIME_DIR:-/nowhere}"/zscale/*.sock "\${TMPDIR:-/tmp}/zscale-$(id -u)"/*.sock; do
-    [ -S "$socket" ] && basename "$socket" .sock
+/**
+ * Prints the names of services that run: for any POSIX shell. What a killed one left behind is a file at which nobody listens; where the
+ * system does not say who listens (proc_net_unix(5)), every file counts.
+ */
+const LIST_SERVICES = `for socket in "\${XDG_RUNTIME_DIR:-/nowhere}"/zscale/*.sock "$(cd "\${TMPDIR:-/tmp}" && pwd)/zscale-$(id -u)"/*.sock; do
+    [ -S "$socket" ] && { [ ! -r /proc/net/unix ] || grep -qF " $socket" /proc/net/unix; } && basename "$socket" .sock
   done`;
 
 /** The script for a shell, to be sourced there. */

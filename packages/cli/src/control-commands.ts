@@ -3,50 +3,45 @@
  *
  * Data and pure functions; args.ts makes commands of the rows, and commands/ carries them out.
  */
+import {
+  type CommandRow,
+  type FlagRow,
+  type Flags,
+  SERVICE_FLAGS,
+  serviceOf,
+} from './command-row.ts';
 import { UsageError } from './failure.ts';
-import { parseCount } from './flag-values.ts';
+import { parseCount, parseSignal } from './flag-values.ts';
 import type { ControlInvocation } from './invocation.ts';
 
 const MAX_WORKERS = 1024;
 
-/** The flags of these commands; not every command has the last two. */
-export interface ControlFlags {
-  name?: string;
-  control?: string;
-  json?: boolean;
-  follow?: boolean;
-  signal?: NodeJS.Signals;
-}
-
-/** One command. */
-export interface ControlCommand {
+/** One command, without what all of them have in common. */
+interface ControlCommand extends Pick<CommandRow, 'alias' | 'summary' | 'description' | 'words'> {
   readonly name: ControlInvocation['command'];
-  readonly alias?: string;
-  readonly summary: string;
-  readonly description: string;
-  readonly argument?: { readonly name: string; readonly description: string };
-  /** Whether it can go on and print what comes. */
-  readonly follows: boolean;
-  /** Below its help: examples and exit codes. */
+  /** Flags that no other one has; default none. */
+  readonly flags?: readonly FlagRow[];
+  /** Whether it can go on and print what comes; default false. */
+  readonly follows?: boolean;
   readonly examples: string;
   /** @param text - its argument; empty where it has none. @throws UsageError when it makes no sense */
-  readonly invoke: (text: string, flags: ControlFlags) => ControlInvocation;
+  readonly invoke: (text: string, flags: Flags) => ControlInvocation;
 }
 
+const FOLLOW: FlagRow = { flags: '-f, --follow', description: 'go on until interrupted' };
 const WORKER = { name: '<worker>', description: 'its id in "zscale status"' };
 const EXITS = `Exit codes:
   0 done   1 error   2 wrong usage, or several run   69 none runs`;
 const CHANGE_EXITS = `${EXITS}
   75 the new worker did not become ready; the old ones go on serving`;
 
-/** Every one of them. */
-export const CONTROL_COMMANDS: readonly ControlCommand[] = [
+const COMMANDS: readonly ControlCommand[] = [
   {
     name: 'status',
     alias: 'ps',
     summary: 'show a running service and its workers',
     description: 'Show a running service, where it listens, and each of its workers.',
-    follows: false,
+    words: [],
     examples: `Examples:\n  zscale status\n  zscale ps --json\n\n${EXITS}`,
     invoke: (_, flags) => ({ ...same(flags), command: 'status', request: { verb: 'status' } }),
   },
@@ -56,7 +51,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     description:
       'Replace every worker, one after the other: each new one is ready before the old one\n' +
       'goes, and no request notices. Waits until that is done.',
-    follows: false,
+    words: [],
     examples: `Examples:\n  zscale reload\n  zscale reload --name api\n\n${CHANGE_EXITS}`,
     invoke: (_, flags) => ({ ...same(flags), command: 'reload', request: { verb: 'reload' } }),
   },
@@ -66,8 +61,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     description:
       'Go to so many workers (8), so many more (+2) or fewer (-1). auto follows the load where\n' +
       '"zscale run" has --autoscale, and is the number for this machine elsewhere. Waits until that is done.',
-    argument: { name: '<count>', description: 'n, +n, -n or auto' },
-    follows: false,
+    words: [{ name: '<count>', description: 'n, +n, -n or auto' }],
     examples: `Examples:\n  zscale scale 8\n  zscale scale +2\n  zscale scale -1\n\n${EXITS}`,
     invoke: (text, flags) => ({ ...same(flags), command: 'scale', request: parseScale(text) }),
   },
@@ -77,8 +71,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     description:
       'Replace one worker: its successor is ready before it goes, and it finishes what it holds.\n' +
       'Waits until it is gone.',
-    argument: WORKER,
-    follows: false,
+    words: [WORKER],
     examples: `Examples:\n  zscale drain 2\n\n${CHANGE_EXITS}`,
     invoke: (text, flags) => ({
       ...same(flags),
@@ -92,8 +85,14 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     description:
       'Send the process of one worker a signal. SIGKILL ends it at once, what it holds is answered\n' +
       'ZSCALE_ERR_WORKER_LOST or given to another (--retries), and another worker is started.',
-    argument: WORKER,
-    follows: false,
+    words: [WORKER],
+    flags: [
+      {
+        flags: '-s, --signal <name>',
+        description: 'which one (default: SIGKILL)',
+        parse: parseSignal,
+      },
+    ],
     examples: `Examples:\n  zscale kill 2\n  zscale kill 2 --signal TERM\n\n${EXITS}`,
     invoke: (text, flags) => ({
       ...same(flags),
@@ -101,7 +100,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
       request: {
         verb: 'kill',
         worker: parseWorker('kill', text),
-        signal: flags.signal ?? 'SIGKILL',
+        signal: (flags.signal as NodeJS.Signals | undefined) ?? 'SIGKILL', // parseSignal read it
       },
     }),
   },
@@ -110,7 +109,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     summary: 'end a running service in order',
     description:
       'End a running service as SIGTERM does: it answers what is open. Waits until it is gone.',
-    follows: false,
+    words: [],
     examples: `Examples:\n  zscale stop\n\n${EXITS}`,
     invoke: (_, flags) => ({ ...same(flags), command: 'stop', request: { verb: 'stop' } }),
   },
@@ -118,7 +117,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     name: 'stats',
     summary: 'show the counters of a running service',
     description: 'Show the counters of a running service since its start.',
-    follows: false,
+    words: [],
     examples: `Examples:\n  zscale stats --json\n\n${EXITS}`,
     invoke: (_, flags) => ({ ...same(flags), command: 'stats', request: { verb: 'stats' } }),
   },
@@ -128,7 +127,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     description:
       'Print all that is measured, as GET /metrics has it (--admin), in the text format of Prometheus;\n' +
       'also where there is no admin address.',
-    follows: false,
+    words: [],
     examples: `Examples:\n  zscale metrics | grep zscale_requests_total\n\n${EXITS}`,
     invoke: (_, flags) => ({ ...same(flags), command: 'metrics', request: { verb: 'metrics' } }),
   },
@@ -138,8 +137,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     description:
       'Show one worker: the requests it holds with their age, how it died last, and the\n' +
       'configuration in effect.',
-    argument: WORKER,
-    follows: false,
+    words: [WORKER],
     examples: `Examples:\n  zscale inspect 2\n\n${EXITS}`,
     invoke: (text, flags) => ({
       ...same(flags),
@@ -153,7 +151,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     description:
       'Show the machines that have joined, and workers of other kinds; of a machine that has\n' +
       'joined, the back ends it works for.',
-    follows: false,
+    words: [],
     examples: `Examples:\n  zscale machines\n\n${EXITS}`,
     invoke: (_, flags) => ({ ...same(flags), command: 'machines', request: { verb: 'machines' } }),
   },
@@ -161,6 +159,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     name: 'events',
     summary: 'show what happened to the workers',
     description: 'Show what happened to the workers: the last 1000 events.',
+    words: [],
     follows: true,
     examples: `Examples:\n  zscale events -f --json\n\n${EXITS}`,
     invoke: (_, flags) => ({
@@ -173,6 +172,7 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
     name: 'logs',
     summary: 'show what the supervisor logged',
     description: 'Show what the supervisor logged, from info on: the last 1000 lines.',
+    words: [],
     follows: true,
     examples: `Examples:\n  zscale logs -f\n\n${EXITS}`,
     invoke: (_, flags) => ({
@@ -183,13 +183,23 @@ export const CONTROL_COMMANDS: readonly ControlCommand[] = [
   },
 ];
 
-function same({ name, control, json = false, follow = false }: ControlFlags): {
-  readonly name: string | undefined;
-  readonly control: string | undefined;
-  readonly json: boolean;
-  readonly follow: boolean;
-} {
-  return { name, control, json, follow };
+/** Every one of them. */
+export const CONTROL_COMMANDS: readonly CommandRow[] = COMMANDS.map(
+  ({ flags = [], follows = false, examples, invoke, ...row }) => ({
+    ...row,
+    flags: [
+      ...SERVICE_FLAGS,
+      { flags: '--json', description: follows ? 'one JSON object per line' : 'one JSON object' },
+      ...(follows ? [FOLLOW] : []),
+      ...flags,
+    ],
+    examples: `${examples}\n`,
+    invoke: ([text = ''], given) => invoke(text, given),
+  }),
+);
+
+function same(flags: Flags): Pick<ControlInvocation, 'name' | 'control' | 'json' | 'follow'> {
+  return { ...serviceOf(flags), json: flags.json === true, follow: flags.follow === true };
 }
 
 function parseWorker(command: string, text: string): number {

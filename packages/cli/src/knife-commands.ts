@@ -1,99 +1,55 @@
 /**
- * The commands that are one socket of ZeroMQ in a shell: a row each, with its flags, its help and what its words mean.
+ * The commands that are one socket of ZeroMQ in a shell: a row each, with its flags and its help. What its words mean is in
+ * knife-invocation.ts.
  *
  * Data and pure functions; args.ts makes commands of the rows, and commands/ carries them out.
  */
-import type { CurvePeerOptions } from '@zscale/core';
-import { UsageError } from './failure.ts';
-import {
-  parseCount,
-  parseDuration,
-  parseEndpoint,
-  parseLimit,
-  parseMark,
-  parseSize,
-} from './flag-values.ts';
-import { type FrameForm, parseFrames, parseTopic } from './frame-forms.ts';
-import type { KnifeInvocation, KnifeVerb } from './invocation.ts';
+import type { CommandRow, FlagRow } from './command-row.ts';
+import { parseCount, parseDuration, parseLimit, parseMark, parseSize } from './flag-values.ts';
+import type { KnifeVerb } from './invocation.ts';
+import { type KnifeFlags, knifeInvocation } from './knife-invocation.ts';
 
-/** What a socket takes and keeps unless told otherwise. */
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
-
-/** The flags as commander names them; not every command has all of them. */
-export interface KnifeFlags {
-  bind?: boolean;
-  file?: string;
-  json?: boolean;
-  hex?: boolean;
-  raw?: boolean;
-  count?: number;
-  interval?: number;
-  timeout?: number;
-  linger?: number;
-  wait?: number;
-  subscribe?: readonly string[];
-  answer?: string;
-  exec?: string;
-  hwm?: number;
-  maxMessageSize?: number;
-  curveKey?: string;
-  curveServerKey?: string;
-}
-
-/** One flag. */
-export interface KnifeFlag {
-  /** As commander takes it. */
-  readonly flags: string;
-  readonly description: string;
-  readonly parse?: (name: string, text: string) => unknown;
-  /** Its values are gathered in a list; default false. */
-  readonly isRepeatable?: boolean;
-}
-
-/** One command. */
-export interface KnifeCommand {
+/** One command, without what all of them have in common. */
+interface KnifeCommand extends Pick<CommandRow, 'summary' | 'description' | 'flags'> {
   readonly name: KnifeVerb;
-  readonly summary: string;
-  readonly description: string;
   /** Whether it takes messages; those who only receive do not. */
   readonly sends: boolean;
-  readonly flags: readonly KnifeFlag[];
   readonly examples: string;
 }
 
 const text = (_name: string, given: string): string => given;
 const fromZero = (name: string, given: string): number => parseDuration(name, given, { least: 0 });
 
-const BIND: KnifeFlag = {
+const BIND: FlagRow = {
   flags: '-b, --bind',
   description: 'bind the endpoints (default: connect)',
 };
-const FORMS: readonly KnifeFlag[] = [
+const FORMS: readonly FlagRow[] = [
   { flags: '--json', description: 'messages are arrays of frames, a line each' },
   { flags: '--hex', description: 'frames are hexadecimal' },
   { flags: '--raw', description: 'bytes as they are, without line ends' },
 ];
-const FILE: KnifeFlag = {
+const FILE: FlagRow = {
   flags: '-f, --file <file>',
   description: 'messages from its lines, in place of stdin',
   parse: text,
 };
-const HWM: KnifeFlag = {
+const HWM: FlagRow = {
   flags: '--hwm <n>',
   description: 'how many may wait per peer (default: 1000)',
   parse: parseMark,
 };
-const SIZE: KnifeFlag = {
+const SIZE: FlagRow = {
   flags: '--max-message-size <size>',
   description: 'the largest one (default: 64mb)',
   parse: parseSize,
 };
-const LINGER: KnifeFlag = {
+const LINGER: FlagRow = {
   flags: '--linger <time>',
   description: 'for what is unsent at the end (default: --timeout)',
   parse: fromZero,
 };
-const CURVE: readonly KnifeFlag[] = [
+const CURVE: readonly FlagRow[] = [
   {
     flags: '--curve-key <file>',
     description: 'own keys; with --bind, for others to know',
@@ -102,22 +58,22 @@ const CURVE: readonly KnifeFlag[] = [
   { flags: '--curve-server-key <key>', description: 'the public key of who binds', parse: text },
 ];
 
-const sendCount = (what: string): KnifeFlag => ({
+const sendCount = (what: string): FlagRow => ({
   flags: '-n, --count <n>',
   description: `how many to send; arguments and files start over${what}`,
   parse: parseLimit,
 });
-const takeCount: KnifeFlag = {
+const takeCount: FlagRow = {
   flags: '-n, --count <n>',
   description: 'end after so many (default: off)',
   parse: parseLimit,
 };
-const INTERVAL: KnifeFlag = {
+const INTERVAL: FlagRow = {
   flags: '-i, --interval <time>',
   description: 'from one message to the next (default: 0s)',
   parse: fromZero,
 };
-const timeout = (what: string): KnifeFlag => ({
+const timeout = (what: string): FlagRow => ({
   flags: '-t, --timeout <time>',
   description: `${what} (default: off)`,
   parse: parseDuration,
@@ -127,8 +83,7 @@ const EXITS = `Exit codes:
   0 done   1 error, or not in time   2 wrong usage
   69 not in time, and nobody was there   128+n signal n`;
 
-/** Every one of them. */
-export const KNIFE_COMMANDS: readonly KnifeCommand[] = [
+const COMMANDS: readonly KnifeCommand[] = [
   {
     name: 'req',
     summary: 'send requests and print the replies',
@@ -236,103 +191,44 @@ export const KNIFE_COMMANDS: readonly KnifeCommand[] = [
   },
 ];
 
-/** What is below the help of each. */
-export function helpAfter({ examples, sends }: KnifeCommand): string {
+/** Every one of them. */
+export const KNIFE_COMMANDS: readonly CommandRow[] = COMMANDS.map((row) => {
+  const { name, summary, description, flags, sends } = row;
+  return {
+    name,
+    summary,
+    description,
+    usage: sends ? '<endpoint...> [message...] [options]' : '<endpoint...> [options]',
+    words: [
+      {
+        name: '<endpoint...>',
+        description: sends ? 'where; then messages, of which none or "-" is stdin' : 'where',
+      },
+    ],
+    missing: `the endpoint is missing, as in: zscale ${name} tcp://127.0.0.1:5555`,
+    flags,
+    examples: helpAfter(row),
+    // Each of the flags was read by the parser of its row.
+    invoke: (words, given, { argv }) =>
+      knifeInvocation(row, words, literalsOf(argv, words.length), given as KnifeFlags),
+  };
+});
+
+/** How many of `count` words stand behind "--". */
+function literalsOf(argv: readonly string[], count: number): number {
+  const mark = argv.indexOf('--');
+  return mark < 0 ? 0 : Math.min(argv.length - mark - 1, count);
+}
+
+function helpAfter({ examples, sends }: KnifeCommand): string {
   const words = sends
     ? 'A message is an argument, or a line of stdin or --file; with --raw all is one.\n'
     : '';
   const lines = examples.split('\n').map((line) => `  ${line}`);
-  return `
-${words}Its frames have tabs between them, read or printed. Endpoints may be several.
+  return `${words}Its frames have tabs between them, read or printed. Endpoints may be several.
 
 Examples:
 ${lines.join('\n')}
 
 ${EXITS}`;
-}
-
-/**
- * What a command line asks for.
- *
- * @param given - endpoints, and the messages after them
- * @param literal - how many of those stood after `--`, and so are messages whatever they look like
- * @throws UsageError when it makes no sense
- */
-export function knifeInvocation(
-  { name, sends }: KnifeCommand,
-  given: readonly string[],
-  literal: number,
-  flags: KnifeFlags,
-): KnifeInvocation {
-  const form = formOf(flags);
-  const free = given.slice(0, given.length - literal);
-  const firstOther = free.findIndex((word) => !word.includes('://'));
-  const split = firstOther < 0 ? free.length : firstOther;
-  // The first word is an endpoint, or a poor one that is told what is wrong with it.
-  const endpoints = given.slice(0, Math.max(split, 1)).map((word) => parseEndpoint(name, word));
-  const words = given.slice(endpoints.length);
-  if (!sends && words.length > 0) {
-    throw new UsageError(
-      `${name} takes endpoints only; got ${JSON.stringify(words[0])}. See "zscale ${name} --help".`,
-    );
-  }
-  const isStdin = words.length === 0 || (words.length === 1 && words[0] === '-' && literal === 0);
-  if (!isStdin && flags.file !== undefined) {
-    throw new UsageError('messages come from arguments or from --file; it was given both.');
-  }
-  if (flags.answer !== undefined && flags.exec !== undefined) {
-    throw new UsageError('answers come from --answer or from --exec; it was given both.');
-  }
-  const { bind = false, timeout: time = Number.POSITIVE_INFINITY } = flags;
-  return {
-    command: name,
-    endpoints,
-    bind,
-    form,
-    messages: isStdin
-      ? undefined
-      : words.map((word) => parseFrames(Buffer.from(word), form, 'a message')),
-    file: flags.file === '-' ? undefined : flags.file,
-    count: flags.count,
-    interval: flags.interval ?? 0,
-    timeout: time,
-    linger: flags.linger ?? time,
-    wait: flags.wait ?? 1,
-    topics: (flags.subscribe ?? ['']).map((topic) => parseTopic(topic, form)),
-    answer:
-      flags.answer === undefined
-        ? undefined
-        : parseFrames(Buffer.from(flags.answer), form, '--answer'),
-    exec: flags.exec,
-    highWaterMark: flags.hwm ?? 1_000,
-    maxMessageSize: flags.maxMessageSize ?? MAX_MESSAGE_BYTES,
-    curve: curveOf(flags),
-  };
-}
-
-function formOf({ json, hex, raw }: KnifeFlags): FrameForm {
-  const forms: FrameForm[] = [];
-  if (json) forms.push('json');
-  if (hex) forms.push('hex');
-  if (raw) forms.push('raw');
-  const [form = 'text', other] = forms;
-  if (other !== undefined) {
-    throw new UsageError(`messages have one form; got --${form} and --${other}.`);
-  }
-  return form;
-}
-
-function curveOf({ bind, curveKey, curveServerKey }: KnifeFlags): CurvePeerOptions | undefined {
-  if (bind === true && curveServerKey !== undefined) {
-    throw new UsageError(
-      '--curve-server-key is for those who connect; who binds has keys of its own: --curve-key <file>.',
-    );
-  }
-  if (bind !== true && curveKey !== undefined && curveServerKey === undefined) {
-    throw new UsageError(
-      '--curve-key needs the public key of who binds too: --curve-server-key <key>, the text in its file NAME.key.',
-    );
-  }
-  if (curveKey === undefined && curveServerKey === undefined) return undefined;
-  return { keyFile: curveKey, serverKey: curveServerKey };
 }

@@ -25,7 +25,7 @@ import { top } from './commands/top.ts';
 import { describeFailure, EXIT_CODES } from './failure.ts';
 import type { Invocation, StartInvocation } from './invocation.ts';
 import { Output } from './output.ts';
-import { gatherSources } from './setting-sources.ts';
+import { gatherSources, settledByFile } from './setting-sources.ts';
 import { settleCommandLine, type Typed } from './settled-invocation.ts';
 import { settleStart } from './start-command.ts';
 
@@ -89,7 +89,7 @@ async function carryOut(
     case 'keygen':
       return keygen(invocation, output);
     case 'init':
-      return init(invocation, output);
+      return init(invocation, output, process.cwd(), await settledByFile(process.cwd()));
     case 'call':
       return call(invocation, output);
     case 'inject':

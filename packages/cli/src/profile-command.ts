@@ -11,8 +11,8 @@ export const PROFILE_COMMAND: CommandRow = {
   name: 'profile',
   summary: 'see what a worker computes, or what is in its memory',
   description:
-    'Write a CPU profile or a heap snapshot of one worker into a file, while it serves; also when\n' +
-    'it computes without end. A heap snapshot stops the worker for as long as it takes.\n' +
+    'Write a CPU profile or a heap snapshot of one worker into a file, while it serves; also when ' +
+    'it computes without end. A heap snapshot stops the worker for as long as it takes. ' +
     'Ctrl-C ends a CPU profile earlier, and keeps what there is.',
   words: [
     { name: '<what>', description: 'cpu or heap' },
@@ -40,7 +40,8 @@ Examples:
 
 Exit codes:
   0 done   1 error   2 wrong usage, or several run
-  69 none runs   128+n signal n`,
+  69 none runs   128+n signal n
+`,
   invoke: ([what = '', worker = ''], flags) => {
     const kind = parseChoice('profile', what, ['cpu', 'heap'] as const);
     if (kind === 'heap' && flags.for !== undefined) {

@@ -1,9 +1,11 @@
 /**
  * What a service that runs reads again: its environment at each reload, and with `--watch` itself when files change.
  */
+import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger, Renewal } from '@zscale/core';
 import { readEnvFiles } from './env-file.ts';
+import { UsageError } from './failure.ts';
 import type { JoinInvocation, RunInvocation } from './invocation.ts';
 import type { WatchPlan } from './watcher.ts';
 
@@ -57,6 +59,16 @@ function changedSettings(began: Serving, again: Serving): readonly string[] {
   });
 }
 
+/** Of what is not there nobody knows whether it is a file that will come, or a slip of the keyboard. @throws UsageError */
+export function checkWatched({ named }: WatchPlan): void {
+  const missing = named.find((one) => !existsSync(one));
+  if (missing === undefined) return;
+  throw new UsageError(
+    `--watch-path takes files and folders that are there; there is no ${JSON.stringify(missing)}. ` +
+      'For files that come later name the folder that they come to.',
+  );
+}
+
 function settingsIn({ entry, options, logLevel, logFormat, watch }: Serving): Map<string, unknown> {
   return new Map(Object.entries({ entry, ...options, logLevel, logFormat, watch }));
 }
@@ -73,12 +85,14 @@ interface Reloadable {
  * leads to one more.
  *
  * @param plan - undefined: nothing is watched
+ * @throws (rejects) UsageError as {@link checkWatched}
  */
 export async function reloadsFor(
   plan: WatchPlan | undefined,
   logger: Logger,
 ): Promise<(server: Reloadable) => Promise<void>> {
   if (plan === undefined) return async () => {};
+  checkWatched(plan);
   // Before there is a service: Node 20 resolves no links of packages when what it looked at last was a socket.
   const { Watcher } = await import('./watcher.ts');
   return async (server) => {

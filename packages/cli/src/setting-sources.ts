@@ -17,9 +17,11 @@ import {
   mistypedVariables,
   wordsOfVariable,
 } from './setting-variables.ts';
+import type { Settlement } from './settings-origin.ts';
 import {
   NO_SOURCES,
   type Sources,
+  settleSettings,
   type Typed,
   type TypedSettings,
   typedSettingsOf,
@@ -52,6 +54,17 @@ export async function gatherSources(
     sources: { environment, flags, file },
     warnings: [...mistypedVariables(environment), ...(file?.warnings ?? [])],
   };
+}
+
+/**
+ * What the config file of a folder says of `zscale run`, and it alone: for files that are written here and read where the environment
+ * is another one.
+ *
+ * @throws as {@link gatherSources}
+ */
+export async function settledByFile(folder: string): Promise<Settlement> {
+  const run = { command: 'run', entry: undefined, args: [], flags: {} } as const;
+  return settleSettings(run, (await gatherSources(run, {}, folder)).sources);
 }
 
 /** The config file, or what stands in its place: a file of PM2 that is to be run. */

@@ -151,7 +151,7 @@ function runOf(settlement: Settlement, file: ConfigFile | undefined): RunInvocat
   // One in a higher place stands for the other in a lower one.
   const isExec = exec?.value !== undefined && exec.rank <= (entry?.rank ?? exec.rank);
   const run = isExec ? exec.value : entry?.value;
-  if (typeof run !== 'string') {
+  if (typeof run !== 'string' || run === '') {
     throw new UsageError(
       'the file to run is missing, as in: zscale server.ts. See "zscale --help".',
     );
@@ -181,7 +181,7 @@ function runOf(settlement: Settlement, file: ConfigFile | undefined): RunInvocat
 }
 
 /** Ports and endpoints are said together: the higher of the two sources counts, one source may have both. */
-function placesOf(settlement: Settlement): readonly string[] | undefined {
+export function placesOf(settlement: Settlement): readonly string[] | undefined {
   const said = [settlement.get('bind'), settlement.get('port')].filter(isSaid);
   const highest = Math.min(...said.map(({ rank }) => rank));
   const places = said.filter(({ rank }) => rank === highest).flatMap(({ value }) => value);
@@ -238,6 +238,7 @@ function filesOf(
       watch: {
         folder: watched === true ? '.' : undefined,
         paths: [...paths, ...envFiles, ...(file === undefined ? [] : [file.file]), ...entries],
+        named: paths,
       },
     }),
   };

@@ -11,7 +11,7 @@ export const TOP_COMMAND: CommandRow = {
   name: 'top',
   summary: 'watch a running service, and steer it by keys',
   description:
-    'Watch a running service and its workers in the terminal, as it is every second; reload,\n' +
+    'Watch a running service and its workers in the terminal, as it is every second; reload, ' +
     'resize, drain and kill by single keys (h shows them). Waits for a service that ends.',
   words: [],
   flags: [
@@ -31,7 +31,8 @@ Examples:
 
 Exit codes:
   0 left by q   1 error   2 no terminal, or several run
-  69 none runs   128+n signal n`,
+  69 none runs   128+n signal n
+`,
   invoke: (_, flags) => ({
     ...serviceOf(flags),
     command: 'top',

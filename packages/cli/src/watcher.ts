@@ -32,6 +32,8 @@ export interface WatchPlan {
   readonly folder: string | undefined;
   /** Files and folders that count whole. */
   readonly paths: readonly string[];
+  /** Those of them that somebody named to be watched. */
+  readonly named: readonly string[];
 }
 
 /** Watches from its construction until `close()`. */
@@ -46,7 +48,7 @@ export class Watcher {
   #timer: NodeJS.Timeout | undefined;
   #firstAt: number;
 
-  constructor({ folder, paths }: WatchPlan, sink: WatchSink) {
+  constructor({ folder, paths }: Pick<WatchPlan, 'folder' | 'paths'>, sink: WatchSink) {
     const named = paths.map((one) => path.resolve(one));
     this.#programsOf = folder === undefined ? undefined : path.resolve(folder);
     this.#roots = [...named, ...(this.#programsOf === undefined ? [] : [this.#programsOf])];

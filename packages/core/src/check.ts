@@ -2,12 +2,25 @@
  * Finds out what a module or a program is, by starting one worker of it as `scale()` would, where no client comes.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
+import {
+  backendFolderOf,
+  chooseBackendEndpoint,
+  makeBackendFolder,
+  removeBackendFolder,
+} from './backend-folder.ts';
 import { isHttpEndpoint } from './gateway/http-endpoint.ts';
-import type { CodecName, ScaleOptions } from './options.ts';
-import { type Command, scale } from './scale.ts';
+import { createLogger } from './logger.ts';
+import {
+  type CodecName,
+  type ResolvedScaleOptions,
+  resolveScaleOptions,
+  type ScaleOptions,
+} from './options.ts';
+import { defaultHttpEndpoint } from './program-front.ts';
+import { type Command, checkModule, howMany, scale, whatToRun } from './scale.ts';
+import { checkFit, checkNeeds } from './service-needs.ts';
+import { resolveIdentity } from './worker-identity.ts';
 
 /** How long the worker may take to end, ms. */
 const FAREWELL_MS = 2_000;
@@ -24,20 +37,35 @@ export interface ServiceCheck {
 
 /**
  * Starts one worker with these options, waits until it could serve, and ends it. Nobody can connect to it, the options' addresses
- * and files are not touched, and what the module does when it is loaded, it does.
+ * and files are looked at and not touched (service-needs.ts), and what the module does when it is loaded, it does.
  *
  * @param handler - a module or a command, as for `scale()`
- * @throws what `scale()` throws when a worker does not become ready, after `startTimeout` at the latest
+ * @throws what `scale()` throws when an option makes no sense, a key, file or address cannot be had, or a worker does not become
+ * ready, after `startTimeout` at the latest
  */
 export async function checkService(
   handler: URL | string | Command,
   options: ScaleOptions = {},
 ): Promise<ServiceCheck> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'zscale-check-'));
+  const resolved = resolveScaleOptions(options);
+  howMany(resolved);
+  const identity = resolveIdentity(resolved);
+  const call = { number: 0, hasAddress: options.bind !== undefined, identity };
+  const { bindsLater, module } = whatToRun(handler, resolved, call);
+  checkModule(module);
+  const bind = bindsLater ? [] : resolved.bind;
+  await checkNeeds({ ...resolved, bind }, resolved.logger ?? createLogger());
+  const place = chooseBackendEndpoint();
+  const folder = backendFolderOf(place) ?? '';
+  makeBackendFolder(place);
   try {
-    const server = await scale(handler, { ...options, ...harmless(options, folder) });
+    const server = await scale(handler, { ...options, ...harmless(resolved, options, folder) });
     const { codec, speaksHttp, programEndpoint } = server;
     await server.close();
+    const own = speaksHttp ? defaultHttpEndpoint() : undefined;
+    const asked = programEndpoint ?? own;
+    const endpoints = bindsLater ? (asked === undefined ? resolved.bind : [asked]) : bind;
+    await checkFit(resolved, { speaksHttp, endpoints });
     const hosted = speaksHttp ? 'web application' : 'handler';
     const started = typeof handler === 'object' && 'exec' in handler ? 'command' : hosted;
     return {
@@ -45,22 +73,37 @@ export async function checkService(
       codec: speaksHttp ? null : codec,
       endpoint: programEndpoint ?? null,
     };
+  } catch (error) {
+    // What is wrong at the place of this check is so at the one that was given.
+    const given = bind.find((endpoint) => endpoint.startsWith('https://'));
+    if (error instanceof Error && given !== undefined) {
+      error.message = error.message.replace(`https://${socketIn(folder)}`, given);
+    }
+    throw error;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeBackendFolder(place);
   }
 }
 
-/** What makes a difference to others, or takes more than one worker. */
-function harmless(options: ScaleOptions, folder: string): ScaleOptions {
-  const bind = options.bind === undefined ? [] : [options.bind].flat();
-  const isForHttp = bind.length > 0 && bind.every(isHttpEndpoint);
+/** What makes a difference to others, takes more than one worker, or is looked at apart. */
+function harmless(
+  { bind }: ResolvedScaleOptions,
+  options: ScaleOptions,
+  folder: string,
+): ScaleOptions {
+  const hasBind = options.bind !== undefined;
+  const isForHttp = hasBind && bind.every(isHttpEndpoint);
+  // Without files it speaks TLS with what the program has, or not at all.
+  const isForTls = hasBind && bind.some((endpoint) => endpoint.startsWith('https://'));
+  const place = socketIn(folder);
   return {
-    bind: `unix:${path.join(folder, 'check.sock')}`,
+    bind: isForTls ? `https://${place}` : place,
     // A function is what it is at its own address.
     http: options.http ?? (isForHttp ? undefined : false),
     workers: 1,
     maxRestarts: 0,
     gracefulTimeout: FAREWELL_MS,
+    gateways: undefined,
     control: false,
     signals: false,
     accessLog: undefined,
@@ -69,6 +112,14 @@ function harmless(options: ScaleOptions, folder: string): ScaleOptions {
     autoscale: undefined,
     backend: undefined,
     curve: undefined,
+    httpFormat: undefined,
     pools: undefined,
+    sticky: undefined,
+    trustedProxies: undefined,
+    ...(!isForTls && { tlsCert: undefined, tlsKey: undefined }),
   };
+}
+
+function socketIn(folder: string): string {
+  return `unix:${path.join(folder, 'check.sock')}`;
 }

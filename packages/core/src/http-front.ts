@@ -94,8 +94,7 @@ export class HttpFront {
   ): Promise<void> {
     if (endpoints.length === 0) return;
     const { options, logger, module, upstream, sink, telemetry } = this.#options;
-    if (speaksHttp && options.key !== undefined) refuseKey();
-    if (speaksHttp && options.httpFormat !== undefined) refuseFormat();
+    refuseUnfit(options, speaksHttp);
     const settings = settingsOf(options, speaksHttp, codecName, this.#programTls);
     this.#gateway =
       options.gateways > 1
@@ -170,6 +169,15 @@ function settingsOf(
     tlsKey: options.tlsKey,
     programTls,
   };
+}
+
+/** @throws ZscaleError `ZSCALE_ERR_OPTIONS` for what is for values, where workers take requests of HTTP */
+export function refuseUnfit(
+  { key, httpFormat }: Pick<ResolvedScaleOptions, 'key' | 'httpFormat'>,
+  speaksHttp: boolean,
+): void {
+  if (speaksHttp && key !== undefined) refuseKey();
+  if (speaksHttp && httpFormat !== undefined) refuseFormat();
 }
 
 function refuseFormat(): never {

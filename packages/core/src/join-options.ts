@@ -81,6 +81,11 @@ const SHARED: readonly SharedName[] = [
   'cwd',
 ];
 
+/** Whether an option of `scale()` is one of `join()`, too. */
+export function isShared(name: string): boolean {
+  return SHARED.some((shared) => shared === name);
+}
+
 /** Options of `join()`. `codec`, `maxMessageSize` and `timeout` must be those of the service. */
 export interface JoinOptions extends Pick<ScaleOptions, SharedName> {
   /**
@@ -119,8 +124,7 @@ export function resolveJoinOptions(options: JoinOptions): ResolvedJoinOptions {
   }
   const { connect, curve, dnsServers, ...rest } = options;
   for (const name of Object.keys(rest)) {
-    const isShared = SHARED.some((shared) => shared === name);
-    if (!isShared && Object.hasOwn(DEFAULTS, name)) {
+    if (!isShared(name) && Object.hasOwn(DEFAULTS, name)) {
       refuse(`${name} is an option of scale(), on the machine of the queue, and none of join().`);
     }
   }

@@ -9,7 +9,7 @@ import { ZscaleError } from './errors.ts';
 import type { HandlerFunction } from './handlers/handler.ts';
 import { type JoinOptions, resolveJoinOptions } from './join-options.ts';
 import { InertMachine, JoinedMachine, type Machine } from './machine.ts';
-import { callInWorker, howMany, registerCall, whatToRun } from './scale.ts';
+import { callInWorker, checkModule, howMany, registerCall, whatToRun } from './scale.ts';
 import { processRole } from './worker/process-role.ts';
 import { resolveIdentity } from './worker-identity.ts';
 
@@ -36,6 +36,7 @@ export async function join<H extends HandlerFunction>(
     const place = { number, hasAddress: true, identity };
     const { launch, ...runnable } = whatToRun(handler, resolved.shared, place);
     if ('words' in launch) refuseProgram();
+    checkModule(runnable.module);
     const machine = new JoinedMachine(resolved, {
       number,
       earlierEndpoints,

@@ -6,8 +6,9 @@
  * their supervisor speaks for them. What handlers write by `context.logger` is theirs.
  */
 
-import { closeSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { ZscaleError } from './errors.ts';
 import { LogLines } from './log-lines.ts';
@@ -78,12 +79,20 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   // file without ever logging: so they are loaded here and not above.
   const load = createRequire(import.meta.url);
   const { pino }: typeof import('pino') = load('pino');
-  const settings = { level, base: { pid: process.pid } };
+  const err = (error: Error): object => withoutEcho(error, pino.stdSerializers.err(error));
+  const settings = { level, base: { pid: process.pid }, serializers: { err } };
   const lines = new LogLines((lost) => {
     logger.warn({ lines: lost }, 'the log could not be written for a while; lines are missing');
   });
   const logger = pino(settings, pretty ? prettyInto(lines) : lines);
   return logger;
+}
+
+/** pino puts the text of a cause behind the text of its error, which may have it already: a reason is told once. */
+function withoutEcho(error: Error, serialized: object): object {
+  const { message, cause }: Partial<Error> = Object(error);
+  const isTold = cause instanceof Error && message?.includes(cause.message) === true;
+  return isTold ? { ...serialized, message } : serialized;
 }
 
 /** Makes readable lines of what is written, and writes them to `target`. */
@@ -136,15 +145,8 @@ export function openLines(
   const load = createRequire(import.meta.url);
   const { pino }: typeof import('pino') = load('pino');
   const isStdout = target === '-';
-  try {
-    // Opened here and not by pino, so that a file that cannot be had is told now.
-    if (!isStdout) closeSync(openSync(target, 'a'));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ZscaleError('ZSCALE_ERR_OPTIONS', `the log file cannot be opened: ${reason}`, {
-      cause: error,
-    });
-  }
+  // Opened here and not by pino, so that a file that cannot be had is told now.
+  if (!isStdout) tried(target, () => closeSync(openSync(target, 'a')));
   const destination = pino.destination({
     dest: isStdout ? STDOUT : target,
     sync: false,
@@ -171,6 +173,36 @@ export function openLines(
       return closed;
     },
   };
+}
+
+/**
+ * Whether {@link openLines} could open it; nothing is made.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_OPTIONS` as there
+ */
+export function checkLines(target: string): void {
+  if (target === '-') return;
+  tried(target, () => {
+    const stats = statSync(target, { throwIfNoEntry: false });
+    if (stats === undefined) accessSync(dirname(resolve(target)), constants.W_OK | constants.X_OK);
+    else if (stats.isDirectory())
+      openSync(target, 'a'); // cannot be: the system says why
+    else accessSync(target, constants.W_OK);
+  });
+}
+
+/** @throws ZscaleError `ZSCALE_ERR_OPTIONS` when `open` throws */
+function tried(target: string, open: () => void): void {
+  try {
+    open();
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    // Node ends with the call and its path: what was tried in place of opening is of no interest.
+    const reason = said.replace(/, \w+ '.*'$/, `, open '${target}'`);
+    throw new ZscaleError('ZSCALE_ERR_OPTIONS', `the log file cannot be opened: ${reason}`, {
+      cause: error,
+    });
+  }
 }
 
 function isLevel(level: string): level is LogLevel {

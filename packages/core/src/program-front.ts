@@ -176,7 +176,7 @@ export class ProgramFront {
     const { bindHttp, bindsLater, identity, queue } = this.#options;
     if (bindsLater && identity !== undefined) refuseOtherThanPorts(endpoints, identity);
     const ofMessages = endpoints.filter((endpoint) => !isHttpEndpoint(endpoint));
-    if (speaksHttp && ofMessages.length > 0) refuseMessages(ofMessages);
+    if (speaksHttp) refuseMessages(endpoints);
     this.#speaksHttp = speaksHttp;
     try {
       if (bindsLater) await queue.bindFrontEnd(ofMessages);
@@ -184,6 +184,7 @@ export class ProgramFront {
     } catch (error) {
       if (this.#askedFor === undefined || !bindsLater) throw error;
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'EADDRINUSE';
+      if (code === 'ZSCALE_ERR_OPTIONS') throw error; // it would be wrong at every address
       const reason = error instanceof Error ? error.message : String(error);
       throw new ZscaleError(
         code,
@@ -210,16 +211,23 @@ function refuseOtherThanPorts(endpoints: readonly string[], { label }: WorkerIde
   }
 }
 
-function defaultHttpEndpoint(): string {
+/** Where a handler of HTTP is that says nothing of it. */
+export function defaultHttpEndpoint(): string {
   const { PORT } = process.env;
   return PORT !== undefined && /^\d{1,5}$/.test(PORT) ? `http://*:${PORT}` : HTTP_ENDPOINT;
 }
 
-/** Whoever sends values there would be taken for a client of HTTP whose words are believed. */
-function refuseMessages(endpoints: readonly string[]): never {
+/**
+ * Whoever sends values to a service of HTTP would be taken for a client of HTTP whose words are believed.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_OPTIONS` where an endpoint is for clients of ZeroMQ
+ */
+export function refuseMessages(endpoints: readonly string[]): void {
+  const ofMessages = endpoints.filter((endpoint) => !isHttpEndpoint(endpoint));
+  if (ofMessages.length === 0) return;
   throw new ZscaleError(
     'ZSCALE_ERR_OPTIONS',
-    `the service speaks HTTP, and ${endpoints.join(', ')} is for clients of ZeroMQ. ` +
+    `the service speaks HTTP, and ${ofMessages.join(', ')} is for clients of ZeroMQ. ` +
       'Say where it listens as http://host:port, https://host:port, unix:/path or fd:3: --bind (option bind).',
   );
 }

@@ -25,6 +25,7 @@ import { type ResolvedScaleOptions, resolveScaleOptions, type ScaleOptions } fro
 import { ScaledServer, type Server, type Service } from './server.ts';
 import { launchCommand, launchPython } from './supervisor/command-launch.ts';
 import { launchHost, launchProgram } from './supervisor/launch.ts';
+import { checkModuleFile } from './worker/load-module.ts';
 import { processRole } from './worker/process-role.ts';
 import { Worker } from './worker/worker.ts';
 import { chooseWorkerCount, readMachineFacts } from './worker-count.ts';
@@ -81,10 +82,12 @@ async function scaleInPrimary(handler: Runnable, given: ScaleOptions): Promise<S
     const options = resolveScaleOptions(given);
     const identity = resolveIdentity(options);
     const place = { number, hasAddress: given.bind !== undefined, identity };
+    const runnable = whatToRun(handler, options, place);
+    checkModule(runnable.module);
     const server = new ScaledServer(options, {
       number,
       earlierEndpoints,
-      ...whatToRun(handler, options, place),
+      ...runnable,
       relaunch: (renewal) =>
         whatToRun(handler, resolveScaleOptions({ ...given, ...renewal }), place).launch,
       choosesCodec: given.codec === undefined,
@@ -164,6 +167,20 @@ interface RunPlace {
   /** It is said where clients connect. */
   readonly hasAddress: boolean;
   readonly identity: WorkerIdentity | undefined;
+}
+
+/**
+ * Looks whether the file of a module is there, before anything is opened for it.
+ *
+ * @throws WorkerBootError `ZSCALE_ERR_LOAD`, as a worker that was told to load it
+ */
+export function checkModule(module: string | undefined): void {
+  if (module === undefined) return;
+  try {
+    checkModuleFile(module);
+  } catch (error) {
+    throw new WorkerBootError('ZSCALE_ERR_LOAD', error instanceof Error ? error.message : '');
+  }
 }
 
 /** What workers run for a handler. @throws ZscaleError as `scale()` */

@@ -25,6 +25,7 @@ import { ControlServer } from './control/control-server.ts';
 import { Journal } from './control/journal.ts';
 import { journalled } from './control/journalled-logger.ts';
 import { ZscaleError } from './errors.ts';
+import { isShared } from './join-options.ts';
 import type { Logger } from './logger.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
 import type { PoolTimes, QueueStats, WorkerStats } from './queue/queue-stats.ts';
@@ -294,7 +295,7 @@ export class ServiceControl {
     const worker = findWorker(id, controlled);
     return {
       worker: await reportOf(worker, queue?.stats().workers, controlled),
-      configuration: configurationOf(this.#options),
+      configuration: configurationOf(this.#options, controlled.kind),
       requests: queue?.requestsOf(worker.generation) ?? null,
       lastDeath: this.#deaths.get(id) ?? null,
     };
@@ -451,8 +452,14 @@ function machinesOf({ queue, joined }: Controlled): readonly MachineReport[] {
   }));
 }
 
-/** The options as they are in effect. Of the environment only names are told, of keys nothing: they may be secret. */
-function configurationOf(options: ResolvedScaleOptions): Readonly<Record<string, unknown>> {
+/**
+ * The options as they are in effect: on a machine that joined only those of `join()`. Of the environment only names are told, of keys
+ * nothing: they may be secret.
+ */
+function configurationOf(
+  options: ResolvedScaleOptions,
+  kind: SupervisorKind,
+): Readonly<Record<string, unknown>> {
   const { logger: _logger, onReload: _onReload, env, key, curve, umask, ...rest } = options;
   const plain = Object.fromEntries(
     Object.entries(rest).map(([name, value]) => [
@@ -460,11 +467,13 @@ function configurationOf(options: ResolvedScaleOptions): Readonly<Record<string,
       value === undefined || value === Number.POSITIVE_INFINITY ? null : value,
     ]),
   );
-  return {
+  const all = {
     ...plain,
     umask: umask?.toString(8).padStart(3, '0') ?? null, // as it is given
     env: Object.keys(env),
     key: key !== undefined,
     curve: curve !== undefined,
   };
+  if (kind === 'service') return all;
+  return Object.fromEntries(Object.entries(all).filter(([name]) => isShared(name)));
 }

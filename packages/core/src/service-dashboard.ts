@@ -36,23 +36,35 @@ const TOKEN = /^[!-~]{16,256}$/;
  * @throws ZscaleError `ZSCALE_ERR_OPTIONS` when the token's file is no good, or there is nothing that it is for
  */
 export function dashboardRoutes(
-  { admin, adminTokenFile }: ResolvedScaleOptions,
+  options: ResolvedScaleOptions,
   control: ServiceControl,
   logger: Logger,
 ): readonly AdminRoute[] {
-  if (admin === undefined) {
-    if (adminTokenFile !== undefined) refuseNoAddress();
-    return [];
-  }
+  const { admin } = options;
+  const token = checkAdminToken(options);
+  if (admin === undefined) return [];
   const latencies = { waits: new Latency(), services: new Latency() };
   const dashboard = new Dashboard({
-    token: adminTokenFile === undefined ? undefined : readToken(adminTokenFile),
+    token,
     isExposed: () => isExposed(admin),
     look: async () => snapshotOf(await control.overview(), latencies),
     carryOut: (request) => carryOut(request, control),
     logger: logger.child({ component: 'dashboard' }),
   });
   return dashboard.routes;
+}
+
+/**
+ * The token in the file that is named, undefined where none is.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_OPTIONS` as {@link dashboardRoutes}
+ */
+export function checkAdminToken({
+  admin,
+  adminTokenFile,
+}: Pick<ResolvedScaleOptions, 'admin' | 'adminTokenFile'>): string | undefined {
+  if (adminTokenFile === undefined) return undefined;
+  return admin === undefined ? refuseNoAddress() : readToken(adminTokenFile);
 }
 
 /** Never shows what is in the file, nor its path, for that may be the token itself. */

@@ -71,6 +71,7 @@ export { Stream, type StreamConnectOptions } from './sockets/stream.ts';
 export { Subscriber } from './sockets/subscriber.ts';
 export { XPublisher } from './sockets/xpublisher.ts';
 export { XSubscriber } from './sockets/xsubscriber.ts';
+export { checkBind } from './transports/bind-check.ts';
 export type { MulticastStats } from './transports/epgm/stats.ts';
 export { StreamTraffic, type TrafficStats } from './transports/stream-traffic.ts';
 export type { PipeHost } from './transports/transport.ts';

@@ -5,7 +5,7 @@ import { checkService, createLogger, type ServiceCheck } from '@zscale/core';
 import { EXIT_CODES } from '../failure.ts';
 import type { CheckInvocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
-import { variablesOf } from '../reloading.ts';
+import { checkWatched, variablesOf } from '../reloading.ts';
 
 /**
  * Checks and prints. Resolves with the exit code.
@@ -13,7 +13,8 @@ import { variablesOf } from '../reloading.ts';
  * @throws what `checkService()` throws when it does not start
  */
 export async function check({ json, run }: CheckInvocation, output: Output): Promise<number> {
-  const { entry, exec, options, logLevel, logFormat } = run;
+  const { entry, exec, options, logLevel, logFormat, watch } = run;
+  if (watch !== undefined) checkWatched(watch);
   const logger = createLogger({ level: logLevel ?? 'error', format: logFormat });
   const runnable = exec === undefined ? pathToFileURL(resolve(entry)) : { exec };
   const found = await checkService(runnable, {

@@ -13,6 +13,7 @@ import type { InitFile, InitKit } from '../init/serving.ts';
 import { systemdKit } from '../init/systemd.ts';
 import type { InitInvocation, InitTarget } from '../invocation.ts';
 import type { Output } from '../output.ts';
+import type { Settlement } from '../settings-origin.ts';
 
 const KITS: Readonly<Record<InitTarget, (plan: InitPlan) => InitKit>> = {
   systemd: systemdKit,
@@ -23,6 +24,7 @@ const KITS: Readonly<Record<InitTarget, (plan: InitPlan) => InitKit>> = {
 /**
  * Writes the files, says which and what comes next, resolves with the exit code.
  *
+ * @param settlement - what the config file of the folder says; default nothing
  * @throws UsageError when something is missing or does not fit; an error with the system's code when a file is there already (`EEXIST`) or
  *   cannot be written
  */
@@ -30,9 +32,10 @@ export async function init(
   invocation: InitInvocation,
   output: Output,
   folder: string = process.cwd(),
+  settlement: Settlement = new Map(),
 ): Promise<number> {
-  const plan = planInit(invocation, folder);
-  if (!existsSync(join(folder, plan.entry))) {
+  const plan = planInit(invocation, folder, settlement);
+  if (!plan.isCommand && !existsSync(join(folder, plan.entry))) {
     throw new UsageError(
       `there is no file ${plan.entry} in ${folder}: run zscale init in the folder of the program, and say which file it is.`,
     );

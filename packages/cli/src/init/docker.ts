@@ -2,18 +2,8 @@
  * `zscale init --docker`: an image of the project, and a compose file that runs it, with machines beside it where they are asked for.
  */
 import { type InitPlan, ZSCALE } from './plan.ts';
-import {
-  ADMIN_PORT,
-  GRACE_S,
-  type InitKit,
-  joinWords,
-  KEY_FILE,
-  listOf,
-  REST_S,
-  runWords,
-} from './serving.ts';
+import { type InitKit, joinWords, KEY_FILE, listOf, REST_S, runWords } from './serving.ts';
 
-const PROBE = `fetch('http://127.0.0.1:${ADMIN_PORT}/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
 const SECRET = '/run/secrets/service';
 const LOOPBACK = '127.0.0.1';
 
@@ -67,11 +57,15 @@ USER node
 EXPOSE ${plan.doors.map(({ port }) => port).join(' ')}
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \\
-  CMD ${JSON.stringify(['node', '-e', PROBE])}
+  CMD ${JSON.stringify(['node', '-e', probeOf(plan)])}
 # Not by npm or npx, which hand on no signals: SIGTERM reaches zscale, and open requests are answered.
 ENTRYPOINT ["tini", "--", "node", "${ZSCALE}"]
 CMD ${JSON.stringify(words)}
 `;
+}
+
+function probeOf({ adminPort }: InitPlan): string {
+  return `fetch('http://127.0.0.1:${adminPort}/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))`;
 }
 
 function ignored({ isBuilt }: InitPlan): string {
@@ -91,14 +85,14 @@ function ignored({ isBuilt }: InitPlan): string {
 }
 
 function compose(plan: InitPlan): string {
-  const { name, machines, doors } = plan;
+  const { name, machines, doors, grace, drainDelay = 0 } = plan;
   const ports = doors.map(({ port }) => `"${port}:${port}"`).join(', ');
   const words = runWords(plan, { adminHost: LOOPBACK, keyFile: SECRET, drainDelay: 0 });
   const limits = `    # --workers auto follows the CPUs.
     deploy: { resources: { limits: { cpus: "2", memory: 1g } } }
     restart: unless-stopped
-    # The open requests have ${GRACE_S} s.
-    stop_grace_period: ${GRACE_S + REST_S}s
+    # The open requests have ${grace} s.
+    stop_grace_period: ${drainDelay + grace + REST_S}s
     read_only: true
     tmpfs: [/tmp]
     cap_drop: [ALL]
@@ -121,7 +115,7 @@ function machineService(plan: InitPlan, limits: string): string {
   # Each of these works for the service: "docker compose up --scale ${name}-machine=4".
   ${name}-machine:
     image: ${name}
-    command: ${listOf(joinWords(plan, name, SECRET), '    ')}
+    command: ${listOf(joinWords(plan, name, { keyFile: SECRET }), '    ')}
     depends_on: [${name}]
     healthcheck: { disable: true }
     secrets: [service]

@@ -4,10 +4,7 @@
  */
 import type { InitPlan } from './plan.ts';
 import {
-  ADMIN_PORT,
-  BACKEND_PORT,
   DRAIN_DELAY_S,
-  GRACE_S,
   type InitFile,
   type InitKit,
   joinWords,
@@ -41,12 +38,13 @@ export function kubernetesKit(plan: InitPlan): InitKit {
 }
 
 function serviceFile(plan: InitPlan): InitFile {
-  const { name, machines, doors } = plan;
-  const words = runWords(plan, { adminHost: '*', keyFile: KEY_PATH, drainDelay: DRAIN_DELAY_S });
+  const { name, machines, doors, adminPort, backendPort, grace } = plan;
+  const { drainDelay = DRAIN_DELAY_S } = plan;
+  const words = runWords(plan, { adminHost: '*', keyFile: KEY_PATH, drainDelay });
   const containerPorts = [
     ...doors.map(({ scheme, port }) => ({ name: doorName(scheme, port), port })),
-    ...(machines ? [{ name: 'machines', port: BACKEND_PORT }] : []),
-    { name: 'admin', port: ADMIN_PORT },
+    ...(machines ? [{ name: 'machines', port: backendPort }] : []),
+    { name: 'admin', port: adminPort },
   ];
   const container = `        - name: ${name}
           image: registry.example/${name}
@@ -68,7 +66,6 @@ ${containerPorts.map((each) => `            - { name: ${each.name}, containerPor
             timeoutSeconds: 5
             failureThreshold: 3
 `;
-  const grace = DRAIN_DELAY_S + GRACE_S + REST_S;
   return {
     path: `k8s/${name}.yaml`,
     text: `# ${name}. Written by "zscale init --k8s".
@@ -87,11 +84,11 @@ spec:
       labels: { app: ${name} }
       annotations:
         prometheus.io/scrape: "true"
-        prometheus.io/port: "${ADMIN_PORT}"
+        prometheus.io/port: "${adminPort}"
     spec:
-      # At its end it goes on for ${DRAIN_DELAY_S} s (--drain-delay), until every balancer knows, then it has ${GRACE_S} s for open requests
+      # At its end it goes on for ${drainDelay} s (--drain-delay), until every balancer knows, then it has ${grace} s for open requests
       # (--graceful-timeout). A preStop that sleeps would do the first, and only that.
-      terminationGracePeriodSeconds: ${grace}
+      terminationGracePeriodSeconds: ${drainDelay + grace + REST_S}
 ${podSecurity(machines)}
       containers:
 ${container}${containerRest(machines)}${volumes(name, machines)}---
@@ -124,8 +121,10 @@ ${autoscaler(name, {
 }
 
 function machinesFile(plan: InitPlan): InitFile {
-  const { name } = plan;
+  const { name, adminPort, backendPort, grace } = plan;
   const front = `${name}-front.$(NAMESPACE).svc.cluster.local`;
+  const admin = ['--admin', `http://*:${adminPort}`];
+  const words = joinWords(plan, front, { keyFile: KEY_PATH, admin });
   return {
     path: `k8s/${name}-machines.yaml`,
     text: `# Machines that work for ${name}. Written by "zscale init --k8s --machines".
@@ -141,7 +140,7 @@ spec:
   publishNotReadyAddresses: true
   selector: { app: ${name} }
   ports:
-    - { name: machines, port: ${BACKEND_PORT} }
+    - { name: machines, port: ${backendPort} }
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -153,9 +152,12 @@ spec:
   template:
     metadata:
       labels: { app: ${name}-machine }
+      annotations:
+        prometheus.io/scrape: "true"
+        prometheus.io/port: "${adminPort}"
     spec:
-      # At its end a machine takes nothing new, and has ${GRACE_S} s for what it holds.
-      terminationGracePeriodSeconds: ${GRACE_S + REST_S}
+      # At its end a machine takes nothing new, and has ${grace} s for what it holds.
+      terminationGracePeriodSeconds: ${grace + REST_S}
 ${podSecurity(true)}
       containers:
         - name: machine
@@ -163,7 +165,18 @@ ${podSecurity(true)}
           env:
             - name: NAMESPACE
               valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
-          args: ${listOf(joinWords(plan, front, KEY_PATH), '          ')}
+          args: ${listOf(words, '          ')}
+          ports:
+            - { name: admin, containerPort: ${adminPort} }
+          # Ready when it works for the service; a roll-out waits for that. While it waits for the service itself nobody ends it.
+          readinessProbe:
+            httpGet: { path: /readyz, port: admin }
+            periodSeconds: 5
+          livenessProbe:
+            httpGet: { path: /healthz, port: admin }
+            periodSeconds: 10
+            timeoutSeconds: 5
+            failureThreshold: 3
 ${containerRest(true)}${volumes(name, true)}---
 ${autoscaler(`${name}-machine`, {
   note: `# More machines when requests wait for more than 0.1 s (${WAIT}) at ${name}. Needs an adapter, as there.`,
@@ -223,5 +236,5 @@ ${metric}
 }
 
 function doorName(scheme: string, port: number): string {
-  return `${scheme === 'http' ? 'http' : 'zmq'}-${port}`;
+  return `${scheme === 'tcp' ? 'zmq' : scheme}-${port}`;
 }

@@ -8,6 +8,8 @@ import { basename, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../failure.ts';
 import type { InitInvocation } from '../invocation.ts';
+import type { Settlement } from '../settings-origin.ts';
+import { placesOf } from '../settled-invocation.ts';
 
 /** Where an entry is looked for when none is given, the likeliest first. */
 const ENTRIES: readonly string[] = ['server', 'index', 'main', 'app']
@@ -24,9 +26,27 @@ const NAME = /^[a-z](?:[-a-z0-9]{0,38}[a-z0-9])?$/;
 /** What means the same to a shell, to systemd, in YAML and in JSON. */
 const PLAIN_PATH = /^[\w@.][\w@./-]*$/;
 
-/** Where clients come. */
+/** Where the admin address is, and where machines come, unless the config file says it. */
+const ADMIN_PORT = 9090;
+const BACKEND_PORT = 5556;
+/** Seconds for open requests when the service ends, unless the config file says it: `--graceful-timeout`. */
+const GRACE_S = 30;
+/** As long as who stops a service waits for one that takes as long as it takes. */
+const LONGEST_GRACE_S = 3600;
+
+/** Settings that are not said again where the config file says them. */
+export type SaidKey =
+  | 'entry'
+  | 'name'
+  | 'bind'
+  | 'gracefulTimeout'
+  | 'drainDelay'
+  | 'logFormat'
+  | 'backend';
+
+/** Where clients come, by TCP. */
 export interface Door {
-  readonly scheme: 'http' | 'tcp';
+  readonly scheme: 'http' | 'https' | 'tcp';
   /** `*` for every interface. */
   readonly host: string;
   readonly port: number;
@@ -52,6 +72,18 @@ export interface InitPlan {
   /** The folder of the project, absolute. */
   readonly folder: string;
   readonly doors: readonly Door[];
+  /** Where clients come, as it is typed; those of `doors` among others. */
+  readonly endpoints: readonly string[];
+  /** What the config file of the folder says, and nobody said otherwise. */
+  readonly said: ReadonlySet<SaidKey>;
+  /** Whether `entry` is a command, of the config file. */
+  readonly isCommand: boolean;
+  readonly adminPort: number;
+  readonly backendPort: number;
+  /** Seconds for open requests when the service ends. */
+  readonly grace: number;
+  /** Seconds in which balancers hear that the service ends; undefined when nothing is said. */
+  readonly drainDelay: number | undefined;
   /** Whether machines of its own are to work for it. */
   readonly machines: boolean;
   readonly manager: PackageManager;
@@ -102,26 +134,54 @@ const MANAGERS: readonly (PackageManager & { readonly lockFile: string | undefin
 /**
  * Looks at `folder` for what was not said.
  *
+ * @param settlement - what its config file says: that is not said again in the files, so that it goes on to count
  * @throws UsageError when there is no entry, or a name, a path or an endpoint that one of the files could not hold
  */
 export function planInit(
   { entry, name, bind, machines }: InitInvocation,
   folder: string,
+  settlement: Settlement,
 ): InitPlan {
   const manifest = readManifest(folder);
-  const found = entry ?? ENTRIES.find((file) => existsSync(join(folder, file)));
+  const value = (key: string): unknown => settlement.get(key)?.value;
+  const places = placesOf(settlement);
+  const ofFile = entry === undefined ? (value('exec') ?? value('entry')) : undefined;
+  const isCommand = entry === undefined && value('exec') !== undefined;
+  const found = entry ?? ofFile ?? ENTRIES.find((file) => existsSync(join(folder, file)));
   if (found === undefined) {
     throw new UsageError(
       `there is no server.ts or the like in ${folder}: say which file it is, as in: zscale init app.js --docker`,
     );
   }
-  const file = checkEntry(found);
+  if (isCommand && machines) {
+    throw new UsageError(
+      '--machines is for handlers: the command of the config file (exec) connects its REP socket to the back end by itself.',
+    );
+  }
+  const file = isCommand ? String(found) : checkEntry(String(found));
   const own = join(folder, ZSCALE);
+  const isBindSaid = bind.length === 0 && places !== undefined;
+  const endpoints = isBindSaid ? places : bind.length > 0 ? bind : [DEFAULT_BIND];
+  const keys: readonly SaidKey[] = ['gracefulTimeout', 'drainDelay', 'logFormat'];
+  const backendPort = [value('backend')].flat().map(portOf).find(Number);
   return {
-    name: name === undefined ? inferName(manifest, folder) : checkName(name),
+    name: name === undefined ? inferName(value('name'), manifest, folder) : checkName(name),
     entry: file,
     folder,
-    doors: (bind.length > 0 ? bind : [DEFAULT_BIND]).map(parseDoor),
+    doors: isBindSaid ? endpoints.flatMap(doorsOf) : endpoints.map(parseDoor),
+    endpoints,
+    said: new Set([
+      ...keys.filter((key) => value(key) !== undefined),
+      ...(ofFile === undefined ? [] : ['entry' as const]),
+      ...(name === undefined && value('name') !== undefined ? ['name' as const] : []),
+      ...(isBindSaid ? ['bind' as const] : []),
+      ...(backendPort === undefined ? [] : ['backend' as const]),
+    ]),
+    isCommand,
+    adminPort: portOf(value('admin')) ?? ADMIN_PORT,
+    backendPort: backendPort ?? BACKEND_PORT,
+    grace: Math.min(secondsOf(value('gracefulTimeout')) ?? GRACE_S, LONGEST_GRACE_S),
+    drainDelay: secondsOf(value('drainDelay')),
     machines,
     manager: managerOf(folder),
     isBuilt: /^(dist|build|lib)\//.test(file) && hasScript(manifest, 'build'),
@@ -129,6 +189,16 @@ export function planInit(
     node: process.execPath,
     zscale: existsSync(own) || isPassing(COMMAND) ? own : COMMAND,
   };
+}
+
+function secondsOf(ms: unknown): number | undefined {
+  return typeof ms === 'number' ? Math.ceil(ms / 1000) : undefined;
+}
+
+/** The port in an endpoint; undefined where there is none. */
+function portOf(endpoint: unknown): number | undefined {
+  const [, port] = /:\/\/.*:(\d+)$/.exec(String(endpoint)) ?? [];
+  return port === undefined || Number(port) === 0 ? undefined : Number(port);
 }
 
 /** Whether npx fetched the command for this once. */
@@ -157,9 +227,10 @@ function hasScript(manifest: object, name: string): boolean {
   return Object.hasOwn(Object(Reflect.get(manifest, 'scripts')), name);
 }
 
-/** The project's own name as far as it may be one; else that of its folder; else `server`. */
-function inferName(manifest: object, folder: string): string {
-  const given = [String(Reflect.get(manifest, 'name') ?? ''), basename(folder)];
+/** The name in the config file as far as it may be one; else the project's own; else that of its folder; else `server`. */
+function inferName(said: unknown, manifest: object, folder: string): string {
+  const own = Reflect.get(manifest, 'name');
+  const given = [String(said ?? ''), String(own ?? ''), basename(folder)];
   const names = given.map((text) =>
     text
       .toLowerCase()
@@ -189,14 +260,19 @@ function checkEntry(entry: string): string {
 }
 
 function parseDoor(endpoint: string): Door {
-  const [, scheme, host, port] =
-    /^(http|tcp):\/\/(\*|\[[\da-f:.]+\]|[\w.-]+):(\d+)$/i.exec(endpoint) ?? [];
-  const number = Number(port);
-  if ((scheme === 'http' || scheme === 'tcp') && host !== undefined && number > 0) {
-    return { scheme, host, port: number };
-  }
+  const [door] = doorsOf(endpoint);
+  if (door !== undefined && door.scheme !== 'https') return door;
   throw new UsageError(
     `--bind of init takes http://*:3000 or tcp://*:5555, with a port; got ${JSON.stringify(endpoint)}. ` +
-      'Anything else, such as https://, is written into the files by hand.',
+      'Anything else, such as https://, is for the config file, or written into the files by hand.',
   );
+}
+
+/** The door at an endpoint; none for a Unix socket, and where the system chooses the port. */
+function doorsOf(endpoint: string): readonly Door[] {
+  const [, scheme, host, port] =
+    /^(https?|tcp):\/\/(\*|\[[\da-f:.]+\]|[\w.-]+):(\d+)$/i.exec(endpoint) ?? [];
+  const number = Number(port);
+  const isKnown = scheme === 'http' || scheme === 'https' || scheme === 'tcp';
+  return isKnown && host !== undefined && number > 0 ? [{ scheme, host, port: number }] : [];
 }

@@ -2,20 +2,17 @@
  * What all the files that `zscale init` writes have in common: the words by which the service and its machines are started, and how
  * much time there is for what.
  */
+import { UsageError } from '../failure.ts';
 import type { Door, InitPlan } from './plan.ts';
 
-/** Seconds for open requests when the service ends: `--graceful-timeout`. */
-export const GRACE_S = 30;
 /** Seconds for a balancer to hear that the service ends: `--drain-delay`. */
 export const DRAIN_DELAY_S = 5;
 /** Seconds for the rest: farewells, and closing what is open. */
 export const REST_S = 10;
-/** Where `/healthz` and `/readyz` are. */
-export const ADMIN_PORT = 9090;
-/** Where machines come. */
-export const BACKEND_PORT = 5556;
 /** The pair of keys of the service and its machines, as `zscale keygen service` names it. */
 export const KEY_FILE = 'service.key_secret';
+
+const LOOPBACK = /:\/\/(localhost|127\.[\d.]+|\[::1\]):/i;
 
 /** A file to be written, below the folder of the project. */
 export interface InitFile {
@@ -36,27 +33,70 @@ export interface ServingPlaces {
   readonly drainDelay: number;
 }
 
-/** The words behind `zscale` for the service in a container. */
+/**
+ * The words behind `zscale` for the service in a container: what the config file says is not said again.
+ *
+ * @throws UsageError where nobody could come in from outside of it
+ */
 export function runWords(
   plan: InitPlan,
   { adminHost, keyFile, drainDelay }: ServingPlaces,
 ): string[] {
+  const { said, machines } = plan;
+  if (plan.doors.length === 0) {
+    throw new UsageError(
+      `the config file has clients come to ${plan.endpoints.join(', ')}, and to a container they come by a port: --bind http://*:3000.`,
+    );
+  }
+  // What listens on the loopback of a container, nobody can reach.
+  const isReachable = !plan.endpoints.some((endpoint) => LOOPBACK.test(endpoint));
   return [
-    ...['run', plan.entry, '--name', plan.name],
-    ...plan.doors.flatMap((door) => ['--bind', endpointOf(door)]),
-    ...(plan.machines ? ['--backend', `tcp://*:${BACKEND_PORT}`, '--curve-key', keyFile] : []),
-    ...['--admin', `http://${adminHost}:${ADMIN_PORT}`],
-    ...(drainDelay > 0 ? ['--drain-delay', `${drainDelay}s`] : []),
-    ...['--graceful-timeout', `${GRACE_S}s`, '--log-format', 'json'],
+    ...['run', ...entryWords(plan), ...nameWords(plan)],
+    ...(said.has('bind') && isReachable ? [] : bindWords(plan)),
+    ...(machines && !said.has('backend') ? ['--backend', `tcp://*:${plan.backendPort}`] : []),
+    ...(machines ? ['--curve-key', keyFile] : []),
+    ...['--admin', `http://${adminHost}:${plan.adminPort}`],
+    ...(drainDelay > 0 && !said.has('drainDelay') ? ['--drain-delay', `${drainDelay}s`] : []),
+    ...endWords(plan),
   ];
 }
 
-/** The words behind `zscale` for a machine of the service that is known as `host`. */
-export function joinWords(plan: InitPlan, host: string, keyFile: string): string[] {
+/** What was said here is as it was said; of a file that is for this machine, too, the loopback is left. */
+function bindWords({ endpoints, said }: InitPlan): string[] {
+  return endpoints
+    .map((endpoint) => (said.has('bind') ? endpoint.replace(LOOPBACK, '://*:') : endpoint))
+    .flatMap((endpoint) => ['--bind', endpoint]);
+}
+
+/** What is run, unless the config file says it. */
+export function entryWords({ said, entry }: InitPlan): string[] {
+  return said.has('entry') ? [] : [entry];
+}
+
+/** What it is called, unless the config file says it. */
+export function nameWords({ said, name }: InitPlan): string[] {
+  return said.has('name') ? [] : ['--name', name];
+}
+
+/** How it ends and logs, unless the config file says it. */
+export function endWords({ said, grace }: InitPlan): string[] {
   return [
-    ...['join', `dns:${host}:${BACKEND_PORT}`, plan.entry, '--name', `${plan.name}-machine`],
-    ...['--curve-key', keyFile],
-    ...['--graceful-timeout', `${GRACE_S}s`, '--log-format', 'json'],
+    ...(said.has('gracefulTimeout') ? [] : ['--graceful-timeout', `${grace}s`]),
+    ...(said.has('logFormat') ? [] : ['--log-format', 'json']),
+  ];
+}
+
+/** The words behind `zscale` for a machine of the service that is known as `host`; `admin` for its probes. */
+export function joinWords(
+  plan: InitPlan,
+  host: string,
+  { keyFile, admin = [] }: { readonly keyFile: string; readonly admin?: readonly string[] },
+): string[] {
+  return [
+    ...['join', `dns:${host}:${plan.backendPort}`, ...entryWords(plan)],
+    ...['--name', `${plan.name}-machine`, '--curve-key', keyFile],
+    ...admin,
+    ...endWords(plan),
   ];
 }
 

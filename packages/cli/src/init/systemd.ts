@@ -5,7 +5,15 @@
  */
 import { UsageError } from '../failure.ts';
 import type { Door, InitPlan } from './plan.ts';
-import { endpointOf, GRACE_S, type InitFile, type InitKit, REST_S } from './serving.ts';
+import {
+  endpointOf,
+  endWords,
+  entryWords,
+  type InitFile,
+  type InitKit,
+  nameWords,
+  REST_S,
+} from './serving.ts';
 
 /** systemd ends and starts a service whose event loop stands still, or that is without workers, for so long. */
 const WATCHDOG_S = 30;
@@ -44,12 +52,16 @@ export function systemdKit(plan: InitPlan): InitKit {
 function serviceUnit(plan: InitPlan, web: Door | undefined): string {
   const { name, entry, folder } = plan;
   const command = [plan.node, plan.zscale];
-  const doors = plan.doors.map((door) => (door === web ? 'fd:3' : endpointOf(door)));
+  // systemd holds the one of HTTP; where it holds none, the config file goes on to say all of them.
+  const held = web === undefined ? undefined : endpointOf(web);
+  const binds = plan.endpoints.map((endpoint) => (endpoint === held ? 'fd:3' : endpoint));
+  const isSaid = web === undefined && plan.said.has('bind');
   const run = [
-    ...[...command, 'run', entry, '--name', name],
-    ...doors.flatMap((door) => ['--bind', door]),
-    ...['--control', controlOf(plan), '--graceful-timeout', `${GRACE_S}s`, '--log-format', 'json'],
+    ...[...command, 'run', ...entryWords(plan), ...nameWords(plan)],
+    ...(isSaid ? [] : binds.flatMap((endpoint) => ['--bind', endpoint])),
+    ...['--control', controlOf(plan), ...endWords(plan)],
   ];
+  const { grace, drainDelay = 0 } = plan;
   const reload = [...command, 'reload', '--control', controlOf(plan)];
   const takesRights = plan.doors.some((door) => door !== web && door.port < FIRST_FREE_PORT);
   const rights = takesRights ? 'CAP_NET_BIND_SERVICE' : '';
@@ -69,8 +81,8 @@ ExecReload=${reload.map(quoted).join(' ')}
 WorkingDirectory=${folder.replaceAll('%', '%%')}
 Environment=NODE_ENV=production
 TimeoutStartSec=${START_S}
-# The open requests have ${GRACE_S} s. Workers are told by the service, not by systemd.
-TimeoutStopSec=${GRACE_S + REST_S}
+# The open requests have ${grace} s. Workers are told by the service, not by systemd.
+TimeoutStopSec=${drainDelay + grace + REST_S}
 KillMode=mixed
 WatchdogSec=${WATCHDOG_S}
 Restart=on-failure

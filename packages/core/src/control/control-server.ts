@@ -4,10 +4,11 @@
  * To its clients it is a REP over ipc: a REQ in any language asks and is answered. It is a ROUTER nevertheless, so that a reload
  * that takes a minute keeps nobody from asking for the status meanwhile. Owns the socket, its file and its permissions, and that
  * no client costs much: so many requests at work, so many bytes in one, and a reply that its client does not take is dropped.
+ * A file that somebody removes, as those do who clean temporary folders, is made again; one that is there is kept young for them.
  * What the verbs do is in the hands of whoever makes it.
  */
 
-import { chmodSync, rmSync } from 'node:fs';
+import { type BigIntStats, chmodSync, lstatSync, rmSync, utimesSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Router } from '@zscale/transport';
 import { ZscaleError } from '../errors.ts';
@@ -24,6 +25,10 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 const MAX_AT_WORK = 64;
 /** How often a folder is made that others remove. */
 const MAX_ATTEMPTS = 5;
+/** So often it is looked whether the socket's file is still there, ms. */
+const LOOK_MS = 1000;
+/** Its times are set anew when they are older, ms: whoever removes old files counts in days. */
+const YOUNG_MS = 3_600_000;
 /** Replies that wait for one client to take them. */
 const MAX_UNTAKEN = 16;
 
@@ -44,11 +49,20 @@ export interface ControlServerOptions {
 export class ControlServer {
   readonly #options: ControlServerOptions;
   readonly #logger: Logger;
-  readonly #socket: Router;
+  /** Where clients connect from now on. */
+  #socket: Router;
+  /** The one whose file somebody removed: it has the clients that were there before. */
+  #former: Router | undefined;
   /** The socket's file; undefined unless it listens. */
   #path: string | undefined;
   /** Whether its folder is the one for all control sockets of this user. */
   #isUsualPlace: boolean;
+  /** What is told apart from another's file of that name; undefined unless it listens. */
+  #file: BigIntStats | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #isClosed: boolean;
+  /** It was said that it cannot be had again. */
+  #isTold: boolean;
   #atWork: number;
   #serving: Promise<void> | undefined;
   readonly #removeFile: () => void;
@@ -57,19 +71,19 @@ export class ControlServer {
   constructor(options: ControlServerOptions) {
     this.#options = options;
     this.#logger = options.logger;
-    this.#socket = new Router({
-      linger: 1000,
-      maxMessageSize: MAX_MESSAGE_BYTES,
-      receiveHighWaterMark: MAX_UNTAKEN,
-      sendHighWaterMark: MAX_UNTAKEN,
-    });
+    this.#socket = createSocket();
+    this.#former = undefined;
     this.#path = undefined;
     this.#isUsualPlace = false;
+    this.#file = undefined;
+    this.#looking = undefined;
+    this.#isClosed = false;
+    this.#isTold = false;
     this.#atWork = 0;
     this.#serving = undefined;
     this.#removeFile = () => {
       if (this.#path === undefined) return;
-      rmSync(this.#path, { force: true });
+      if (this.#isThere(this.#path)) rmSync(this.#path, { force: true });
       if (this.#isUsualPlace) removeControlFolder(dirname(this.#path));
     };
   }
@@ -91,15 +105,18 @@ export class ControlServer {
     if (this.#path === undefined) return;
     this.#logger.debug({ path: this.#path }, 'control socket is open');
     process.on('exit', this.#removeFile); // a program that ends by process.exit() leaves no file
-    this.#serving = this.#serve();
+    this.#serving = this.#serve(this.#socket);
+    this.#lookLater();
   }
 
   /** Answers nobody any more, and removes the file. Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#looking);
     process.off('exit', this.#removeFile);
     this.#removeFile(); // at once: who ends at a signal does not wait for more
     this.#path = undefined;
-    if (!this.#socket.closed) this.#socket.close();
+    for (const socket of [this.#socket, this.#former]) if (socket?.closed === false) socket.close();
     await this.#serving;
   }
 
@@ -119,7 +136,7 @@ export class ControlServer {
       }
       this.#logger.warn({ name }, 'no control socket: too many supervisors have this name');
     } catch (err) {
-      if (this.#socket.closed) return; // the service was closed while it started
+      if (this.#socket.closed || this.#isTold) return; // the service was closed while it started
       this.#logger.warn({ err }, 'no control socket: the command cannot reach this service');
     }
   }
@@ -144,19 +161,78 @@ export class ControlServer {
     await this.#socket.bind(`ipc://${path}`);
     chmodSync(path, 0o600);
     this.#path = path;
+    this.#file = fileAt(path);
   }
 
-  async #serve(): Promise<void> {
-    for await (const frames of this.#socket) {
+  #lookLater(): void {
+    if (this.#isClosed) return;
+    this.#looking = setTimeout(() => void this.#look(), LOOK_MS).unref();
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    const path = this.#path ?? '';
+    try {
+      if (this.#isThere(path)) keepYoung(path);
+      else await this.#listenAgain(path);
+    } catch (err) {
+      if (!this.#isClosed && !this.#isTold) {
+        this.#logger.warn(
+          { err, path },
+          'the control socket was removed, and cannot be made again',
+        );
+      }
+    }
+    this.#isTold = !this.#isThere(this.#path ?? '');
+    this.#lookLater();
+  }
+
+  /** Clients that are connected stay: the socket that they came by is let go of when this happens once more. */
+  async #listenAgain(path: string): Promise<void> {
+    const [before, next] = [this.#socket, createSocket()];
+    this.#socket = next;
+    try {
+      if (this.#options.path !== undefined) await this.#bind(path);
+      else await this.#bindSomewhere();
+    } finally {
+      // Also when the place cannot be had at the moment.
+      if (this.#isThere(this.#path ?? '') && !this.#isClosed) this.#succeed(before);
+      else {
+        this.#socket = before;
+        if (!next.closed) next.close();
+        // Whoever closed all meanwhile saw the other one.
+        if (this.#isClosed && !before.closed) before.close();
+      }
+    }
+  }
+
+  #succeed(before: Router): void {
+    if (this.#former?.closed === false) this.#former.close();
+    this.#former = before;
+    this.#serving = Promise.all([this.#serving, this.#serve(this.#socket)]).then(() => {});
+    this.#logger.warn(
+      { path: this.#path },
+      'somebody removed the control socket; it is open again',
+    );
+  }
+
+  /** Whether the file at the path is the one that was made here. */
+  #isThere(path: string): boolean {
+    const found = fileAt(path);
+    return found !== undefined && found.ino === this.#file?.ino && found.dev === this.#file.dev;
+  }
+
+  async #serve(socket: Router): Promise<void> {
+    for await (const frames of socket) {
       // A REQ puts an empty frame in front of the body; whoever does not is nobody who waits for a reply.
       const delimiter = frames.findIndex((frame, i) => i > 0 && frame.length === 0);
       if (delimiter < 0) continue;
-      void this.#answer(frames.slice(0, delimiter + 1), frames.slice(delimiter + 1));
+      void this.#answer(socket, frames.slice(0, delimiter + 1), frames.slice(delimiter + 1));
     }
   }
 
   /** Never rejects. */
-  async #answer(envelope: Buffer[], body: Buffer[]): Promise<void> {
+  async #answer(socket: Router, envelope: Buffer[], body: Buffer[]): Promise<void> {
     let reply: object;
     this.#atWork += 1;
     try {
@@ -167,7 +243,7 @@ export class ControlServer {
       this.#atWork -= 1;
     }
     // It is dropped when the client is gone, or has not taken the ones before.
-    if (!this.#socket.closed) this.#socket.trySend([...envelope, ...CODEC.encode(reply)]);
+    if (!socket.closed) socket.trySend([...envelope, ...CODEC.encode(reply)]);
   }
 
   async #carryOut(body: Buffer[]): Promise<object> {
@@ -204,4 +280,23 @@ function decode(body: Buffer[]): unknown {
       { cause },
     );
   }
+}
+
+function createSocket(): Router {
+  return new Router({
+    linger: 1000,
+    maxMessageSize: MAX_MESSAGE_BYTES,
+    receiveHighWaterMark: MAX_UNTAKEN,
+    sendHighWaterMark: MAX_UNTAKEN,
+  });
+}
+
+/** By `bigint`: of the other form Node 20 remembers the last answer, and `import` follows no links while that was a socket. */
+function fileAt(path: string): BigIntStats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false, bigint: true });
+}
+
+function keepYoung(path: string): void {
+  const { mtimeMs = 0n } = fileAt(path) ?? {};
+  if (Date.now() - Number(mtimeMs) > YOUNG_MS) utimesSync(path, new Date(), new Date());
 }

@@ -20,6 +20,8 @@ export interface HttpEndpoint {
 }
 
 const MAX_PORT = 65_535;
+/** What is longer is cut by libuv 1.46 (Node 20), without a word: clients would look elsewhere. */
+const MAX_PATH_BYTES = 107;
 /** Standard input, output and error are no servers. */
 const FIRST_FD = 3;
 
@@ -38,6 +40,8 @@ export function parseHttpEndpoint(text: string): HttpEndpoint {
     const path = address.slice('unix:'.length);
     if (path === '' || path.includes('\0'))
       refuse(text, 'a path is missing, as in unix:/run/app.sock');
+    if (Buffer.byteLength(path) > MAX_PATH_BYTES)
+      refuse(text, `the path of a Unix socket has at most ${MAX_PATH_BYTES} bytes`);
     return { encrypted, place: { kind: 'unix', path } };
   }
   if (address.startsWith('fd:')) {

@@ -5,9 +5,11 @@
  * manager hands over, and the words for an address that cannot be had. Requests are the gateway's.
  */
 
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
+import { dirname, resolve } from 'node:path';
 import { ZscaleError } from '../errors.ts';
 import { formatHttpEndpoint, type HttpEndpoint } from './http-endpoint.ts';
 
@@ -36,7 +38,10 @@ export async function listen(
   setting: string = BIND,
 ): Promise<string> {
   const { place, encrypted } = endpoint;
-  if (place.kind === 'unix') await removeLeftover(place.path);
+  if (place.kind === 'unix') {
+    refuseMissingFolder(text, place.path, setting);
+    await removeLeftover(place.path);
+  }
   if (place.kind === 'fd') refuseMissing(text, place.fd);
   try {
     await bind(server, place);
@@ -59,6 +64,14 @@ function bind(server: Server, place: Place): Promise<void> {
     else if (place.kind === 'unix') server.listen(place.path);
     else server.listen({ fd: place.fd });
   });
+}
+
+/** libuv makes EACCES of it, which is another fault. @throws ZscaleError `ENOENT` */
+export function refuseMissingFolder(text: string, path: string, setting: string = BIND): void {
+  const folder = dirname(resolve(path));
+  if (existsSync(folder)) return;
+  const error = new Error(`the folder ${folder} does not exist. Make it first`);
+  refuseAddress(text, 'unix', Object.assign(error, { code: 'ENOENT' }), setting);
 }
 
 /** The file of a socket outlives its process; one at which nobody listens is in the way. */

@@ -13,7 +13,12 @@ import net, { isIP } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { ZscaleError } from '../errors.ts';
 import { formatHttpEndpoint, parseHttpEndpoint } from './http-endpoint.ts';
-import { refuseAddress, refuseMissing, removeLeftover } from './http-listener.ts';
+import {
+  refuseAddress,
+  refuseMissing,
+  refuseMissingFolder,
+  removeLeftover,
+} from './http-listener.ts';
 
 /** What Node makes for an address that is bound and not listened at. Not documented, but what node:cluster shares addresses by. */
 interface BoundHandle {
@@ -54,6 +59,7 @@ export async function bindShared(text: string): Promise<SharedListener> {
     return { fd: place.fd, encrypted, endpoint: undefined, close: () => {} };
   }
   if (place.kind === 'unix') {
+    refuseMissingFolder(text, place.path);
     await removeLeftover(place.path);
     const handle = bind(text, 'unix', place.path, -1, -1);
     return { fd: handle.fd, encrypted, endpoint: text, close: once(handle) };

@@ -699,10 +699,11 @@ function closedError(): ZscaleError {
 }
 
 function reloadError(cause: WorkerBootError, renewed: number, count: number): ZscaleError {
-  const rest = renewed === 0 ? `all ${count} workers` : `${count - renewed} of ${count} workers`;
+  const all = count === 1 ? 'the worker goes' : `all ${count} workers go`;
+  const rest = renewed === 0 ? all : `${count - renewed} of ${count} workers go`;
   return new ZscaleError(
     'ZSCALE_ERR_RELOAD',
-    `the reload failed, and ${rest} go on serving as before: ${cause.message}` +
+    `the reload failed, and ${rest} on serving as before: ${cause.message}` +
       `${cause.message.endsWith('.') ? ' ' : '\n'}Correct it and reload again.`,
     { cause },
   );

@@ -59,11 +59,22 @@ export async function loadHandler(
  * text has file and line)
  */
 export async function loadModule(url: string): Promise<object> {
+  return importModule(url, checkModuleFile(url));
+}
+
+/**
+ * Looks whether there is a file, before anything is started for it.
+ *
+ * @param url - the module's file URL
+ * @returns the file's path
+ * @throws ZscaleError `ZSCALE_ERR_LOAD` when there is none
+ */
+export function checkModuleFile(url: string): string {
   const file = fileURLToPath(url);
   const stats = statsOf(file);
   if (stats === undefined) refuse(`there is no file ${file}`);
   if (!stats.isFile()) refuse(`${file} is not a file; name the module in it`);
-  return importModule(url, file);
+  return file;
 }
 
 /**

@@ -101,7 +101,7 @@ function makeFolder(endpoint: string): string {
 }
 
 /** Whether there is a socket file, of somebody alive or dead. @throws TransportError `EADDRINUSE` for a file of another kind. */
-function hasSocketFile(path: string, endpoint: string): boolean {
+export function hasSocketFile(path: string, endpoint: string): boolean {
   if (path.startsWith('\0')) return false; // an abstract name is no file
   const stats = fileAt(path);
   if (stats === undefined) return false;
@@ -165,8 +165,8 @@ function asideOf(path: string): string {
   return join(dirname(path), `.z${randomBytes(3).toString('hex')}`);
 }
 
-/** The system's ENOENT; libuv makes EACCES of it. */
-function refuseMissingFolder(path: string, endpoint: string): void {
+/** The system's ENOENT; libuv makes EACCES of it. @throws TransportError `ENOENT` */
+export function refuseMissingFolder(path: string, endpoint: string): void {
   const folder = dirname(path);
   try {
     statSync(folder);
