@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { connect, type ScaleOptions, type Server, scale } from '@zscale/core';
+import { connect, type GatewayExit, type ScaleOptions, type Server, scale } from '@zscale/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { certificate } from '../support/certificates.ts';
 import { isAlive, zscale } from '../support/cli.ts';
@@ -185,6 +185,31 @@ describe('several gateways', () => {
     await until(() => /gateway hangs: its event loop stands still/.test(program.stderr));
     await until(() => /gateway is ready again/.test(program.stderr));
     expect(isAlive(pid)).toBe(false);
+    expect((await ask(`${endpoint}/x`)).status).toBe(200);
+  });
+
+  it('one that is stopped as a whole is told and replaced', async () => {
+    const { server, endpoint, logged } = await serve({ hangTimeout: 500 });
+    const exits: GatewayExit[] = [];
+    server.on('gateway-exited', (facts) => exits.push(facts));
+    const [, victim = 0] = pidsOf(server);
+    process.kill(victim, 'SIGSTOP');
+    await until(() => exits.length > 0);
+    expect(isAlive(victim)).toBe(false);
+    expect(exits).toEqual([
+      expect.objectContaining({
+        id: 1,
+        pid: victim,
+        signal: 'SIGKILL',
+        expected: false,
+        why: expect.stringMatching(/nothing was heard of it for \d+ ms .*SIGSTOP/),
+        uptime: expect.any(Number),
+        stack: undefined,
+      }),
+    ]);
+    await until(() => server.gateways.every(({ state }) => state === 'ready'));
+    expect(logged()).toContain('gateway is stopped: nothing is heard of it, killing it');
+    expect(server.gateways.map(({ restarts }) => restarts)).toEqual([0, 1, 0]);
     expect((await ask(`${endpoint}/x`)).status).toBe(200);
   });
 

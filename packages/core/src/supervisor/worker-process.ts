@@ -27,6 +27,7 @@ import type { TlsMaterial } from '../messages/tls-material.ts';
 import { type Moment, moment } from '../waiting.ts';
 import type { Hang } from './death-report.ts';
 import { Profiling, type TakenProfile } from './profiling.ts';
+import { Silence } from './silence.ts';
 
 /** What a worker may take to end by itself once it has no more to do with us. */
 const FAREWELL_MS = 1000;
@@ -136,6 +137,8 @@ export interface WorkerProcessOptions {
   readonly fork: () => WorkerChild;
   /** Milliseconds until it must be ready; `Infinity` for no limit. */
   readonly startTimeout: number;
+  /** Of how long a silence it is killed, ms: its watchdog says `alive` within that. Default Infinity: it may be silent. */
+  readonly maxSilence?: number;
   /** What it runs, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
   /** What it is called in errors. Default `'worker'`. */
@@ -160,6 +163,7 @@ export class WorkerProcess {
   readonly #ready: Moment;
   readonly #child: WorkerChild | undefined;
   readonly #profiling: Profiling;
+  readonly #silence: Silence;
   #state: WorkerState;
   #timer: NodeJS.Timeout | undefined;
   /** When it is killed, on the clock of `performance.now()`. */
@@ -212,8 +216,11 @@ export class WorkerProcess {
     this.#measuring = undefined;
     this.#settleMeasuring = () => {};
     this.#endCause = undefined;
+    this.#silence = new Silence(options.maxSilence ?? Number.POSITIVE_INFINITY, (ms) =>
+      this.#killHung({ ms, stack: undefined, isSilent: true }),
+    );
     this.#child = this.#start(options.fork);
-    this.#profiling = new Profiling(`worker ${this.id}`, this.#child?.stdio?.[WATCHDOG_FD]);
+    this.#profiling = new Profiling(`${this.#noun} ${this.id}`, this.#child?.stdio?.[WATCHDOG_FD]);
     const { startTimeout } = options;
     this.#arm(startTimeout, () => {
       this.#abandon(this.#errorOf(`was not ready after ${startTimeout} ms (startTimeout)`), 0);
@@ -339,6 +346,7 @@ export class WorkerProcess {
     if (this.#state !== 'starting') return;
     this.#readyAt = performance.now();
     this.#enter('ready');
+    this.#silence.start();
     this.#ready.resolve();
     this.#sink.workerReady(this);
   }
@@ -454,6 +462,8 @@ export class WorkerProcess {
 
   #onWatchdog(line: string): void {
     const message = parseFromWatchdog(line);
+    this.#silence.heard();
+    if (message.type === 'alive') return;
     if (message.type === 'profiled' || message.type === 'profile-failed') {
       this.#profiling.settle(message);
       return;
@@ -461,20 +471,23 @@ export class WorkerProcess {
     clearTimeout(this.#captureTimer);
     switch (message.type) {
       case 'stalled':
-        this.#captureTimer = setTimeout(() => this.#killHung(message.ms, undefined), CAPTURE_MS);
+        this.#captureTimer = setTimeout(
+          () => this.#killHung({ ms: message.ms, stack: undefined }),
+          CAPTURE_MS,
+        );
         return;
       case 'hung':
-        this.#killHung(message.ms, message.stack);
+        this.#killHung({ ms: message.ms, stack: message.stack });
         return;
       case 'debugged':
         return;
     }
   }
 
-  #killHung(ms: number, stack: string | undefined): void {
+  #killHung(hang: Hang): void {
     if (this.#state === 'exited' || this.#hang !== undefined) return;
-    this.#hang = { ms, stack };
-    this.#sink.workerHung(this, this.#hang);
+    this.#hang = hang;
+    this.#sink.workerHung(this, hang);
     this.#child?.kill('SIGKILL');
   }
 
@@ -553,6 +566,7 @@ export class WorkerProcess {
     assert(TRANSITIONS[this.#state].includes(next), `worker process: ${this.#state} -> ${next}`);
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (next === 'stopping' || next === 'exited') this.#silence.stop(); // it is killed anyway, or gone
     this.#state = next;
   }
 }
