@@ -240,12 +240,12 @@ describe('several gateways', () => {
     expect(server.stats().http).toMatchObject({ requests: 30, malformed: 1, connections: 0 });
   });
 
-  it('divide the connections that there may be', async () => {
-    const { server, endpoint } = await serve({ maxConnections: 3 });
+  it('divide the connections that there may be, and have no more in all', async () => {
+    const { server, endpoint } = await serve({ maxConnections: 4 });
     const clients = Array.from({ length: 12 }, () => rawClient(endpoint));
-    await until(() => clients.filter(({ isClosed }) => isClosed).length >= 9);
-    await until(() => (server.stats().http?.refused ?? 0) >= 9);
-    expect(server.stats().http?.connections).toBeLessThanOrEqual(3);
+    await until(() => clients.filter(({ isClosed }) => isClosed).length >= 8);
+    await until(() => (server.stats().http?.refused ?? 0) >= 8);
+    expect(server.stats().http?.connections).toBeLessThanOrEqual(4);
   });
 
   it('write whole lines into one access log', async () => {
@@ -294,6 +294,24 @@ describe('several gateways', () => {
     });
     await server.close();
     expect(() => readFileSync(path)).toThrow('ENOENT');
+  });
+
+  it('are refused where no HTTP is spoken, and where there are fewer connections than gateways', async () => {
+    const nothingToDo = {
+      code: 'ZSCALE_ERR_OPTIONS',
+      message: expect.stringMatching(/connect at tcp:.*2 of them would do nothing.*--gateways/),
+    };
+    const tcp = 'tcp://127.0.0.1:*';
+    const command = scale({ exec: 'sleep 60' }, { workers: 1, bind: tcp, gateways: 2 });
+    await expect(command).rejects.toMatchObject(nothingToDo);
+    // Of a module it is not known before it is loaded.
+    await expect(
+      serve({ bind: undefined, gateways: 2, workers: 1 }, HANDLER),
+    ).rejects.toMatchObject(nothingToDo);
+    await expect(serve({ maxConnections: 2 })).rejects.toMatchObject({
+      code: 'ZSCALE_ERR_OPTIONS',
+      message: expect.stringMatching(/maxConnections must be at least gateways \(3\)/),
+    });
   });
 
   it('say what is wrong with an address', async () => {

@@ -69,6 +69,7 @@ function harmless(options: ScaleOptions, folder: string): ScaleOptions {
     autoscale: undefined,
     backend: undefined,
     curve: undefined,
+    gateways: undefined,
     pools: undefined,
   };
 }

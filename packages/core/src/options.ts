@@ -527,6 +527,10 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
       refuse(other, `given where there is ${one}`, undefined);
     }
   }
+  const { gateways = DEFAULTS.gateways, maxConnections = DEFAULTS.maxConnections } = options;
+  if (maxConnections < gateways) {
+    refuse('maxConnections', `at least gateways (${gateways}), which divide it`, maxConnections);
+  }
   const threads = options.threads ?? DEFAULTS.threads;
   const concurrency = threads > 0 ? threads + THREADS_STOCK : DEFAULTS.concurrency;
   return Object.freeze({

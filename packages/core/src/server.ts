@@ -336,6 +336,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       bindsLater: service.bindsLater,
       bind: options.bind,
       codec,
+      gateways: options.gateways,
       choosesCodec: service.choosesCodec,
       logger: this.#logger,
     });
