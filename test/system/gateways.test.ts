@@ -394,6 +394,14 @@ describe('a service with several gateways', () => {
     expect(pids.every(isAlive)).toBe(true);
     const text = (await zscale(['status', '--name', name])).stdout;
     expect(text).toContain('gateways  3 of 3 processes ready, 0 restarts');
+    expect(text).toMatch(
+      /^GATEWAY +PID +STATE +UPTIME +REQUESTS +CLIENTS +BUSY +MEMORY +RESTARTS$/m,
+    );
+    for (const [id, pid] of pids.entries()) {
+      expect(text).toMatch(
+        new RegExp(`^ +${id} +${pid} +ready +\\d.* +0 +0 +(\\d+%|-) +\\d+\\.\\d MB +0$`, 'm'),
+      );
+    }
     program.signal('SIGKILL');
     await program.end();
     await until(() => !pids.some(isAlive));
