@@ -507,7 +507,8 @@ export class WorkerProcess {
   }
 
   #notStarted(error: unknown): void {
-    const reason = `could not be started: ${error instanceof Error ? error.message : error}`;
+    const text = error instanceof Error ? error.message : String(error);
+    const reason = `could not be started: ${text}${adviceFor(error)}`;
     this.#failure = this.#errorOf(reason, error);
     this.#exit(null, null);
   }
@@ -576,6 +577,14 @@ const SHORTAGES: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', '
 
 function isShortage(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && SHORTAGES.has(cause.code);
+}
+
+/** What to do where a limit of this process is the reason, as text behind that. */
+function adviceFor(error: unknown): string {
+  const isLimit = error instanceof Error && 'code' in error && error.code === 'EMFILE';
+  return isLimit
+    ? ', since this process may open no more files (ulimit -n; each worker takes 5, each gateway process 3, each client one). Raise that limit'
+    : '';
 }
 
 function howItEnded(code: number | null, signal: NodeJS.Signals | null): string {
