@@ -75,7 +75,7 @@ export interface HttpOptions {
   http?: boolean | undefined;
   /**
    * How many processes are the gateway, from 1 to 64. One is in the process of the queue; several are processes of their own, which
-   * share each address. Default 1.
+   * share each address; they are refused where no HTTP is spoken. Default 1.
    */
   gateways?: number | undefined;
 }

@@ -162,8 +162,8 @@ export interface ScaleOptions extends HttpOptions {
   startTimeout?: number | undefined;
   /**
    * How long the event loop of a worker may stand still before the worker is killed and replaced, in
-   * ms, from 100; `Infinity` for ever. Loading, a debugger and a stopped process do not count.
-   * Default 30 000.
+   * ms, from 100; `Infinity` for ever. Loading, a debugger and a stopped process do not count; a gateway
+   * process that is stopped as a whole does. Default 30 000.
    */
   hangTimeout?: number | undefined;
   /**
