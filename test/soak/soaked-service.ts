@@ -138,7 +138,9 @@ export class SoakedService implements Victim {
 }
 
 /** Those to whom something may be done. */
-function victimsOf(members: readonly GatewayReport[]): Victim['workers'] {
+function victimsOf(
+  members: readonly Pick<GatewayReport, 'id' | 'pid' | 'state'>[],
+): Victim['workers'] {
   return members.flatMap(({ id, pid, state }) =>
     id === 0 ? [] : [{ id, pid: pid ?? undefined, state }],
   );

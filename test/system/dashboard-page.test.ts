@@ -49,10 +49,10 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
     await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
   }
 
-  /** The texts of the workers' rows: id, state, pid and so on. */
-  function rows(page: Page): Promise<string[][]> {
+  /** The texts of the workers' rows, or those of the gateways: id, state, pid and so on. */
+  function rows(page: Page, body = '#workers'): Promise<string[][]> {
     return page
-      .locator('#workers tr')
+      .locator(`${body} tr`)
       .evaluateAll((all) =>
         all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')),
       );
@@ -76,7 +76,7 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
   }
 
   it('shows numbers that move under load, in figures, charts and rows', async () => {
-    const { page, endpoint, faults } = await show(['--name', 'shop'], {
+    const { page, endpoint, faults } = await show(['--name', 'shop', '--gateways', '2'], {
       viewport: { width: 1600, height: 1000 },
     });
     expect(await page.title()).toBe('shop: zscale');
@@ -104,6 +104,26 @@ describe.skipIf(!hasBrowser && !isBrowserRequired)('the page of the dashboard', 
       return new Set(new Uint32Array(data.buffer)).size;
     })()`);
     expect(colours).toBeGreaterThan(10);
+    // The gateways have a row each, and one that dies is among the deaths.
+    expect(await page.isVisible('#title-gateways')).toBe(true);
+    await until(async () => {
+      const all = await rows(page, '#gateways');
+      return all.every((row) => / \d+ %$/.test(row.slice(0, 5).join(' '))) && all;
+    });
+    await until(async () => {
+      const all = await rows(page, '#gateways');
+      return all.length === 2 && all.some(([, , , , , requests]) => Number(requests) > 0);
+    });
+    for (const row of await rows(page, '#gateways')) {
+      expect(row.join(' ')).toMatch(/^\d ●ready \d+ \d+ \d+ % \d[\d.]* \d[\d.]* MiB 0 \d+ s $/);
+    }
+    const [, [, , pid] = []] = await rows(page, '#gateways');
+    process.kill(Number(pid), 'SIGKILL');
+    await until(async () => (await page.textContent('#deaths li'))?.includes('gateway 1SIGKILL'));
+    await until(async () => {
+      const [, row] = await rows(page, '#gateways');
+      return row?.[1] === '●ready' && row[7] === '1';
+    });
     await picture(page, 'light');
     expect(faults).toEqual([]);
   });

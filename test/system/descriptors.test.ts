@@ -1,5 +1,5 @@
 /*
- * A service that has no file descriptors left, because clients have taken all of them.
+ * A service that has no file descriptors left, because clients have taken all of them, or because it may have next to none.
  */
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -33,7 +33,9 @@ it('a service without descriptors goes on, and replaces a worker when there are 
     flood.slice(0, 60).map((socket) => socket.connecting && once(socket, 'connect')),
   );
   process.kill(Number(first), 'SIGKILL');
-  await until(() => /could not be started.*EMFILE/.test(program.stderr));
+  await until(() =>
+    /could not be started.*EMFILE.*ulimit -n.*Raise that limit/.test(program.stderr),
+  );
   for (const socket of flood) socket.destroy();
   await until(async () => {
     const answer = await fetch(endpoint, { headers: { Connection: 'close' } });
@@ -41,4 +43,16 @@ it('a service without descriptors goes on, and replaces a worker when there are 
   });
   program.signal('SIGTERM');
   expect(await program.end()).toMatchObject({ exitCode: 0 });
+});
+
+it('a service that may have too few descriptors to start says so in one line, with the limit and what to do', async () => {
+  const folder = freshFolder();
+  const file = path.join(folder, 'app.mjs');
+  writeFileSync(file, APPLICATION);
+  const run = [process.execPath, BIN, 'run', file, '--bind', 'http://127.0.0.1:0'];
+  const program = new Program('/bin/sh', ['-c', 'ulimit -n 30; exec "$@"', 'sh', ...run], {
+    env: { TMPDIR: folder },
+  });
+  expect((await program.end()).exitCode).toBeGreaterThan(0);
+  expect(program.stderr).toMatch(/^zscale: .*EMFILE.*ulimit -n.*Raise .*\n$/);
 });

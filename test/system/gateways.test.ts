@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { connect, type ScaleOptions, type Server, scale } from '@zscale/core';
+import { connect, type GatewayExit, type ScaleOptions, type Server, scale } from '@zscale/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { certificate } from '../support/certificates.ts';
 import { isAlive, zscale } from '../support/cli.ts';
@@ -107,6 +107,17 @@ function pidsOf(server: Server): number[] {
   return server.gateways.map(({ pid }) => pid ?? 0);
 }
 
+/** Does it while all gateways but one are stopped, so that this one takes the connections. */
+async function whileAlone<T>(server: Server, alone: number, act: () => Promise<T>): Promise<T> {
+  const others = pidsOf(server).filter((pid) => pid !== alone);
+  try {
+    for (const pid of others) process.kill(pid, 'SIGSTOP');
+    return await act();
+  } finally {
+    for (const pid of others) process.kill(pid, 'SIGCONT');
+  }
+}
+
 describe('several gateways', () => {
   it('share the connections of one port, and each takes some', async () => {
     const { server, endpoint } = await serve();
@@ -117,14 +128,13 @@ describe('several gateways', () => {
       [2, 'ready'],
     ]);
     const seen = new Set<string>();
-    await until(async () => {
-      const answers = Array.from({ length: 12 }, () => ask(`${endpoint}/x`));
-      for (const { status, gateway } of await Promise.all(answers)) {
-        expect(status).toBe(200);
-        seen.add(gateway);
-      }
-      return seen.size === 3;
-    });
+    for (const pid of pidsOf(server)) {
+      const asked = (): Promise<Answer> => ask(`${endpoint}/x`, { agent: false });
+      const { status, gateway } = await whileAlone(server, pid, asked);
+      expect(status).toBe(200);
+      seen.add(gateway);
+    }
+    expect(seen.size).toBe(3);
   });
 
   it('one that is killed costs its own connections alone, and is replaced', async () => {
@@ -147,13 +157,12 @@ describe('several gateways', () => {
     expect(exits).toEqual([{ pid: victim, signal: 'SIGKILL', expected: false }]);
     expect(server.gateways.map(({ restarts }) => restarts)).toEqual([1, 0, 0]);
     expect(logged()).toContain('gateway ended unexpectedly, restarting it');
-    // The new one is one of those that are chosen.
-    const old = new Set(load.gateways);
-    // Whoever wakes first takes a connection: of many at once it gets some.
-    await until(async () => {
-      const many = Array.from({ length: 50 }, () => ask(`${endpoint}/x`));
-      return (await Promise.all(many)).some(({ gateway }) => !old.has(gateway));
-    });
+    // The new one takes connections, too: the only one that can while the others are stopped.
+    const [successor = 0] = pidsOf(server);
+    const { status } = await whileAlone(server, successor, () =>
+      ask(`${endpoint}/x`, { agent: false }),
+    );
+    expect(status).toBe(200);
   });
 
   it('one that is told to end finishes what it has, and is replaced', async () => {
@@ -188,6 +197,31 @@ describe('several gateways', () => {
     expect((await ask(`${endpoint}/x`)).status).toBe(200);
   });
 
+  it('one that is stopped as a whole is told and replaced', async () => {
+    const { server, endpoint, logged } = await serve({ hangTimeout: 500 });
+    const exits: GatewayExit[] = [];
+    server.on('gateway-exited', (facts) => exits.push(facts));
+    const [, victim = 0] = pidsOf(server);
+    process.kill(victim, 'SIGSTOP');
+    await until(() => exits.length > 0);
+    expect(isAlive(victim)).toBe(false);
+    expect(exits).toEqual([
+      expect.objectContaining({
+        id: 1,
+        pid: victim,
+        signal: 'SIGKILL',
+        expected: false,
+        why: expect.stringMatching(/nothing was heard of it for \d+ ms .*SIGSTOP/),
+        uptime: expect.any(Number),
+        stack: undefined,
+      }),
+    ]);
+    await until(() => server.gateways.every(({ state }) => state === 'ready'));
+    expect(logged()).toContain('gateway is stopped: nothing is heard of it, killing it');
+    expect(server.gateways.map(({ restarts }) => restarts)).toEqual([0, 1, 0]);
+    expect((await ask(`${endpoint}/x`)).status).toBe(200);
+  });
+
   it('nobody notices that the workers behind them are replaced', async () => {
     const { server, endpoint } = await serve();
     const load = await loaded(endpoint);
@@ -215,12 +249,21 @@ describe('several gateways', () => {
     expect(server.stats().http).toMatchObject({ requests: 30, malformed: 1, connections: 0 });
   });
 
-  it('divide the connections that there may be', async () => {
-    const { server, endpoint } = await serve({ maxConnections: 3 });
-    const clients = Array.from({ length: 12 }, () => rawClient(endpoint));
-    await until(() => clients.filter(({ isClosed }) => isClosed).length >= 9);
-    await until(() => (server.stats().http?.refused ?? 0) >= 9);
-    expect(server.stats().http?.connections).toBeLessThanOrEqual(3);
+  it('divide the connections that there may be, and have no more in all', async () => {
+    const { server, endpoint } = await serve({ maxConnections: 4 });
+    let opened = 0;
+    /** How many of them are open once more have come. */
+    async function openMore(count: number): Promise<number> {
+      opened += count;
+      for (let i = 0; i < count; i++) rawClient(endpoint);
+      return until(() => {
+        const { connections, refused } = server.stats().http ?? { connections: 0, refused: 0 };
+        return connections + refused === opened && connections;
+      });
+    }
+    const open: number[] = [];
+    for (const pid of pidsOf(server)) open.push(await whileAlone(server, pid, () => openMore(6)));
+    expect(open).toEqual([2, 3, 4]);
   });
 
   it('write whole lines into one access log', async () => {
@@ -260,15 +303,31 @@ describe('several gateways', () => {
     const { server } = await serve({ bind: `unix:${path}` });
     expect(server.endpoints).toEqual([`unix:${path}`]);
     const seen = new Set<string>();
-    await until(async () => {
-      const answers = Array.from({ length: 12 }, () =>
-        ask('http://unix/a', { socketPath: path, agent: false }),
-      );
-      for (const { gateway } of await Promise.all(answers)) seen.add(gateway);
-      return seen.size === 3;
-    });
+    for (const pid of pidsOf(server)) {
+      const asked = (): Promise<Answer> => ask('http://unix/a', { socketPath: path, agent: false });
+      seen.add((await whileAlone(server, pid, asked)).gateway);
+    }
+    expect(seen.size).toBe(3);
     await server.close();
     expect(() => readFileSync(path)).toThrow('ENOENT');
+  });
+
+  it('are refused where no HTTP is spoken, and where there are fewer connections than gateways', async () => {
+    const nothingToDo = {
+      code: 'ZSCALE_ERR_OPTIONS',
+      message: expect.stringMatching(/connect at tcp:.*2 of them would do nothing.*--gateways/),
+    };
+    const tcp = 'tcp://127.0.0.1:*';
+    const command = scale({ exec: 'sleep 60' }, { workers: 1, bind: tcp, gateways: 2 });
+    await expect(command).rejects.toMatchObject(nothingToDo);
+    // Of a module it is not known before it is loaded.
+    await expect(
+      serve({ bind: undefined, gateways: 2, workers: 1 }, HANDLER),
+    ).rejects.toMatchObject(nothingToDo);
+    await expect(serve({ maxConnections: 2 })).rejects.toMatchObject({
+      code: 'ZSCALE_ERR_OPTIONS',
+      message: expect.stringMatching(/maxConnections must be at least gateways \(3\)/),
+    });
   });
 
   it('say what is wrong with an address', async () => {
@@ -293,15 +352,17 @@ describe('TLS of several gateways', () => {
     /** What each gateway shows. */
     async function names(): Promise<Set<string>> {
       const shown = new Map<string, string>();
-      await until(async () => {
-        const client = rawClient(endpoint);
-        client.send('GET /x HTTP/1.1\r\nHost: a\r\n\r\n');
-        const [, gateway = ''] = await client.receives(/X-Request-Id: (\w+)-/);
-        const { subject } = (client.socket as TLSSocket).getPeerCertificate();
-        shown.set(gateway, String(subject.CN));
-        client.close();
-        return shown.size === 3;
-      });
+      for (const pid of pidsOf(server)) {
+        await whileAlone(server, pid, async () => {
+          const client = rawClient(endpoint);
+          client.send('GET /x HTTP/1.1\r\nHost: a\r\n\r\n');
+          const [, gateway = ''] = await client.receives(/X-Request-Id: (\w+)-/);
+          const { subject } = (client.socket as TLSSocket).getPeerCertificate();
+          shown.set(gateway, String(subject.CN));
+          client.close();
+        });
+      }
+      expect(shown.size).toBe(3);
       return new Set(shown.values());
     }
     expect(await names()).toEqual(new Set(['first']));
@@ -351,6 +412,14 @@ describe('a service with several gateways', () => {
     expect(pids.every(isAlive)).toBe(true);
     const text = (await zscale(['status', '--name', name])).stdout;
     expect(text).toContain('gateways  3 of 3 processes ready, 0 restarts');
+    expect(text).toMatch(
+      /^GATEWAY +PID +STATE +UPTIME +REQUESTS +CLIENTS +BUSY +MEMORY +RESTARTS$/m,
+    );
+    for (const [id, pid] of pids.entries()) {
+      expect(text).toMatch(
+        new RegExp(`^ +${id} +${pid} +ready +\\d.* +0 +0 +(\\d+%|-) +\\d+\\.\\d MB +0$`, 'm'),
+      );
+    }
     program.signal('SIGKILL');
     await program.end();
     await until(() => !pids.some(isAlive));

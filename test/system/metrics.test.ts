@@ -109,7 +109,7 @@ describe('GET /metrics', () => {
   it('has numbers that are equal to what was sent, and nothing that the reference does not describe', async () => {
     const admin = await freeHttp();
     const http = await freeHttp();
-    const args = [ESM, '--name', 'counted', '--admin', admin, '--bind', http];
+    const args = [ESM, '--name', 'counted', '--admin', admin, '--bind', http, '--gateways', '2'];
     const { endpoint } = await zscaleRun([
       ...args,
       '--bind',
@@ -148,13 +148,23 @@ describe('GET /metrics', () => {
     expect(numberOf(families, 'zscale_http_requests_total', { status: '2xx' })).toBe(5);
     expect(numberOf(families, 'zscale_http_request_body_bytes_total')).toBe(10);
     expect(numberOf(families, 'zscale_http_request_duration_seconds_count')).toBe(5);
+    // Gateways come in by ZMTP as well, and are no clients.
     expect(numberOf(families, 'zscale_client_connections', { protocol: 'zmtp' })).toBe(1);
+    expect(numberOf(families, 'zscale_connections_accepted_total', { side: 'clients' })).toBe(1);
+    expect(numberOf(families, 'zscale_gateway_requests_total', { status: '2xx' })).toBe(5);
+    expect(numberOf(families, 'zscale_gateway_connections')).toBe(
+      numberOf(families, 'zscale_client_connections', { protocol: 'http' }),
+    );
+    for (const gateway of ['0', '1']) {
+      expect(numberOf(families, 'zscale_gateway_state', { gateway, state: 'ready' })).toBe(1);
+      expect(numberOf(families, 'zscale_gateway_exits_total', { gateway, reason: 'hang' })).toBe(0);
+    }
     expect(numberOf(families, 'zscale_received_bytes_total', { side: 'clients' })).toBeGreaterThan(
       40 * 10,
     );
     expect(numberOf(families, 'zscale_workers_connected', { kind: 'own' })).toBe(3);
     expect(numberOf(families, 'zscale_worker_state', { state: 'ready' })).toBe(3);
-    for (const kind of ['worker', 'supervisor']) {
+    for (const kind of ['worker', 'gateway', 'supervisor']) {
       expect(numberOf(families, `zscale_${kind}_resident_memory_bytes`)).toBeGreaterThan(20e6);
       expect(numberOf(families, `zscale_${kind}_event_loop_idle_seconds_total`)).toBeGreaterThan(0);
       expect(numberOf(families, `zscale_${kind}_cpu_seconds_total`)).toBeGreaterThan(0);
@@ -182,9 +192,11 @@ describe('GET /metrics', () => {
     expect([...described()]).toEqual(rows);
   });
 
-  it('shows no count that falls, while workers are killed under load', async () => {
+  it('shows no count that falls, while workers and gateways are killed under load', async () => {
     const service = await serve(ESM, {
       workers: 2,
+      bind: ['tcp://127.0.0.1:*', 'http://127.0.0.1:0'],
+      gateways: 2,
       retries: 1,
       restartDelay: 10,
       maxRestarts: 100,
@@ -195,15 +207,26 @@ describe('GET /metrics', () => {
     const load = Array.from({ length: 4 }, async () => {
       while (!isOver) await request({ ms: 1 }).catch(() => {});
     });
+    const http = server.endpoints.find((endpoint) => endpoint.startsWith('http')) ?? '';
+    load.push(
+      (async () => {
+        while (!isOver) await fetch(http, { method: 'POST', body: '{"ms":1}' }).catch(() => {});
+      })(),
+    );
+    await until(
+      async () => (numberOf(await scrape(admin), 'zscale_gateway_requests_total') ?? 0) > 0,
+    );
     try {
       let before = await scrape(admin);
       for (let kills = 0; kills < 4; kills++) {
         const [victim] = server.workers.filter(({ state }) => state === 'ready');
         process.kill(victim?.pid ?? 0, 'SIGKILL');
+        const [gateway] = server.gateways.filter(({ state }) => state === 'ready');
+        process.kill(gateway?.pid ?? 0, 'SIGKILL');
         for (const ready of [1, 2]) {
-          await until(
-            () => server.workers.filter(({ state }) => state === 'ready').length >= ready,
-          );
+          const areReady = (all: readonly { readonly state: string }[]): boolean =>
+            all.filter(({ state }) => state === 'ready').length >= ready;
+          await until(() => areReady(server.workers) && areReady(server.gateways));
           const after = await scrape(admin);
           expect(fallen(before, after)).toEqual([]);
           before = after;
@@ -213,7 +236,12 @@ describe('GET /metrics', () => {
       isOver = true;
     }
     await Promise.all(load);
-    expect(numberOf(await scrape(admin), 'zscale_worker_exits_total', { reason: 'crash' })).toBe(4);
+    const last = await scrape(admin);
+    expect(numberOf(last, 'zscale_worker_exits_total', { reason: 'crash' })).toBe(4);
+    expect(numberOf(last, 'zscale_gateway_exits_total', { reason: 'crash' })).toBe(4);
+    expect(numberOf(last, 'zscale_gateway_requests_total')).toBe(
+      numberOf(last, 'zscale_http_requests_total'),
+    );
   });
 
   it('comes while a worker hangs, with what that said before, and tells of it', async () => {

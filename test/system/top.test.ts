@@ -46,7 +46,8 @@ const GIVEN_BACK = '\x1b[?25h\x1b[?1049l';
 
 describe('zscale top', () => {
   it('shows the service and its workers in 80 columns and 24 rows, and leaves by q', async () => {
-    const { endpoint } = await serve('--name', 'api');
+    const binds = ['--bind', 'tcp://127.0.0.1:*', '--bind', 'http://127.0.0.1:0'];
+    const { endpoint } = await serve('--name', 'api', ...binds, '--gateways', '2');
     const terminal = top();
     await terminal.shows(/^api: service serving for \S+.*, pid \d+$/m);
     expect(terminal.screen).toHaveLength(24);
@@ -54,6 +55,14 @@ describe('zscale top', () => {
     await terminal.shows(/^requests\/s 0 +in flight 0 +waiting 0 +longest 0ms +errors 0$/m);
     await terminal.shows(/^2 workers, sorted by ID, lowest first$/m);
     await terminal.shows(/^> +0 +\d+ - +ready +\S+ +0 +0 +\d+\.\d MB +0$/m);
+    await terminal.shows(
+      /^GATEWAY +PID STATE +UPTIME +REQ\/S CONNECTIONS +BUSY +MEMORY RESTARTS$/m,
+    );
+    for (const id of [0, 1]) {
+      await terminal.shows(
+        new RegExp(`^ +${id} +\\d+ ready +\\S.* +0 +0 +\\d+% +\\d+\\.\\d MB +0$`, 'm'),
+      );
+    }
     for (let i = 0; i < 3; i += 1) await zscale(['call', endpoint, '1']);
     terminal.press('q');
     expect(await terminal.event('ended')).toEqual({ event: 'ended', code: 0, restored: true });

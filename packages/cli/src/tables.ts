@@ -58,6 +58,11 @@ export function formatSize(bytes: number | null): string {
   return `${(bytes / KIB ** power).toFixed(1)} ${units[power - 1]}`;
 }
 
+/** `37%`. */
+export function formatPart(part: number | null): string {
+  return part === null ? UNKNOWN : `${Math.round(part * 100)}%`;
+}
+
 function inTwo(ms: number, large: number, one: string, small: number, other: string): string {
   const rest = Math.floor((ms % large) / small);
   return `${Math.floor(ms / large)}${one}${rest === 0 ? '' : ` ${rest}${other}`}`;

@@ -17,7 +17,7 @@ import {
   resolveScaleOptions,
   type ScaleOptions,
 } from './options.ts';
-import { defaultHttpEndpoint } from './program-front.ts';
+import { defaultHttpEndpoint, refuseIdleGateways } from './program-front.ts';
 import { type Command, checkModule, howMany, scale, whatToRun } from './scale.ts';
 import { checkFit, checkNeeds } from './service-needs.ts';
 import { resolveIdentity } from './worker-identity.ts';
@@ -66,6 +66,7 @@ export async function checkService(
     const asked = programEndpoint ?? own;
     const endpoints = bindsLater ? (asked === undefined ? resolved.bind : [asked]) : bind;
     await checkFit(resolved, { speaksHttp, endpoints });
+    refuseIdleGateways(resolved.gateways, endpoints);
     const hosted = speaksHttp ? 'web application' : 'handler';
     const started = typeof handler === 'object' && 'exec' in handler ? 'command' : hosted;
     return {
@@ -103,7 +104,6 @@ function harmless(
     workers: 1,
     maxRestarts: 0,
     gracefulTimeout: FAREWELL_MS,
-    gateways: undefined,
     control: false,
     signals: false,
     accessLog: undefined,
@@ -112,6 +112,7 @@ function harmless(
     autoscale: undefined,
     backend: undefined,
     curve: undefined,
+    gateways: undefined,
     httpFormat: undefined,
     pools: undefined,
     sticky: undefined,

@@ -19,6 +19,8 @@ import {
 import { parseToWorker } from './messages/process-message.ts';
 import { type OpenTelemetry, openTelemetry } from './tracing/open-telemetry.ts';
 import { tieToSupervisor } from './worker/lifeline.ts';
+import { reportLoad } from './worker/load-report.ts';
+import { ProcessMeter } from './worker/process-meter.ts';
 import { processRole } from './worker/process-role.ts';
 import { startPulse } from './worker/pulse.ts';
 import { report, reportBootFailure } from './worker/report.ts';
@@ -32,6 +34,8 @@ const TELL_MS = 250;
 let gateway: LocalGateway | undefined;
 let telemetry: OpenTelemetry | undefined;
 let told = '';
+/** Made when somebody asks for the first time. */
+let meter: ProcessMeter | undefined;
 /** It was told to drain before it is told to stop: then it has had its time. */
 let isDraining = false;
 let ending: Promise<void> | undefined;
@@ -48,7 +52,7 @@ process.on('message', (value) => {
 async function start(orders: Extract<ToGateway, { type: 'gateway-start' }>): Promise<void> {
   const { settings, upstream, module, endpoints, hangTimeout } = orders;
   // The folder of the queue's sockets is left to the workers, which are told of it.
-  tieToSupervisor({ backends: [], hangTimeout });
+  const tied = tieToSupervisor({ backends: [], hangTimeout }, { saysAlive: true });
   process.channel?.ref();
   try {
     const logger = forwarding();
@@ -56,6 +60,7 @@ async function start(orders: Extract<ToGateway, { type: 'gateway-start' }>): Pro
     const trace = telemetry && new GatewayTrace(telemetry);
     gateway = new LocalGateway({ settings, upstream, trace, logger });
     await gateway.start(endpoints);
+    await tied; // from `ready` on it must be heard
   } catch (error) {
     await reportBootFailure(error);
     process.exit(EXIT_BOOT_FAILED);
@@ -66,12 +71,22 @@ async function start(orders: Extract<ToGateway, { type: 'gateway-start' }>): Pro
   await say({ type: 'gateway-bound', endpoints: gateway.endpoints });
   await report({ type: 'ready' });
   setInterval(tellStats, TELL_MS).unref();
+  reportLoad(() => gateway?.stats().requests ?? 0);
 }
 
 function onOrder(type: ReturnType<typeof parseToWorker>['type']): void {
   if (type === 'drain') {
     isDraining = true;
     void gateway?.drain().then(() => report({ type: 'drained' }));
+  } else if (type === 'measure') {
+    meter ??= new ProcessMeter();
+    void tellStats(); // so that what is counted is of the same time
+    void report({
+      type: 'measured',
+      figures: meter.read(),
+      application: undefined,
+      refused: undefined,
+    });
   } else if (type === 'stop') {
     void (isDraining ? end() : gateway?.drain().then(end));
   }

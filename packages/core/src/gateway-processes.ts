@@ -5,25 +5,27 @@
  * supervisor of their own, and the sum of what they count. One that dies costs the connections that it had, and is replaced.
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ZscaleError } from './errors.ts';
-import { bindShared, type SharedListener } from './gateway/shared-listener.ts';
-import type { Logger } from './logger.ts';
 import {
-  type FromGateway,
-  type GatewaySettings,
-  type GatewayStats,
-  type GatewayTraffic,
-  parseFromGateway,
-  type ToGateway,
-} from './messages/gateway-message.ts';
+  type GatewayCounts,
+  GatewayPast,
+  shareOf,
+  sumOf,
+  sumOfStats,
+  sumOfTraffic,
+} from './gateway/gateway-counts.ts';
+import { bindShared, type SharedListener } from './gateway/shared-listener.ts';
+import { GatewayChild } from './gateway-child.ts';
+import type { Logger } from './logger.ts';
+import type { GatewaySettings, GatewayStats, GatewayTraffic } from './messages/gateway-message.ts';
+import type { Measured } from './messages/process-figures.ts';
 import { WATCHDOG_FD } from './messages/process-message.ts';
 import type { TlsMaterial } from './messages/tls-material.ts';
-import { together } from './metrics/histogram.ts';
 import type { ResolvedScaleOptions } from './options.ts';
 import { Supervisor, type SupervisorSink, type WorkerInfo } from './supervisor/supervisor.ts';
-import type { WorkerChild } from './supervisor/worker-process.ts';
+import type { WorkerChild, WorkerExit, WorkerProcess } from './supervisor/worker-process.ts';
 
 /** What was built, also when this file is imported from the sources. */
 const PROGRAM = fileURLToPath(new URL('../dist/gateway-main.js', import.meta.url));
@@ -41,6 +43,10 @@ const SUBJECT = 'the gateway of zscale';
 export interface GatewayProcessesSink {
   gatewayReady(id: number, pid: number, ms: number): void;
   gatewayExited(facts: GatewayExit): void;
+  /** One has drained and will be told to end: the last chance to ask it something. Never rejects. */
+  processDrained(process: WorkerProcess): Promise<void>;
+  /** Its process has ended, also one that never could be started. */
+  processEnded(process: WorkerProcess, exit: WorkerExit): void;
   /** One crashed too often; those that are left go on. */
   crashLoop(error: ZscaleError): void;
 }
@@ -55,6 +61,17 @@ export interface GatewayExit {
   readonly expected: boolean;
   /** Why, in one sentence; undefined when it was told to end. */
   readonly why: string | undefined;
+  /** Milliseconds from its start to its end. */
+  readonly uptime: number;
+  /** Where its event loop stood still; undefined unless it hung, in JavaScript. */
+  readonly stack: string | undefined;
+}
+
+/** One gateway process, and what those at its place have counted since the start of the service. */
+export interface GatewayProcess extends WorkerInfo {
+  readonly stats: GatewayStats;
+  /** Requests that have ended by the class of their status, 1xx to 5xx. */
+  readonly byClass: readonly number[];
 }
 
 /** What they are made from. */
@@ -70,23 +87,6 @@ export interface GatewayProcessesOptions {
   readonly sink: GatewayProcessesSink;
 }
 
-const NOTHING: GatewayStats = Object.freeze({
-  connections: 0,
-  heldBytes: 0,
-  greedy: 0,
-  refused: 0,
-  malformed: 0,
-  requests: 0,
-  cut: 0,
-});
-
-const NO_TRAFFIC: GatewayTraffic = Object.freeze({
-  byClass: [0, 0, 0, 0, 0],
-  receivedBytes: 0,
-  sentBytes: 0,
-  durations: together([]),
-});
-
 /** See the top of the file. */
 export class GatewayProcesses {
   readonly #options: GatewayProcessesOptions;
@@ -96,8 +96,7 @@ export class GatewayProcesses {
   #endpoints: readonly string[];
   #programTls: TlsMaterial | undefined;
   /** What those counted that are gone. */
-  #past: GatewayStats;
-  #pastTraffic: GatewayTraffic;
+  readonly #past: GatewayPast;
   /** Runs while what is left is being cut. */
   #timer: NodeJS.Timeout | undefined;
 
@@ -110,6 +109,7 @@ export class GatewayProcesses {
       noun: 'gateway',
       policy: service,
       startTimeout: service.startTimeout,
+      maxSilence: service.hangTimeout,
       gracefulTimeout: service.gracefulTimeout,
       logger,
       sink: this.#supervisorSink(),
@@ -118,8 +118,7 @@ export class GatewayProcesses {
     this.#listeners = [];
     this.#endpoints = [];
     this.#programTls = options.settings.programTls;
-    this.#past = NOTHING;
-    this.#pastTraffic = NO_TRAFFIC;
+    this.#past = new GatewayPast();
     this.#timer = undefined;
   }
 
@@ -129,22 +128,33 @@ export class GatewayProcesses {
   }
 
   /** The processes, by id. */
-  get processes(): readonly WorkerInfo[] {
-    return this.#supervisor.workers;
+  get processes(): readonly GatewayProcess[] {
+    return this.#supervisor.workers.map((info) => {
+      const mine = [...this.#children].filter(({ id }) => id === info.id);
+      const { stats, traffic } = sumOf([
+        this.#past.of(info.id),
+        ...mine.map(({ counts }) => counts),
+      ]);
+      return { ...info, stats, byClass: traffic.byClass };
+    });
+  }
+
+  /** Asks each how it is; see {@link Supervisor.measure}. */
+  measure(
+    ms: number,
+    took: (process: WorkerProcess, measured: Measured | undefined) => void,
+  ): Promise<void> {
+    return this.#supervisor.measure(ms, took);
   }
 
   /** The sum of what they said last, at most a quarter of a second ago, and of what those counted that are gone. */
   stats(): GatewayStats {
-    let sum = this.#past;
-    for (const child of this.#children) sum = sumOf(sum, child.stats);
-    return sum;
+    return sumOfStats(this.#counts().map(({ stats }) => stats));
   }
 
   /** What went through them, as exact as {@link stats}. */
   traffic(): GatewayTraffic {
-    let sum = this.#pastTraffic;
-    for (const child of this.#children) sum = trafficOf(sum, child.traffic);
-    return sum;
+    return sumOfTraffic(this.#counts().map(({ traffic }) => traffic));
   }
 
   /**
@@ -193,6 +203,10 @@ export class GatewayProcesses {
     return this.#supervisor.kill();
   }
 
+  #counts(): readonly GatewayCounts[] {
+    return [...this.#past.all(), ...[...this.#children].map(({ counts }) => counts)];
+  }
+
   #letGo(): void {
     for (const listener of this.#listeners) listener.close();
   }
@@ -207,17 +221,16 @@ export class GatewayProcesses {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', ...fds],
     });
-    const gateway = new GatewayChild(child, logger.child({ gateway: id }));
+    const gateway = new GatewayChild(id, child, logger.child({ gateway: id }));
     this.#children.add(gateway);
     // What it said last may come behind its exit.
     child.once('close', () => {
       this.#children.delete(gateway);
-      this.#past = sumOf(this.#past, gateway.stats);
-      this.#pastTraffic = trafficOf(this.#pastTraffic, gateway.traffic);
+      this.#past.add(id, gateway.counts);
     });
     gateway.tell({
       type: 'gateway-start',
-      settings: { ...shareOf(settings, options.gateways), programTls: this.#programTls },
+      settings: { ...settingsFor(id, settings, options.gateways), programTls: this.#programTls },
       upstream,
       module,
       endpoints: this.#listeners.map(
@@ -236,8 +249,13 @@ export class GatewayProcesses {
       workerStarted: () => {},
       workerReady: (id, pid, ms) => sink.gatewayReady(id, pid, ms),
       workerBound: () => {},
-      workerExited: ({ id, pid }, { code, signal, expected }, { why }) => {
-        if (pid !== undefined) sink.gatewayExited({ id, pid, code, signal, expected, why });
+      workerDrained: (process) => sink.processDrained(process),
+      workerExited: (process, exit, { why, uptime }) => {
+        const { id, pid } = process;
+        const { code, signal, expected, hang } = exit;
+        sink.processEnded(process, exit);
+        if (pid === undefined) return;
+        sink.gatewayExited({ id, pid, code, signal, expected, why, uptime, stack: hang?.stack });
       },
       workerRestarting: () => {},
       crashLoop: (error) => sink.crashLoop(error),
@@ -245,111 +263,13 @@ export class GatewayProcesses {
   }
 }
 
-/** A gateway process as its supervisor sees it; what only gateways say is kept here. */
-class GatewayChild implements WorkerChild {
-  readonly #child: ChildProcess;
-  readonly #logger: Logger;
-  endpoints: readonly string[];
-  #stats: GatewayStats;
-  /** What went through it, as it said last. */
-  traffic: GatewayTraffic;
-
-  constructor(child: ChildProcess, logger: Logger) {
-    this.#child = child;
-    this.#logger = logger;
-    this.endpoints = [];
-    this.#stats = NOTHING;
-    this.traffic = NO_TRAFFIC;
-  }
-
-  /** What it said last; one that is gone has no connections. */
-  get stats(): GatewayStats {
-    const isGone = this.#child.exitCode !== null || this.#child.signalCode !== null;
-    return isGone ? { ...this.#stats, connections: 0, heldBytes: 0 } : this.#stats;
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  get stdio(): readonly unknown[] {
-    return this.#child.stdio;
-  }
-
-  get connected(): boolean {
-    return this.#child.connected;
-  }
-
-  tell(message: ToGateway): void {
-    if (this.#child.connected) this.#child.send(message, () => {}); // one that is gone is told of by its exit
-  }
-
-  send(...[message, sent]: Parameters<WorkerChild['send']>): boolean {
-    return this.#child.send(message, sent);
-  }
-
-  kill(signal: NodeJS.Signals): boolean {
-    return this.#child.kill(signal);
-  }
-
-  on(event: string, listener: (...facts: never[]) => void): this {
-    // The four kinds of listeners are those of WorkerChild, and of the child.
-    const told = listener as (...facts: unknown[]) => void;
-    if (event === 'message') this.#child.on('message', (value) => this.#onMessage(value, told));
-    else this.#child.on(event, told);
-    return this;
-  }
-
-  #onMessage(value: unknown, pass: (value: unknown) => void): void {
-    const message = parseFromGateway(value);
-    if (message === undefined) pass(value);
-    else this.#take(message);
-  }
-
-  #take(message: FromGateway): void {
-    switch (message.type) {
-      case 'gateway-bound':
-        this.endpoints = message.endpoints;
-        return;
-      case 'gateway-stats':
-        this.#stats = message.stats;
-        this.traffic = message.traffic;
-        return;
-      case 'gateway-log':
-        this.#logger[message.level](message.facts, message.text);
-        return;
-    }
-  }
-}
-
 /** What all processes together may have is divided. */
-function shareOf(settings: GatewaySettings, count: number): GatewaySettings {
+function settingsFor(id: number, settings: GatewaySettings, count: number): GatewaySettings {
   return {
     ...settings,
-    maxConnections: Math.ceil(settings.maxConnections / count),
-    maxUnsentBytes: Math.ceil(settings.maxUnsentBytes / count),
+    maxConnections: shareOf(settings.maxConnections, count, id),
+    maxUnsentBytes: shareOf(settings.maxUnsentBytes, count, id),
     sharesLog: true,
-  };
-}
-
-function sumOf(a: GatewayStats, b: GatewayStats): GatewayStats {
-  return {
-    connections: a.connections + b.connections,
-    heldBytes: a.heldBytes + b.heldBytes,
-    greedy: a.greedy + b.greedy,
-    refused: a.refused + b.refused,
-    malformed: a.malformed + b.malformed,
-    requests: a.requests + b.requests,
-    cut: a.cut + b.cut,
-  };
-}
-
-function trafficOf(a: GatewayTraffic, b: GatewayTraffic): GatewayTraffic {
-  return {
-    byClass: a.byClass.map((n, i) => n + (b.byClass[i] ?? 0)),
-    receivedBytes: a.receivedBytes + b.receivedBytes,
-    sentBytes: a.sentBytes + b.sentBytes,
-    durations: together([a.durations, b.durations]),
   };
 }
 

@@ -10,12 +10,15 @@ import { ZscaleError } from './errors.ts';
 import { AdminServer } from './gateway/admin-server.ts';
 import { GatewayTrace } from './gateway/gateway-trace.ts';
 import { LocalGateway } from './gateway/local-gateway.ts';
-import { GatewayProcesses, type GatewayProcessesSink } from './gateway-processes.ts';
+import {
+  type GatewayProcess,
+  GatewayProcesses,
+  type GatewayProcessesSink,
+} from './gateway-processes.ts';
 import type { Logger } from './logger.ts';
 import type { GatewaySettings, GatewayStats, GatewayTraffic } from './messages/gateway-message.ts';
 import type { TlsMaterial } from './messages/tls-material.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
-import type { WorkerInfo } from './supervisor/supervisor.ts';
 import type { OpenTelemetry } from './tracing/open-telemetry.ts';
 
 /** What it is made from. */
@@ -60,8 +63,13 @@ export class HttpFront {
   }
 
   /** The gateway processes; none where the gateway is in this one, or there is none. */
-  get gateways(): readonly WorkerInfo[] {
-    return this.#gateway instanceof GatewayProcesses ? this.#gateway.processes : [];
+  get gateways(): readonly GatewayProcess[] {
+    return this.processes?.processes ?? [];
+  }
+
+  /** Undefined where the gateway is in this process, or there is none. */
+  get processes(): GatewayProcesses | undefined {
+    return this.#gateway instanceof GatewayProcesses ? this.#gateway : undefined;
   }
 
   /** Undefined where no HTTP is spoken. */
@@ -131,7 +139,7 @@ export class HttpFront {
 
   /** Ends gateway processes at once. */
   kill(): void {
-    if (this.#gateway instanceof GatewayProcesses) void this.#gateway.kill();
+    void this.processes?.kill();
   }
 
   /** The last of it. */

@@ -31,7 +31,10 @@ export interface HttpOptions {
   bodyTimeout?: number | undefined;
   /** How long a connection is kept for a next request, in ms, from 1. Default 75 000. */
   keepAliveTimeout?: number | undefined;
-  /** Connections at once, from 1; further ones are ended at once. Each of several gateways has its share. Default 10 000. */
+  /**
+   * Connections at once, from 1 and not below `gateways`, which divide it: one that has its share ends further ones, others may have
+   * room. Default 10 000.
+   */
   maxConnections?: number | undefined;
   /**
    * Proxies that are believed: addresses, ranges (`10.0.0.0/8`), `loopback`, `private`, `*`. What they say in `X-Forwarded-For`,
@@ -72,7 +75,7 @@ export interface HttpOptions {
   http?: boolean | undefined;
   /**
    * How many processes are the gateway, from 1 to 64. One is in the process of the queue; several are processes of their own, which
-   * share each address. Default 1.
+   * share each address; they are refused where no HTTP is spoken. Default 1.
    */
   gateways?: number | undefined;
 }

@@ -164,8 +164,8 @@ export interface ScaleOptions extends HttpOptions {
   startTimeout?: number | undefined;
   /**
    * How long the event loop of a worker may stand still before the worker is killed and replaced, in
-   * ms, from 100; `Infinity` for ever. Loading, a debugger and a stopped process do not count.
-   * Default 30 000.
+   * ms, from 100; `Infinity` for ever. Loading, a debugger and a stopped process do not count; a gateway
+   * process that is stopped as a whole does. Default 30 000.
    */
   hangTimeout?: number | undefined;
   /**
@@ -572,6 +572,10 @@ export function resolveScaleOptions(options: ScaleOptions = {}): ResolvedScaleOp
     if (options[one] !== undefined && options[other] === undefined) {
       refuse(other, `given where there is ${one}`, undefined);
     }
+  }
+  const { gateways = DEFAULTS.gateways, maxConnections = DEFAULTS.maxConnections } = options;
+  if (maxConnections < gateways) {
+    refuse('maxConnections', `at least gateways (${gateways}), which divide it`, maxConnections);
   }
   const threads = options.threads ?? DEFAULTS.threads;
   const concurrency = threads > 0 ? threads + THREADS_STOCK : DEFAULTS.concurrency;

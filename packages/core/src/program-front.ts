@@ -43,6 +43,8 @@ export interface ProgramFrontOptions {
   /** Where clients connect if it turns out to be a handler of values. */
   readonly bind: readonly string[];
   readonly codec: CodecName;
+  /** Processes that are to speak HTTP, and have nothing to do where none is spoken. */
+  readonly gateways: number;
   /** Errors are answered in raw bytes should it turn out to be a program. */
   readonly choosesCodec: boolean;
   /** As whom workers run, where that is not as this process. */
@@ -75,6 +77,7 @@ export class ProgramFront {
   #codec: CodecName;
   #speaksHttp: boolean;
 
+  /** @throws ZscaleError `ZSCALE_ERR_OPTIONS` for several gateways where it is known that no HTTP is spoken */
   constructor(options: ProgramFrontOptions) {
     this.#options = options;
     this.#doors = new Map();
@@ -83,6 +86,7 @@ export class ProgramFront {
     this.#codec = options.codec;
     this.#speaksHttp = false;
     const { bind, bindsLater, isCommand } = options;
+    if (!bindsLater) refuseIdleGateways(options.gateways, bind);
     const isLater = bindsLater || !isCommand || bind.some(isHttpEndpoint);
     this.#ready = isLater ? this.#frontLater() : Promise.resolve();
   }
@@ -173,8 +177,9 @@ export class ProgramFront {
   }
 
   async #bind({ endpoints, speaksHttp }: Wish): Promise<void> {
-    const { bindHttp, bindsLater, identity, queue } = this.#options;
+    const { bindHttp, bindsLater, gateways, identity, queue } = this.#options;
     if (bindsLater && identity !== undefined) refuseOtherThanPorts(endpoints, identity);
+    refuseIdleGateways(gateways, endpoints);
     const ofMessages = endpoints.filter((endpoint) => !isHttpEndpoint(endpoint));
     if (speaksHttp) refuseMessages(endpoints);
     this.#speaksHttp = speaksHttp;
@@ -215,6 +220,21 @@ function refuseOtherThanPorts(endpoints: readonly string[], { label }: WorkerIde
 export function defaultHttpEndpoint(): string {
   const { PORT } = process.env;
   return PORT !== undefined && /^\d{1,5}$/.test(PORT) ? `http://*:${PORT}` : HTTP_ENDPOINT;
+}
+
+/**
+ * Who asks for several gateways believes that they do something.
+ *
+ * @throws ZscaleError `ZSCALE_ERR_OPTIONS` where none of the endpoints is for HTTP
+ */
+export function refuseIdleGateways(gateways: number, endpoints: readonly string[]): void {
+  if (gateways === 1 || endpoints.some(isHttpEndpoint)) return;
+  const places = endpoints.length === 0 ? 'nowhere' : `at ${endpoints.join(', ')}`;
+  throw new ZscaleError(
+    'ZSCALE_ERR_OPTIONS',
+    `gateways are processes that speak HTTP, and clients of this service connect ${places}: ${gateways} of them would do nothing. ` +
+      'Leave out gateways (--gateways), or say where HTTP is spoken: http://host:port by bind (--bind).',
+  );
 }
 
 /**

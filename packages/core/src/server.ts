@@ -321,6 +321,8 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       sink: {
         gatewayReady: (id, pid, ms) => this.emit('gateway-ready', { id, pid, ms }),
         gatewayExited: (facts) => this.emit('gateway-exited', facts),
+        processDrained: (process) => this.#metrics.gatewayDrained(process),
+        processEnded: (process, exit) => this.#metrics.gatewayExited(process, exit),
         crashLoop: (error) => this.#giveUp(error),
       },
       logger: this.#logger.child({ component: 'gateway' }),
@@ -336,6 +338,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       bindsLater: service.bindsLater,
       bind: options.bind,
       codec,
+      gateways: options.gateways,
       choosesCodec: service.choosesCodec,
       identity: service.launch.footing.identity,
       logger: this.#logger,

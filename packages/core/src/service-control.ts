@@ -11,6 +11,7 @@ import type {
   ChangeReport,
   DeathEntry,
   EndProfileReport,
+  GatewayReport,
   InspectReport,
   KillReport,
   MachineReport,
@@ -25,16 +26,17 @@ import { ControlServer } from './control/control-server.ts';
 import { Journal } from './control/journal.ts';
 import { journalled } from './control/journalled-logger.ts';
 import { ZscaleError } from './errors.ts';
+import type { GatewayExit, GatewayProcess } from './gateway-processes.ts';
 import { isShared } from './join-options.ts';
 import type { Logger } from './logger.ts';
 import type { CodecName, ResolvedScaleOptions } from './options.ts';
 import type { PoolTimes, QueueStats, WorkerStats } from './queue/queue-stats.ts';
 import { memoryOf } from './supervisor/memory-of.ts';
 import type { Steering } from './supervisor/steering.ts';
-import type { Supervisor, WorkerInfo } from './supervisor/supervisor.ts';
+import type { SupervisedNoun, Supervisor, WorkerInfo } from './supervisor/supervisor.ts';
 import { chooseWorkerCount, readMachineFacts } from './worker-count.ts';
 
-/** Deaths are kept of so many workers. */
+/** Deaths are kept of so many workers and gateways. */
 const MAX_DEATHS = 1024;
 /** Why there are as many workers as somebody asked for over the control socket. */
 const ASKED = 'set by zscale scale';
@@ -84,7 +86,7 @@ export interface Controlled {
   readonly backends: () => readonly string[];
   readonly codec: () => CodecName;
   /** The gateway processes, by id. */
-  readonly gateways: () => readonly WorkerInfo[];
+  readonly gateways: () => readonly GatewayProcess[];
   /** On a joined machine: the back ends that it works for. */
   readonly joined: () => readonly MachineReport[];
   /** What it measures, in Prometheus' text format. */
@@ -107,16 +109,27 @@ export interface Overview {
   readonly times: readonly PoolTimes[];
   /** How busy the event loop of each worker was, 0 to 1, by the worker's id; those that do not say it are missing. */
   readonly utilizations: ReadonlyMap<number, number>;
-  /** By the worker's id; the one that died last is the last. */
-  readonly deaths: ReadonlyMap<number, DeathEntry>;
+  /** The last one of each; the one that died last is the last. */
+  readonly deaths: readonly Death[];
 }
+
+/** How a worker or a gateway process died. */
+export interface Death {
+  readonly noun: SupervisedNoun;
+  readonly id: number;
+  readonly entry: DeathEntry;
+}
+
+/** What is told of a process that ended. */
+type ExitFacts = GatewayExit & Pick<DeathEntry, 'held' | 'requests'>;
 
 /** The control socket of one service, and what it answers. */
 export class ServiceControl {
   readonly #options: ResolvedScaleOptions;
   readonly #log = new Journal();
   readonly #events = new Journal();
-  readonly #deaths = new Map<number, DeathEntry>();
+  /** By noun and id. */
+  readonly #deaths = new Map<string, Death>();
   readonly #startedAt = performance.now();
   #subject: { readonly controlled: Controlled; readonly logger: Logger } | undefined = undefined;
   #server: ControlServer | undefined = undefined;
@@ -186,7 +199,7 @@ export class ServiceControl {
           utilization === undefined ? [] : [[id, utilization]],
         ),
       ),
-      deaths: this.#deaths,
+      deaths: [...this.#deaths.values()],
     };
   }
 
@@ -202,23 +215,24 @@ export class ServiceControl {
     for (const event of EVENTS) {
       events.on(event, (facts: object) => this.#events.add({ event, ...facts }));
     }
-    events.on(
-      'worker-exited',
-      (facts: Omit<DeathEntry, 'time'> & { id: number; expected: boolean }) => {
-        if (facts.expected) return;
-        const { id, pid, code, signal, why, uptime, held, requests, stack } = facts;
-        const time = new Date().toISOString();
-        this.#deaths.delete(id); // the one that died last is the last to be forgotten
-        this.#deaths.set(id, {
-          time,
-          ...{ pid, code, signal, why: why ?? null, uptime, held, requests, stack: stack ?? null },
-        });
-        for (const oldest of this.#deaths.keys()) {
-          if (this.#deaths.size <= MAX_DEATHS) break;
-          this.#deaths.delete(oldest);
-        }
-      },
+    events.on('worker-exited', (facts: ExitFacts) => this.#rememberDeath('worker', facts));
+    events.on('gateway-exited', (facts: GatewayExit) =>
+      this.#rememberDeath('gateway', { ...facts, held: 0, requests: [] }),
     );
+  }
+
+  #rememberDeath(noun: SupervisedNoun, { id, expected, ...facts }: ExitFacts): void {
+    if (expected) return;
+    const { pid, code, signal, why = null, uptime, held, requests, stack = null } = facts;
+    const time = new Date().toISOString();
+    const key = keyOf(noun, id);
+    this.#deaths.delete(key); // the one that died last is the last to be forgotten
+    const entry = { time, pid, code, signal, why, uptime, held, requests, stack };
+    this.#deaths.set(key, { noun, id, entry });
+    for (const oldest of this.#deaths.keys()) {
+      if (this.#deaths.size <= MAX_DEATHS) break;
+      this.#deaths.delete(oldest);
+    }
   }
 
   #known(): { readonly controlled: Controlled; readonly logger: Logger } {
@@ -281,9 +295,7 @@ export class ServiceControl {
       codec: controlled.codec(),
       reason: steering.reason,
       queued: stats?.queued ?? null,
-      gateways: controlled.gateways().map(({ id, pid = null, state, age: uptime, restarts }) => {
-        return { id, pid, state, uptime, restarts };
-      }),
+      gateways: await Promise.all(controlled.gateways().map(reportOfGateway)),
       workers: await Promise.all(
         supervisor.workers.map((worker) => reportOf(worker, stats?.workers, controlled)),
       ),
@@ -297,7 +309,7 @@ export class ServiceControl {
       worker: await reportOf(worker, queue?.stats().workers, controlled),
       configuration: configurationOf(this.#options, controlled.kind),
       requests: queue?.requestsOf(worker.generation) ?? null,
-      lastDeath: this.#deaths.get(id) ?? null,
+      lastDeath: this.#deaths.get(keyOf('worker', id))?.entry ?? null,
     };
   }
 }
@@ -404,6 +416,22 @@ async function reportOf(
     memory: hasProcess ? ((await memoryOf(pid)) ?? null) : null,
     restarts,
   };
+}
+
+async function reportOfGateway(gateway: GatewayProcess): Promise<GatewayReport> {
+  const { id, pid = null, state, age: uptime, restarts, utilization, stats } = gateway;
+  const { requests, connections } = stats;
+  const hasProcess = pid !== null && state !== 'exited';
+  return {
+    ...{ id, pid, state, uptime, requests, connections },
+    utilization: hasProcess ? (utilization ?? null) : null,
+    memory: hasProcess ? ((await memoryOf(pid)) ?? null) : null,
+    restarts,
+  };
+}
+
+function keyOf(noun: SupervisedNoun, id: number): string {
+  return `${noun} ${id}`;
 }
 
 function sumOf(peers: readonly WorkerStats[], name: 'requests' | 'inFlight'): number {

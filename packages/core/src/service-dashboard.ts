@@ -121,7 +121,7 @@ function snapshotOf(
   latencies: { readonly waits: Latency; readonly services: Latency },
 ): Snapshot {
   const now = performance.now();
-  const { name, kind, pid, state, uptime, endpoints, reason, workers } = status;
+  const { name, kind, pid, state, uptime, endpoints, reason, gateways, workers } = status;
   return {
     at: Math.round(now),
     ...{ name, kind, pid, state, uptime, endpoints, reason },
@@ -136,15 +136,16 @@ function snapshotOf(
     },
     waits: latencies.waits.since(together(times.map(({ waits }) => waits)), now),
     services: latencies.services.since(together(times.map(({ services }) => services)), now),
+    gateways,
     workers: workers.map((worker) => ({
       ...worker,
       utilization: utilizations.get(worker.id) ?? null,
     })),
     machines,
-    deaths: [...deaths]
+    deaths: deaths
       .slice(-SHOWN_DEATHS)
       .reverse()
-      .map(([worker, death]) => ({ worker, ...death })),
+      .map(({ noun, id, entry }) => ({ noun, id, ...entry })),
   };
 }
 

@@ -7,7 +7,8 @@
 
 import type { AdminRoute } from './admin-route.ts';
 import type { Exposition } from './metrics/exposition.ts';
-import type { Measurable, MetricsCollector, WorkerExits } from './metrics-collector.ts';
+import type { Measurable, MetricsCollector } from './metrics-collector.ts';
+import type { ProcessExits } from './process-metrics.ts';
 import type { WorkerExit, WorkerProcess } from './supervisor/worker-process.ts';
 
 /** See the top of the file. */
@@ -15,7 +16,8 @@ export class ServiceMetrics {
   readonly #measurable: Measurable;
   /** Somebody will ask: what workers have counted before that is of interest. */
   readonly #isAwaited: boolean;
-  readonly #exits = new Map<string, WorkerExits>();
+  readonly #exits = new ExitCounts();
+  readonly #gatewayExits = new ExitCounts();
   #collector: MetricsCollector | undefined;
   #loading: Promise<MetricsCollector> | undefined;
 
@@ -52,23 +54,34 @@ export class ServiceMetrics {
   }
 
   /** A worker has drained, and will be told to end: it is asked for the last time. Never rejects. */
-  async workerDrained(worker: WorkerProcess): Promise<void> {
-    if (!this.#isAwaited && this.#collector === undefined) return;
-    try {
-      const collector = await this.#load();
-      await collector.lastWords(worker);
-    } catch (err) {
-      this.#tellFailure(err);
-    }
+  workerDrained(worker: WorkerProcess): Promise<void> {
+    return this.#lastWords((collector) => collector.lastWords(worker));
+  }
+
+  /** The same of a gateway. */
+  gatewayDrained(gateway: WorkerProcess): Promise<void> {
+    return this.#lastWords((collector) => collector.lastWordsOfGateway(gateway));
   }
 
   /** A process has ended. */
-  workerExited(worker: WorkerProcess, { cause }: WorkerExit): void {
-    const key = `${worker.id} ${cause}`;
-    const exits = this.#exits.get(key) ?? { worker: worker.id, cause, count: 0 };
-    exits.count += 1;
-    this.#exits.set(key, exits);
+  workerExited(worker: WorkerProcess, exit: WorkerExit): void {
+    this.#exits.count(worker, exit);
     this.#collector?.ended(worker);
+  }
+
+  /** A gateway process has ended. */
+  gatewayExited(gateway: WorkerProcess, exit: WorkerExit): void {
+    this.#gatewayExits.count(gateway, exit);
+    this.#collector?.gatewayEnded(gateway);
+  }
+
+  async #lastWords(take: (collector: MetricsCollector) => Promise<void>): Promise<void> {
+    if (!this.#isAwaited && this.#collector === undefined) return;
+    try {
+      await take(await this.#load());
+    } catch (err) {
+      this.#tellFailure(err);
+    }
   }
 
   #tellFailure(err: unknown): void {
@@ -77,7 +90,8 @@ export class ServiceMetrics {
 
   async #scrape(accept: string | undefined): Promise<Exposition> {
     const collector = await this.#load();
-    return collector.scrape(accept, this.#exits.values());
+    const exits = { workers: this.#exits.values(), gateways: this.#gatewayExits.values() };
+    return collector.scrape(accept, exits);
   }
 
   /** Once, also where it fails: what cannot be loaded is no better the next time. */
@@ -87,5 +101,21 @@ export class ServiceMetrics {
       return this.#collector;
     });
     return this.#loading;
+  }
+}
+
+/** Why processes ended, by id. */
+class ExitCounts {
+  readonly #counts = new Map<string, ProcessExits>();
+
+  count({ id }: WorkerProcess, { cause }: WorkerExit): void {
+    const key = `${id} ${cause}`;
+    const exits = this.#counts.get(key) ?? { id, cause, count: 0 };
+    exits.count += 1;
+    this.#counts.set(key, exits);
+  }
+
+  values(): Iterable<ProcessExits> {
+    return this.#counts.values();
   }
 }

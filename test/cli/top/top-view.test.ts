@@ -1,4 +1,4 @@
-import type { StatsReport, StatusReport, WorkerReport } from '@zscale/core';
+import type { GatewayReport, StatsReport, StatusReport, WorkerReport } from '@zscale/core';
 import { describe, expect, it } from 'vitest';
 import { widthOf } from '../../../packages/cli/src/top/text-width.ts';
 import {
@@ -17,6 +17,14 @@ function workerOf(id: number, facts: Partial<WorkerReport> = {}): WorkerReport {
   return {
     ...{ id, pid: 1000 + id, pool: null, state: 'ready', uptime: 5000, requests: 0 },
     ...{ inFlight: 0, memory: 64 * 1024 * 1024, restarts: 0 },
+    ...facts,
+  };
+}
+
+function gatewayOf(id: number, facts: Partial<GatewayReport> = {}): GatewayReport {
+  return {
+    ...{ id, pid: 2000 + id, state: 'ready', uptime: 5000, requests: 0, connections: 3 },
+    ...{ utilization: 0.374, memory: 64 * 1024 * 1024, restarts: 1 },
     ...facts,
   };
 }
@@ -72,6 +80,29 @@ describe('what zscale top shows', () => {
           for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(columns);
         }
       }
+    }
+  });
+
+  it('has the gateways above the workers, each with its load, and says how many there is no room for', () => {
+    const workers = Array.from({ length: 30 }, (_, id) => workerOf(id));
+    const gateways = [gatewayOf(0, { requests: 100 }), gatewayOf(1, { utilization: null })];
+    const first = withAnswers(FIRST_STATE, statusOf(workers, { gateways }), statsOf(), 1000);
+    const later = [gatewayOf(0, { requests: 150 }), gatewayOf(1, { state: 'exited' })];
+    const next = withAnswers(first, statusOf(workers, { gateways: later }), statsOf(), 3000);
+    const view = render(next, SCREEN, 3000);
+    expect(view).toMatch(
+      /^GATEWAY +PID STATE +UPTIME +REQ\/S CONNECTIONS +BUSY +MEMORY RESTARTS$/m,
+    );
+    expect(view).toMatch(/^ +0 +2000 ready +5s +25 +3 +37% +64\.0 MB +1$/m);
+    expect(view).toMatch(/^ +1 +2001 exited +- +0 +3 +37% +64\.0 MB +1$/m);
+    expect(idsIn(view)).toEqual(Array.from({ length: 15 }, (_, id) => id));
+    const many = Array.from({ length: 64 }, (_, id) => gatewayOf(id));
+    const full = withAnswers(FIRST_STATE, statusOf(workers, { gateways: many }), statsOf(), 0);
+    expect(render(full, SCREEN, 0)).toMatch(/^60 more gateways$/m);
+    for (const rows of [1, 5, 9, 12, 15, 24, 100]) {
+      const lines = render(full, { ...SCREEN, columns: 30, rows }, 0).split('\n');
+      expect(lines).toHaveLength(rows);
+      for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(30);
     }
   });
 

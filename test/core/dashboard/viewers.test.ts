@@ -21,6 +21,7 @@ function snapshotNamed(name: string): Snapshot {
       pid: 1,
       state: 'serving',
       uptime: 0,
+      gateways: [],
       endpoints: [],
       reason: '',
     },

@@ -3,7 +3,7 @@ import type { GatewayReport, StatusReport, WorkerReport } from '@zscale/core';
 import type { ControlClient } from '../control-client.ts';
 import type { ControlInvocation } from '../invocation.ts';
 import type { Output } from '../output.ts';
-import { formatDuration, formatSize, formatTable } from '../tables.ts';
+import { formatDuration, formatPart, formatSize, formatTable } from '../tables.ts';
 
 const HEADER = [
   'ID',
@@ -13,6 +13,18 @@ const HEADER = [
   'UPTIME',
   'REQUESTS',
   'IN FLIGHT',
+  'MEMORY',
+  'RESTARTS',
+];
+
+const GATEWAY_HEADER = [
+  'GATEWAY',
+  'PID',
+  'STATE',
+  'UPTIME',
+  'REQUESTS',
+  'CLIENTS',
+  'BUSY',
   'MEMORY',
   'RESTARTS',
 ];
@@ -38,13 +50,22 @@ function describe(report: StatusReport): string {
     `  running   ${report.reason}`,
     ...(queued === null ? [] : [`  waiting   ${queued} ${queued === 1 ? 'request' : 'requests'}`]),
   ];
-  return `${lines.join('\n')}\n\n${formatTable(HEADER, workers.map(rowOf))}`;
+  const tables = [formatTable(HEADER, workers.map(rowOf))];
+  if (gateways.length > 0) tables.push(formatTable(GATEWAY_HEADER, gateways.map(gatewayRowOf)));
+  return [lines.join('\n'), ...tables].join('\n\n');
 }
 
 function describeGateways(gateways: readonly GatewayReport[]): string {
   const ready = gateways.filter(({ state }) => state === 'ready').length;
   const restarts = gateways.reduce((sum, gateway) => sum + gateway.restarts, 0);
   return `${ready} of ${gateways.length} processes ready, ${restarts} restarts`;
+}
+
+function gatewayRowOf(gateway: GatewayReport): readonly (string | number | null)[] {
+  const { id, pid, state, uptime, requests, connections, utilization, memory, restarts } = gateway;
+  const age = state === 'exited' ? '-' : formatDuration(uptime);
+  const busy = formatPart(utilization);
+  return [id, pid, state, age, requests, connections, busy, formatSize(memory), restarts];
 }
 
 /** A worker as a row of the table. */

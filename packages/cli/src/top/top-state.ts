@@ -4,7 +4,13 @@
  * Pure: keys and answers in, the next state out, with what is to be asked of the service. Drawing is top-view.ts, the terminal and the
  * control socket are commands/top.ts.
  */
-import type { ControlRequest, StatsReport, StatusReport, WorkerReport } from '@zscale/core';
+import type {
+  ControlRequest,
+  GatewayReport,
+  StatsReport,
+  StatusReport,
+  WorkerReport,
+} from '@zscale/core';
 
 /** Columns by which workers can be sorted, in the order in which they stand. */
 export const COLUMNS = [
@@ -31,6 +37,12 @@ export interface TopWorker extends WorkerReport {
   readonly rate: number | null;
 }
 
+/** A gateway process with its requests per second. */
+export interface TopGateway extends GatewayReport {
+  /** Null where it is not known yet. */
+  readonly rate: number | null;
+}
+
 /** What can be asked of the service by a key. */
 export type TopRequest = Extract<ControlRequest, { verb: 'reload' | 'scale' | 'drain' | 'kill' }>;
 
@@ -51,6 +63,7 @@ export interface TopState {
   readonly lost: string | undefined;
   /** Requests per second of the service; null where nobody counts, or not yet. */
   readonly rate: number | null;
+  readonly gateways: readonly TopGateway[];
   readonly workers: readonly TopWorker[];
   readonly sortedBy: Column;
   readonly isReversed: boolean;
@@ -69,6 +82,7 @@ export const FIRST_STATE: TopState = {
   at: 0,
   lost: undefined,
   rate: null,
+  gateways: [],
   workers: [],
   sortedBy: 'id',
   isReversed: false,
@@ -100,8 +114,13 @@ export function withAnswers(
     ...worker,
     rate: rateOf(worker.requests, before.get(worker.pid)?.requests, seconds),
   }));
+  const gatewaysBefore = new Map(isSame ? state.gateways.map((one) => [one.id, one]) : []);
+  const gateways = status.gateways.map((gateway) => ({
+    ...gateway,
+    rate: rateOf(gateway.requests, gatewaysBefore.get(gateway.id)?.requests, seconds),
+  }));
   const rate = rateOf(stats.requests, isSame ? state.stats?.requests : undefined, seconds);
-  const next = { ...state, status, stats, at: now, lost: undefined, rate, workers };
+  const next = { ...state, status, stats, at: now, lost: undefined, rate, gateways, workers };
   return { ...next, chosen: chosenIn(next) };
 }
 
@@ -224,6 +243,12 @@ function rateOf(
 ): number | null {
   if (count === null || before === null || before === undefined || seconds <= 0) return null;
   return count < before ? null : (count - before) / seconds;
+}
+
+/** As it is shown; `-` for what is not known. */
+export function formatRate(rate: number | null): string {
+  if (rate === null) return '-';
+  return rate >= 10 || rate === 0 ? String(Math.round(rate)) : rate.toFixed(1);
 }
 
 /** What is not known comes first. */

@@ -3,6 +3,7 @@
  *
  *     api: service serving for 3m 5s, pid 123                 what it is
  *     requests/s 1200   in flight 12   waiting 0 ...          how it does
+ *     GATEWAY  PID ...                                        processes that speak HTTP, where there are any
  *     4 workers, sorted by MEMORY, highest first              what follows
  *     ID  PID  POOL ...                                       the workers
  *     > 2 ...
@@ -12,8 +13,15 @@
  * Readable without colour: the chosen worker has a mark too. Every line fits, whatever the service is called.
  */
 import { formatDuration, formatSize } from '../tables.ts';
+import { gatewayLines } from './gateway-lines.ts';
 import { clip, fill } from './text-width.ts';
-import { type Column, sortedWorkers, type TopState, type TopWorker } from './top-state.ts';
+import {
+  type Column,
+  formatRate,
+  sortedWorkers,
+  type TopState,
+  type TopWorker,
+} from './top-state.ts';
 
 /** The terminal, as far as it matters here. */
 export interface Screen {
@@ -77,8 +85,11 @@ const HELP = [
 ];
 
 /** Lines around the table. */
+const LINES_OF_SERVICE = 2;
 const LINES_ABOVE = 4;
 const LINES_BELOW = 2;
+/** Gateways get at most one line in so many. */
+const GATEWAYS_PART = 3;
 
 const BOLD = '1';
 const REVERSE = '7';
@@ -96,7 +107,13 @@ export function render(state: TopState, screen: Screen, now: number): string {
     clip(describeLoad(state), columns),
   ];
   if (state.showsHelp) lines.push('', ...HELP.map((line) => clip(line, columns)));
-  else lines.push(...tableOf(state, screen, paint));
+  else {
+    const room = Math.floor((rows - LINES_ABOVE - LINES_BELOW) / GATEWAYS_PART);
+    const [header, ...gateways] = gatewayLines(state.gateways, { columns, room });
+    if (header !== undefined) lines.push(paint(header, BOLD), ...gateways);
+    const left = rows - (lines.length - LINES_OF_SERVICE);
+    lines.push(...tableOf(state, { ...screen, rows: left }, paint));
+  }
   // What matters most stays where there is no room for all.
   const body = lines.slice(0, Math.max(1, rows - LINES_BELOW));
   while (body.length < rows - LINES_BELOW) body.push('');
@@ -161,11 +178,6 @@ function tableOf(
 function describeNews({ question, notice }: TopState, now: number): string {
   if (question !== undefined) return `${question.text} y/n`;
   return notice !== undefined && now < notice.until ? notice.text : '';
-}
-
-function formatRate(rate: number | null): string {
-  if (rate === null) return '-';
-  return rate >= 10 || rate === 0 ? String(Math.round(rate)) : rate.toFixed(1);
 }
 
 function shown(value: string | number | null): string {

@@ -36,6 +36,14 @@ export interface GatewayReport {
   readonly state: WorkerReport['state'];
   /** Since its process was started. */
   readonly uptime: number;
+  /** Requests that have ended at the gateway with this id, since the start of the service. */
+  readonly requests: number;
+  /** Of clients, that are open. */
+  readonly connections: number;
+  /** For which part of the last second its event loop was busy, 0 to 1. */
+  readonly utilization: number | null;
+  /** Resident memory. */
+  readonly memory: number | null;
   /** How many times the gateway with this id was replaced. */
   readonly restarts: number;
 }

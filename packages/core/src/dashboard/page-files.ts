@@ -23,7 +23,9 @@ const MODULES = [
   'elements',
   'feed',
   'figures',
+  'gateway-rows',
   'history',
+  'process-cells',
   'worker-table',
 ] as const;
 

@@ -20,6 +20,21 @@ export interface WorkerView {
   readonly restarts: number;
 }
 
+/** One gateway process. */
+export interface GatewayView {
+  readonly id: number;
+  readonly pid: number | null;
+  readonly state: string;
+  readonly uptime: number;
+  /** Requests that have ended at it or those before it, since the start of the service. */
+  readonly requests: number;
+  readonly connections: number;
+  /** For which part of the last second its event loop was busy, 0 to 1. */
+  readonly utilization: number | null;
+  readonly memory: number | null;
+  readonly restarts: number;
+}
+
 /** A machine that has joined, or plain workers from one address; of a machine, a back end that it works for. */
 export interface MachineView {
   readonly machine: string | null;
@@ -29,9 +44,10 @@ export interface MachineView {
   readonly requests: number | null;
 }
 
-/** How a worker died that was not told to end. */
+/** How a worker or a gateway process died that was not told to end. */
 export interface DeathView {
-  readonly worker: number;
+  readonly noun: 'worker' | 'gateway';
+  readonly id: number;
   /** ISO 8601. */
   readonly time: string;
   readonly pid: number;
@@ -83,6 +99,8 @@ export interface Snapshot {
   readonly waits: PercentilesView;
   /** From then until its reply. */
   readonly services: PercentilesView;
+  /** None where the gateway is in the service's process, or there is none. */
+  readonly gateways: readonly GatewayView[];
   readonly workers: readonly WorkerView[];
   readonly machines: readonly MachineView[];
   /** The last first. */

@@ -144,6 +144,8 @@ export type FromWatchdog =
   | { readonly type: 'hung'; readonly ms: number; readonly stack?: string }
   /** It was stopped in a debugger: nothing is to be done. */
   | { readonly type: 'debugged' }
+  /** Said again and again, where that is asked for: the process as a whole is not stopped. */
+  | { readonly type: 'alive' }
   /** How a profile went that the supervisor wanted. */
   | ProfileOutcome;
 
@@ -155,6 +157,7 @@ export function parseFromWatchdog(line: string): FromWatchdog {
   const { type, ms, stack } = fields;
   switch (type) {
     case 'debugged':
+    case 'alive':
       return { type };
     case 'stalled':
       return { type, ms: integer('ms of stalled', ms, 0) };
@@ -164,7 +167,7 @@ export function parseFromWatchdog(line: string): FromWatchdog {
     default:
       refuse(
         'the type of a line of the watchdog',
-        "'stalled', 'hung', 'debugged', 'profiled' or 'profile-failed'",
+        "'stalled', 'hung', 'debugged', 'alive', 'profiled' or 'profile-failed'",
         type,
       );
   }

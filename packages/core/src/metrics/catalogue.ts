@@ -15,6 +15,7 @@ export interface CatalogueEntry {
 }
 
 const WORKER: readonly string[] = ['worker', 'pool'];
+const GATEWAY: readonly string[] = ['gateway'];
 
 /** See the top of the file. */
 export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
@@ -174,6 +175,92 @@ export const CATALOGUE: Readonly<Record<string, CatalogueEntry>> = {
     type: 'counter',
     labels: ['worker', 'pool', 'mode'],
     help: 'Processor time of a worker.',
+  },
+
+  zscale_gateway_state: {
+    type: 'gauge',
+    labels: ['gateway', 'state'],
+    help: '1 for the state that a gateway process is in, 0 for the others.',
+  },
+  zscale_gateway_start_time_seconds: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'When the present process of a gateway was started, in Unix time.',
+  },
+  zscale_gateway_exits_total: {
+    type: 'counter',
+    labels: ['gateway', 'reason'],
+    help: 'Processes of gateways that have ended, by why.',
+  },
+  zscale_gateway_scrape_failures_total: {
+    type: 'counter',
+    labels: GATEWAY,
+    help: 'Times that a gateway did not say in time how it is; its figures are those of before.',
+  },
+  zscale_gateway_connections: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'Connections of clients of HTTP that a gateway has open.',
+  },
+  zscale_gateway_connections_refused_total: {
+    type: 'counter',
+    labels: GATEWAY,
+    help: 'Connections that a gateway turned away, since it had its share of maxConnections.',
+  },
+  zscale_gateway_requests_total: {
+    type: 'counter',
+    labels: ['gateway', 'status'],
+    help: 'Requests of HTTP that have ended at a gateway, by the class of their status.',
+  },
+  zscale_gateway_event_loop_active_seconds_total: {
+    type: 'counter',
+    labels: GATEWAY,
+    help: 'Time that the event loop of a gateway worked.',
+  },
+  zscale_gateway_event_loop_idle_seconds_total: {
+    type: 'counter',
+    labels: GATEWAY,
+    help: 'Time that the event loop of a gateway had nothing to do.',
+  },
+  zscale_gateway_event_loop_delay_mean_seconds: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'How late timers of a gateway were since it was asked last, on average.',
+  },
+  zscale_gateway_event_loop_delay_p99_seconds: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'The same, 99th percentile.',
+  },
+  zscale_gateway_event_loop_delay_max_seconds: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'The same, at most.',
+  },
+  zscale_gateway_resident_memory_bytes: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'Resident memory of a gateway.',
+  },
+  zscale_gateway_heap_used_bytes: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'JavaScript heap of a gateway that is in use.',
+  },
+  zscale_gateway_heap_size_bytes: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'JavaScript heap of a gateway.',
+  },
+  zscale_gateway_external_memory_bytes: {
+    type: 'gauge',
+    labels: GATEWAY,
+    help: 'Memory of a gateway outside of the heap, such as buffers.',
+  },
+  zscale_gateway_cpu_seconds_total: {
+    type: 'counter',
+    labels: ['gateway', 'mode'],
+    help: 'Processor time of a gateway.',
   },
 
   zscale_supervisor_event_loop_active_seconds_total: {

@@ -156,6 +156,11 @@ export class BackEnd extends Socket {
     this.#authenticator = authenticator;
   }
 
+  /** For the transport: where streams are counted. */
+  trafficAt(): StreamTraffic {
+    return this.traffic;
+  }
+
   override get authenticator(): Authenticator {
     return this.#authenticator ?? super.authenticator;
   }

@@ -38,7 +38,7 @@ const LOOK_AGAIN = 1 / 64;
 
 /** A ROUTER for the queue. */
 export class FrontEnd extends Router {
-  /** Connections of clients, and what went over them. */
+  /** Connections of clients, and what went over them; gateways of the service are none. */
   readonly traffic: StreamTraffic = new StreamTraffic();
   readonly #sink: FrontEndSink;
   readonly #maxUnsentBytes: number;
@@ -97,6 +97,11 @@ export class FrontEnd extends Router {
   /** What is kept of requests that are not whole, in bytes. */
   get unfinishedBytes(): number {
     return this.#unfinished.total;
+  }
+
+  /** For the transport: where streams are counted. */
+  trafficAt(endpoint: string): StreamTraffic | undefined {
+    return endpoint === this.#gatewayEndpoint ? undefined : this.traffic;
   }
 
   override unfinished(pipe: Pipe, bytes: number): void {

@@ -241,7 +241,7 @@ export class WorkerQueue implements BackEndSink, FrontEndSink {
     return this.#pools.times(performance.now());
   }
 
-  /** Connections of clients and of workers, and what went over them. Gateways of this process are none. */
+  /** Connections of clients and of workers, and what went over them. Gateways are none. */
   traffic(): QueueTraffic {
     return {
       front: this.#frontEnd.traffic.stats(),

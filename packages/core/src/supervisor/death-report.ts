@@ -14,12 +14,14 @@ export interface HeldRequests {
   readonly again: number;
 }
 
-/** An event loop that stood still. */
+/** An event loop that stood still, or a process of which nothing was heard at all. */
 export interface Hang {
   /** For how long, in ms, when that was told. */
   readonly ms: number;
   /** What JavaScript it was in; undefined when it was in none: in native code, or waiting. */
   readonly stack: string | undefined;
+  /** Nothing was heard of the process as a whole. Default false: its event loop stood still. */
+  readonly isSilent?: boolean;
 }
 
 /** What is known of a process that ended. */
@@ -44,6 +46,9 @@ const SIGNALS: ReadonlyMap<number, NodeJS.Signals> = new Map([
 
 /** Says in one sentence why it died, and what to look at. */
 export function explainDeath({ code, signal, hang, outOfMemory }: Death): string {
+  if (hang?.isSilent === true) {
+    return `nothing was heard of it for ${hang.ms} ms (hangTimeout): it was stopped (SIGSTOP), or the machine gave it no time`;
+  }
   if (hang !== undefined) return `its event loop stood still for ${hang.ms} ms (hangTimeout)`;
   const meant = signal ?? SIGNALS.get((code ?? 0) - CODE_OF_SIGNAL);
   switch (meant) {

@@ -104,6 +104,8 @@ export interface SupervisorOptions {
   readonly subject: string;
   readonly policy: RestartPolicy;
   readonly startTimeout: number;
+  /** Of how long a silence a process is killed; its watchdog says `alive` within that. Default Infinity. */
+  readonly maxSilence?: number;
   /** How long one worker may take to drain, and then to stop. */
   readonly gracefulTimeout: number;
   readonly logger: Logger;
@@ -476,7 +478,7 @@ export class Supervisor {
   }
 
   #startWorker(id: number): WorkerProcess {
-    const { fork, startTimeout, subject } = this.#options;
+    const { fork, startTimeout, maxSilence = Number.POSITIVE_INFINITY, subject } = this.#options;
     this.#generation += 1;
     const generation = this.#generation;
     const worker = new WorkerProcess({
@@ -484,6 +486,7 @@ export class Supervisor {
       generation,
       fork: () => fork(id, generation),
       startTimeout,
+      maxSilence,
       subject,
       noun: this.#noun,
       logger: this.#logger,
@@ -551,14 +554,19 @@ export class Supervisor {
     await this.#retire(worker, 'leave');
   }
 
-  #workerHung(worker: WorkerProcess, { ms, stack }: Hang): void {
+  #workerHung(worker: WorkerProcess, { ms, stack, isSilent = false }: Hang): void {
     this.#hangs += 1;
     const { count, oldest, names } = this.#sink.heldBy(worker.generation);
     const held = { held: count, oldestHeld: oldest, requests: names };
+    const facts = { ...nameOf(this.#noun, worker), stalled: ms, ...held };
+    if (isSilent) {
+      this.#logger.error(facts, `${this.#noun} is stopped: nothing is heard of it, killing it`);
+      return;
+    }
     const where =
       stack ?? 'outside of JavaScript: in native code, or waiting for something (execSync)';
     this.#logger.error(
-      { ...nameOf(this.#noun, worker), stalled: ms, ...held, stack: where },
+      { ...facts, stack: where },
       `${this.#noun} hangs: its event loop stands still, killing it`,
     );
   }

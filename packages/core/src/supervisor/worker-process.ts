@@ -28,6 +28,7 @@ import type { TlsMaterial } from '../messages/tls-material.ts';
 import { type Moment, moment } from '../waiting.ts';
 import type { Hang } from './death-report.ts';
 import { Profiling, type TakenProfile } from './profiling.ts';
+import { Silence } from './silence.ts';
 
 /** What a worker may take to end by itself once it has no more to do with us. */
 const FAREWELL_MS = 1000;
@@ -137,6 +138,8 @@ export interface WorkerProcessOptions {
   readonly fork: () => WorkerChild;
   /** Milliseconds until it must be ready; `Infinity` for no limit. */
   readonly startTimeout: number;
+  /** Of how long a silence it is killed, ms: its watchdog says `alive` within that. Default Infinity: it may be silent. */
+  readonly maxSilence?: number;
   /** What it runs, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
   /** What it is called in errors. Default `'worker'`. */
@@ -161,6 +164,7 @@ export class WorkerProcess {
   readonly #ready: Moment;
   readonly #child: WorkerChild | undefined;
   readonly #profiling: Profiling;
+  readonly #silence: Silence;
   #state: WorkerState;
   #timer: NodeJS.Timeout | undefined;
   /** When it is killed, on the clock of `performance.now()`. */
@@ -213,8 +217,11 @@ export class WorkerProcess {
     this.#measuring = undefined;
     this.#settleMeasuring = () => {};
     this.#endCause = undefined;
+    this.#silence = new Silence(options.maxSilence ?? Number.POSITIVE_INFINITY, (ms) =>
+      this.#killHung({ ms, stack: undefined, isSilent: true }),
+    );
     this.#child = this.#start(options.fork);
-    this.#profiling = new Profiling(`worker ${this.id}`, this.#child?.stdio?.[WATCHDOG_FD]);
+    this.#profiling = new Profiling(`${this.#noun} ${this.id}`, this.#child?.stdio?.[WATCHDOG_FD]);
     const { startTimeout } = options;
     this.#arm(startTimeout, () => {
       this.#abandon(this.#errorOf(`was not ready after ${startTimeout} ms (startTimeout)`), 0);
@@ -340,6 +347,7 @@ export class WorkerProcess {
     if (this.#state !== 'starting') return;
     this.#readyAt = performance.now();
     this.#enter('ready');
+    this.#silence.start();
     this.#ready.resolve();
     this.#sink.workerReady(this);
   }
@@ -466,6 +474,8 @@ export class WorkerProcess {
       this.#tellNoise(error);
       return;
     }
+    this.#silence.heard();
+    if (message.type === 'alive') return;
     if (message.type === 'profiled' || message.type === 'profile-failed') {
       this.#profiling.settle(message);
       return;
@@ -473,20 +483,23 @@ export class WorkerProcess {
     clearTimeout(this.#captureTimer);
     switch (message.type) {
       case 'stalled':
-        this.#captureTimer = setTimeout(() => this.#killHung(message.ms, undefined), CAPTURE_MS);
+        this.#captureTimer = setTimeout(
+          () => this.#killHung({ ms: message.ms, stack: undefined }),
+          CAPTURE_MS,
+        );
         return;
       case 'hung':
-        this.#killHung(message.ms, message.stack);
+        this.#killHung({ ms: message.ms, stack: message.stack });
         return;
       case 'debugged':
         return;
     }
   }
 
-  #killHung(ms: number, stack: string | undefined): void {
+  #killHung(hang: Hang): void {
     if (this.#state === 'exited' || this.#hang !== undefined) return;
-    this.#hang = { ms, stack };
-    this.#sink.workerHung(this, this.#hang);
+    this.#hang = hang;
+    this.#sink.workerHung(this, hang);
     this.#child?.kill('SIGKILL');
   }
 
@@ -506,7 +519,8 @@ export class WorkerProcess {
   }
 
   #notStarted(error: unknown): void {
-    const reason = `could not be started: ${error instanceof Error ? error.message : error}`;
+    const text = error instanceof Error ? error.message : String(error);
+    const reason = `could not be started: ${text}${adviceFor(error)}`;
     this.#failure = this.#errorOf(reason, error);
     this.#exit(null, null);
   }
@@ -565,6 +579,7 @@ export class WorkerProcess {
     assert(TRANSITIONS[this.#state].includes(next), `worker process: ${this.#state} -> ${next}`);
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (next === 'stopping' || next === 'exited') this.#silence.stop(); // it is killed anyway, or gone
     this.#state = next;
   }
 }
@@ -574,6 +589,14 @@ const SHORTAGES: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'EAGAIN', '
 
 function isShortage(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && SHORTAGES.has(cause.code);
+}
+
+/** What to do where a limit of this process is the reason, as text behind that. */
+function adviceFor(error: unknown): string {
+  const isLimit = error instanceof Error && 'code' in error && error.code === 'EMFILE';
+  return isLimit
+    ? ', since this process may open no more files (ulimit -n; each worker takes 5, each gateway process 3, each client one). Raise that limit'
+    : '';
 }
 
 function howItEnded(code: number | null, signal: NodeJS.Signals | null): string {

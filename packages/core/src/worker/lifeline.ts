@@ -29,8 +29,15 @@ const FAREWELL_MS = 100;
 /**
  * Makes this process end soon after its supervisor, at the latest after about 1.5 seconds. Keeps
  * nothing alive itself: a program that ends early still ends.
+ *
+ * Resolves when the watchdog has begun, or cannot.
+ *
+ * @param saysAlive whether the supervisor hears again and again that the process as a whole is not stopped; default it does not
  */
-export function tieToSupervisor(start: Pick<WorkerStart, 'backends' | 'hangTimeout'>): void {
+export function tieToSupervisor(
+  start: Pick<WorkerStart, 'backends' | 'hangTimeout'>,
+  { saysAlive = false }: { readonly saysAlive?: boolean } = {},
+): Promise<void> {
   const parent = process.ppid;
   process.once('disconnect', () => setTimeout(endAfterDisconnect, FAREWELL_MS, start, parent));
   process.channel?.unref();
@@ -43,7 +50,7 @@ export function tieToSupervisor(start: Pick<WorkerStart, 'backends' | 'hangTimeo
   const pulse = createPulse();
   processRole().pulse = pulse;
   const { hangTimeout } = start;
-  const workerData: WatchdogData = { parent, folders, pulse, hangTimeout };
+  const workerData: WatchdogData = { parent, folders, pulse, hangTimeout, saysAlive };
   const watchdog = new Thread(new URL('./watchdog.js', import.meta.url), {
     workerData,
     resourceLimits: WATCHDOG_LIMITS,
@@ -56,6 +63,10 @@ export function tieToSupervisor(start: Pick<WorkerStart, 'backends' | 'hangTimeo
     process.emitWarning(
       `zscale: a worker that hangs may outlive hangTimeout and its supervisor: ${error.message}`,
     );
+  });
+  return new Promise((resolve) => {
+    watchdog.once('online', resolve);
+    watchdog.once('error', () => resolve());
   });
 }
 

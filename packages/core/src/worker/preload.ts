@@ -21,7 +21,7 @@ if (orders !== undefined) {
   process.execArgv = withoutPreload(process.execArgv);
   if (process.env.ZSCALE_OUTPUT === 'pipe') writeAtOnce();
   delete process.env.ZSCALE_OUTPUT;
-  tieToSupervisor(start);
+  void tieToSupervisor(start);
   reportUncaughtErrors();
 }
 

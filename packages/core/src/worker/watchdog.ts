@@ -4,6 +4,7 @@
  * - The supervisor is gone: it ends the process, also while the handler blocks the main thread.
  * - The event loop has stood still for `hangTimeout`: it tells the supervisor, says where the main
  *   thread is, and leaves it to the supervisor to end the process.
+ * - The supervisor wants to hear that the process is not stopped as a whole (SIGSTOP): it says so again and again.
  * - The supervisor asks for a profile: `profiler.ts` has it taken, and meanwhile nothing has hung.
  *
  * Time counts by the turns of this thread, so that a process which was stopped as a whole (SIGSTOP, a
@@ -41,9 +42,11 @@ export interface WatchdogData {
   readonly pulse: Pulse;
   /** How long the pulse may stand still, in ms; Infinity: for ever. */
   readonly hangTimeout: number;
+  /** Whether the supervisor is told again and again that the process is not stopped. */
+  readonly saysAlive: boolean;
 }
 
-const { parent, folders, pulse, hangTimeout }: WatchdogData = workerData;
+const { parent, folders, pulse, hangTimeout, saysAlive }: WatchdogData = workerData;
 /** Made when a profile is asked for. */
 let profiler: Profiler | undefined;
 let misses = 0;
@@ -61,7 +64,15 @@ setInterval(() => {
 }, POLL_MS);
 
 listen();
-if (hangTimeout !== Number.POSITIVE_INFINITY) watchPulse(beatOf(hangTimeout));
+if (hangTimeout !== Number.POSITIVE_INFINITY) {
+  watchPulse(beatOf(hangTimeout));
+  if (saysAlive) sayAlive(beatOf(hangTimeout));
+}
+
+function sayAlive(every: number): void {
+  say({ type: 'alive' });
+  setInterval(say, every, { type: 'alive' });
+}
 
 function watchPulse(every: number): void {
   let beats = 0;

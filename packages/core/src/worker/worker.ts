@@ -25,6 +25,7 @@ import {
   type WorkerStart,
 } from '../messages/process-message.ts';
 import { type OpenTelemetry, openTelemetry } from '../tracing/open-telemetry.ts';
+import { reportLoad } from './load-report.ts';
 import { measureSelf } from './measure-self.ts';
 import { processRole } from './process-role.ts';
 import { startPulse } from './pulse.ts';
@@ -41,9 +42,6 @@ const REFUSALS = [
 
 /** Back ends of a joined machine, as its supervisor tells them. */
 type Backends = Extract<ToWorker, { type: 'backends' }>;
-
-/** How often it says how busy it is, where somebody wants to know. */
-const LOAD_INTERVAL_MS = 1000;
 
 /** Hosts one handler in this process, or in its threads. There is one per process. */
 export class Worker {
@@ -123,18 +121,7 @@ export class Worker {
     this.#state = 'serving';
     this.#startHangClock();
     setImmediate(report, { type: 'ready', speaksHttp: this.#speaksHttp }); // when what tells the queue has left: it must not come second
-    if (this.#reportsLoad) this.#reportLoad();
-  }
-
-  #reportLoad(): void {
-    let last = performance.eventLoopUtilization();
-    setInterval(() => {
-      const now = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(now, last);
-      last = now;
-      const busy = Math.min(Math.max(utilization, 0), 1);
-      void report({ type: 'load', utilization: busy, begun: this.#socket.begun });
-    }, LOAD_INTERVAL_MS).unref();
+    if (this.#reportsLoad) reportLoad(() => this.#socket.begun);
   }
 
   /** From here on the event loop must turn; what was before was loading. */

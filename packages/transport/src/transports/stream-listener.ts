@@ -27,6 +27,7 @@ import {
   serve,
   systemError,
 } from './stream.ts';
+import type { StreamTraffic } from './stream-traffic.ts';
 import type { Listener, PipeHost } from './transport.ts';
 
 /** Where a stream listener listens. */
@@ -133,6 +134,7 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
   readonly #server: Server;
   readonly #address: ListenAddress;
   readonly #host: PipeHost;
+  readonly #traffic: StreamTraffic | undefined;
   readonly #accepted = new Map<StreamConnection, Accepted>();
   #closing: Promise<void> | undefined = undefined;
   #lastOneEnded: () => void = () => {};
@@ -148,6 +150,7 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
     this.#address = address;
     this.#host = host;
     this.endpoint = address.endpointOf(server);
+    this.#traffic = host.trafficAt?.(this.endpoint);
     server.unref();
     server.on('error', (error) =>
       host.report({ type: 'accept:error', address: this.endpoint, error }),
@@ -209,7 +212,7 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
     const accepted = this.#accepted.get(connection);
     if (accepted === undefined) return;
     this.#accepted.delete(connection);
-    this.#host.traffic?.closed(accepted.stream);
+    this.#traffic?.closed(accepted.stream);
     reportEnd(this.#host, this.endpoint, accepted.remoteAddress, end);
     accepted.pipe?.end();
     if (this.#accepted.size === 0) this.#lastOneEnded();
@@ -224,7 +227,7 @@ class StreamListener implements Listener, ConnectionOwner, RawConnectionOwner {
     }
     const connection = connectionOver(socket, this, remoteAddress);
     this.#accepted.set(connection, { stream: socket, remoteAddress, pipe: undefined });
-    this.#host.traffic?.opened(socket);
+    this.#traffic?.opened(socket);
     this.#host.report({ type: 'accept', address: this.endpoint, remoteAddress });
     serve(socket, connection, this.options);
   }

@@ -31,8 +31,8 @@ export interface PipeHost extends PipeSink {
   readonly context: Context;
   /** For mechanisms that ask before they let a peer in. */
   readonly authenticator: Authenticator;
-  /** Where accepted streams are counted; left out where nobody wants to know. */
-  readonly traffic?: StreamTraffic;
+  /** Where the streams are counted that a listener accepts; undefined, or left out, where nobody wants to know. Asked once, when it listens. */
+  trafficAt?(endpoint: string): StreamTraffic | undefined;
   /** What is queued when its program has nothing more to do is given up with 0; undefined for the option of the connect. */
   readonly linger?: number;
   /** Whether this peer is sent PINGs, where `heartbeatInterval` asks for them; left out: every peer that knows them. */

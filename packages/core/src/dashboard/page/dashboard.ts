@@ -11,6 +11,7 @@ import { DeathList, deathText } from './death-list.ts';
 import { elementOf, make, write } from './elements.ts';
 import { Feed, type FeedState } from './feed.ts';
 import { count, duration, rate, several, size, span } from './figures.ts';
+import { gatewayRow } from './gateway-rows.ts';
 import { History, type Moment } from './history.ts';
 import { killQuestion, WorkerTable } from './worker-table.ts';
 
@@ -87,6 +88,7 @@ function show(snapshot: Snapshot): void {
   showFigures(snapshot, moment);
   showCharts();
   showWorkers(snapshot);
+  showGateways(snapshot);
   showMachines(snapshot);
   const [last] = deaths.show(snapshot.deaths);
   if (last !== undefined) tell(deathText(last), 'bad news');
@@ -136,6 +138,12 @@ function showWorkers({ workers, reason, state }: Snapshot): void {
   more.disabled = !isServing;
   fewer.disabled = !isServing || own <= 1;
   reload.disabled = !isServing;
+}
+
+function showGateways({ gateways }: Snapshot): void {
+  elementOf('gateways-section').hidden = gateways.length === 0;
+  const rows = gateways.map((gateway) => gatewayRow(gateway, history.rateOfGateway(gateway)));
+  elementOf('gateways').replaceChildren(...rows);
 }
 
 /** Of a service, who works for it; of a machine, whom it works for. */

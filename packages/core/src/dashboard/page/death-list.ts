@@ -41,16 +41,16 @@ export class DeathList {
 }
 
 /** In one sentence. */
-export function deathText({ worker, why }: DeathView): string {
-  return `Worker ${worker} died${why === null ? '' : `: ${why}`}`;
+export function deathText({ noun, id, why }: DeathView): string {
+  return `${noun === 'worker' ? 'Worker' : 'Gateway'} ${id} died${why === null ? '' : `: ${why}`}`;
 }
 
-function keyOf({ worker, pid, time }: DeathView): string {
-  return `${worker} ${pid} ${time}`;
+function keyOf({ noun, id, pid, time }: DeathView): string {
+  return `${noun} ${id} ${pid} ${time}`;
 }
 
 function entryOf(death: DeathView): HTMLElement {
-  const { worker, pid, time, why, uptime, held, requests, stack } = death;
+  const { noun, id, pid, time, why, uptime, held, requests, stack } = death;
   const entry = make('li');
   const head = make('p', 'death');
   const when = make('time', '', new Date(time).toLocaleTimeString('en-GB'));
@@ -58,10 +58,11 @@ function entryOf(death: DeathView): HTMLElement {
   when.title = time;
   head.append(
     when,
-    make('strong', '', `worker ${worker}`),
+    make('strong', '', `${noun} ${id}`),
     make('span', 'why', why ?? 'it is not known why'),
   );
-  const facts = [`pid ${pid}`, `after ${span(uptime)}`, `held ${several(held, 'request')}`];
+  const facts = [`pid ${pid}`, `after ${span(uptime)}`];
+  if (noun === 'worker') facts.push(`held ${several(held, 'request')}`);
   head.append(make('span', 'facts', facts.join(' · ')));
   entry.append(head);
   const more = make('div', 'folded');

@@ -4,7 +4,7 @@
  * Counters of another process of the service begin again: then there is a gap, and no rate until its second snapshot.
  */
 
-import type { Snapshot, WorkerView } from '../snapshot.ts';
+import type { GatewayView, Snapshot, WorkerView } from '../snapshot.ts';
 
 /** How much is kept and shown. */
 const SHOWN_SECONDS = 300;
@@ -89,6 +89,13 @@ export class History {
     const requestsIn = ({ workers }: Snapshot): number | null =>
       workers.find((worker) => worker.id === id && worker.pid === pid)?.requests ?? null;
     return this.#rateOf(requestsIn);
+  }
+
+  /** Requests a second that ended at a gateway. */
+  rateOfGateway({ id }: GatewayView): number | null {
+    return this.#rateOf(
+      ({ gateways }) => gateways.find((gateway) => gateway.id === id)?.requests ?? null,
+    );
   }
 
   #rateOf(counter: (snapshot: Snapshot) => number | null): number | null {

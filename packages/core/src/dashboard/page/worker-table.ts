@@ -5,22 +5,14 @@
 
 import type { WorkerView } from '../snapshot.ts';
 import { make, write } from './elements.ts';
-import { count, percent, rate, several, size, span, UNKNOWN } from './figures.ts';
+import { count, rate, several, size, span, UNKNOWN } from './figures.ts';
+import { StateMark, UtilizationMark } from './process-cells.ts';
 
 /** What the buttons of a row do. */
 export interface WorkerActions {
   drain(worker: WorkerView): void;
   kill(worker: WorkerView): void;
 }
-
-/** A state by shape, beside its word. */
-const SHAPES: Readonly<Record<string, string>> = {
-  ready: '●',
-  starting: '◔',
-  draining: '◑',
-  stopping: '○',
-  exited: '✕',
-};
 
 const COLUMNS = [
   ['worker', 'Worker'],
@@ -71,10 +63,8 @@ export class WorkerTable {
 class WorkerRow {
   readonly element: HTMLTableRowElement = make('tr');
   readonly #cells: Readonly<Record<ColumnName, HTMLElement>>;
-  readonly #shape = make('span', 'shape');
-  readonly #state = make('span');
-  readonly #bar = make('span', 'bar');
-  readonly #part = make('span');
+  readonly #state = new StateMark();
+  readonly #utilization = new UtilizationMark();
   readonly #drain: HTMLButtonElement;
   readonly #kill: HTMLButtonElement;
   #worker: WorkerView;
@@ -89,10 +79,8 @@ class WorkerRow {
     };
     const cells = COLUMNS.map(([name, label]) => [name, cell(name, label)] as const);
     this.#cells = Object.fromEntries(cells) as Record<ColumnName, HTMLElement>; // one for each column
-    this.#shape.setAttribute('aria-hidden', 'true');
-    this.#bar.setAttribute('aria-hidden', 'true');
-    this.#cells.state.append(together(this.#shape, this.#state));
-    this.#cells.utilization.append(together(this.#bar, this.#part));
+    this.#cells.state.append(this.#state.element);
+    this.#cells.utilization.append(this.#utilization.element);
     this.#drain = this.#button('Drain', 'quiet', () => actions.drain(this.#worker));
     this.#kill = this.#button('Kill', 'quiet danger', () => actions.kill(this.#worker));
     const buttons = make('td', 'actions');
@@ -106,12 +94,10 @@ class WorkerRow {
     const cells = this.#cells;
     write(cells.worker, pool === null ? String(id) : `${id} ${pool}`);
     this.element.dataset.state = state;
-    write(this.#shape, SHAPES[state] ?? '?');
-    write(this.#state, state);
+    this.#state.show(state);
     write(cells.pid, pid === null ? UNKNOWN : String(pid));
     write(cells.inFlight, count(worker.inFlight));
-    this.#bar.style.setProperty('--part', String(utilization ?? 0));
-    write(this.#part, percent(utilization));
+    this.#utilization.show(utilization);
     write(cells.rate, rate(requests));
     write(cells.memory, size(worker.memory));
     write(cells.restarts, count(worker.restarts));
@@ -127,13 +113,6 @@ class WorkerRow {
     button.addEventListener('click', onClick);
     return button;
   }
-}
-
-/** In a narrow window a cell has its name on the left and all else on the right. */
-function together(...parts: readonly HTMLElement[]): HTMLElement {
-  const whole = make('span');
-  whole.append(...parts);
-  return whole;
 }
 
 /** The question before a worker is killed. */
