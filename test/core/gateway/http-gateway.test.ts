@@ -600,6 +600,24 @@ describe('more connections than maxConnections', () => {
     expect(gateway.stats()).toMatchObject({ connections: 1, refused: 1 });
     expect(warnings.join()).toContain('maxConnections');
   });
+
+  it('are turned away at whichever address they come, and let in when others have gone', async () => {
+    const { endpoint, upstream, gateway } = await startGateway({ maxConnections: 1 });
+    await gateway.bind('http://127.0.0.1:0');
+    const other = gateway.endpoints[1] ?? '';
+    upstream.onOpen = (one) => one.reply(200, ['Content-Length', '0']);
+    const ask = `GET / HTTP/1.1\r\n${HOST}\r\n`;
+    const first = rawClient(endpoint);
+    first.send(ask);
+    await first.receives(/200 OK/);
+    await rawClient(other).ends();
+    expect(gateway.stats()).toMatchObject({ connections: 1, refused: 1 });
+    first.socket.destroy();
+    await until(() => gateway.stats().connections === 0);
+    const last = rawClient(other);
+    last.send(ask);
+    await last.receives(/200 OK/);
+  });
 });
 
 describe('what is held for all clients together', () => {

@@ -72,6 +72,8 @@ export class HttpGateway {
   readonly #tlsServers: TlsServer[];
   readonly #endpoints: string[];
   readonly #sockets: Set<Socket>;
+  /** Of all addresses together. */
+  #connections: number;
   #refused: number;
   #toldAt: number;
   #malformed: number;
@@ -84,6 +86,7 @@ export class HttpGateway {
     this.#tlsServers = [];
     this.#endpoints = [];
     this.#sockets = new Set();
+    this.#connections = 0;
     this.#refused = 0;
     this.#toldAt = Number.NEGATIVE_INFINITY;
     this.#malformed = 0;
@@ -98,10 +101,8 @@ export class HttpGateway {
   /** A snapshot. */
   stats(): GatewayStats {
     const { requests, cut } = this.#rules;
-    let connections = 0;
-    for (const socket of this.#sockets) if (!('encrypted' in socket)) connections += 1; // those below TLS count
     return {
-      connections,
+      connections: this.#connections,
       heldBytes: this.#rules.held.total,
       greedy: this.#rules.held.ended,
       refused: this.#refused,
@@ -231,7 +232,7 @@ export class HttpGateway {
     server.timeout = 0;
     const isTls = this.#tlsServers.some((other) => other === server);
     // Below TLS there is a socket of its own, which holds memory from the first byte on.
-    server.on('connection', (socket) => this.#onConnection(socket, !isTls));
+    server.on('connection', (socket) => this.#onAccepted(socket, !isTls));
     if (isTls) server.on('secureConnection', (socket) => this.#onConnection(socket, true));
     server.on('request', (request, response) => this.#onRequest(request, response, false));
     server.on('checkContinue', (request, response) => this.#onRequest(request, response, true));
@@ -244,6 +245,20 @@ export class HttpGateway {
       ClientConnection.of(socket)?.timedOut();
     });
     server.on('drop', () => this.#onDrop());
+  }
+
+  /** A server counts its own connections alone, and there may be several. */
+  #onAccepted(socket: Socket, speaksHttp: boolean): void {
+    if (this.#connections >= this.#options.maxConnections) {
+      socket.destroy();
+      this.#onDrop();
+      return;
+    }
+    this.#connections += 1;
+    socket.once('close', () => {
+      this.#connections -= 1;
+    });
+    this.#onConnection(socket, speaksHttp);
   }
 
   #onConnection(socket: Socket, speaksHttp: boolean): void {
