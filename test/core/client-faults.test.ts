@@ -89,10 +89,10 @@ describe.each(transports)('a lost connection over $name', ({ anywhere, fresh }) 
 
   it('by a reply above maxMessageSize is made again too', async () => {
     const server = closing(new Router());
-    const client = zscaleClient(await boundTo(server, anywhere()), { maxMessageSize: 10_000 });
+    const client = zscaleClient(await boundTo(server, anywhere()), { maxMessageSize: 20_000 });
     const failure = failureOf(client.request('big'));
     const message = await within(server.receive(), 'the request');
-    await server.send([...message.slice(0, -1), Buffer.alloc(10_001)]);
+    await server.send([...message.slice(0, -1), Buffer.alloc(20_001)]);
     expect(await failure).toMatchObject({ code: 'ZSCALE_ERR_CONNECTION_LOST' });
     const reply = client.request('small').then(String);
     await server.send(await within(server.receive(), 'the next request'));
