@@ -108,6 +108,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'queue-metrics.ts',
       'client.ts',
       'client-socket.ts',
+      'service.ts',
       'service-needs.ts',
     ],
     rooms: {

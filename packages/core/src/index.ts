@@ -91,7 +91,7 @@ export {
 } from './options.ts';
 export type { QueueStats, WorkerStats } from './queue/queue-stats.ts';
 export { type Command, scale } from './scale.ts';
-export type { GatewayInfo, Server, ServerEvents, ServerStats } from './server.ts';
+export type { GatewayInfo, Server, ServerEvents, ServerStats } from './service.ts';
 export type { WorkerInfo } from './supervisor/supervisor.ts';
 export type { WorkerState } from './supervisor/worker-process.ts';
 export { exposeMetrics, type MetricsRegistry } from './worker/application-metrics.ts';

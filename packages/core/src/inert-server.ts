@@ -7,7 +7,7 @@
  */
 
 import { EventEmitter } from 'node:events';
-import type { GatewayInfo, Server, ServerEvents, ServerStats } from './server.ts';
+import type { GatewayInfo, Server, ServerEvents, ServerStats } from './service.ts';
 import type { WorkerInfo } from './supervisor/supervisor.ts';
 
 const NOTHING_HAPPENED: ServerStats = {

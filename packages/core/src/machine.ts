@@ -22,7 +22,7 @@ import { AdminServer } from './gateway/admin-server.ts';
 import type { ResolvedJoinOptions } from './join-options.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { DEFAULTS } from './options.ts';
-import { describeState, type ServerEvents, type Service, tellFailure } from './server.ts';
+import { describeState, type ServerEvents, type Service, tellFailure } from './service.ts';
 import { ServiceControl } from './service-control.ts';
 import { dashboardRoutes } from './service-dashboard.ts';
 import { ServiceMetrics } from './service-metrics.ts';
