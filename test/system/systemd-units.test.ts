@@ -139,7 +139,12 @@ describe('the units of zscale init, under systemd', () => {
     const [, user] = await ask(url);
     expect(user).toBeGreaterThanOrEqual(FIRST_DYNAMIC_USER);
     expect(await results()).toEqual(['watchdog']);
-    expect(await show()).toMatchObject({ ActiveState: 'active', NRestarts: 1 });
+    // A worker may have answered before systemd has heard that the service is ready.
+    const shown = await until(async () => {
+      const facts = await show();
+      return facts.ActiveState !== 'activating' && facts;
+    });
+    expect(shown).toMatchObject({ ActiveState: 'active', NRestarts: 1 });
   });
 
   it('do not start code again that does not load', async () => {
