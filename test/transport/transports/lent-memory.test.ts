@@ -99,7 +99,7 @@ describe('a stream that is read into lent memory', () => {
       receivePlaced: (count: number): void => {
         filled += count;
       },
-      get place(): Buffer | undefined {
+      nextPlace(): Buffer | undefined {
         return lent.length > 0 && filled < place.length ? place.subarray(filled) : undefined;
       },
     };
@@ -134,4 +134,58 @@ describe('a stream that is read into lent memory', () => {
     await until(() => sizes.reduce((sum, size) => sum + size) === 20_001);
     expect(Math.max(...sizes)).toBe(4096);
   });
+
+  it.each([
+    [
+      'its reader',
+      () => {
+        throw new Error('of the reader');
+      },
+    ],
+    [
+      'what its reader led to',
+      () => {
+        process.nextTick(() => {
+          throw new Error('of the reader');
+        });
+      },
+    ],
+  ])(
+    'reads on to the right place when %s has thrown, and the error is not lost',
+    async (_name, fail) => {
+      const [dialled, accepted] = await pair();
+      const place = Buffer.alloc(4);
+      const lent: string[] = [];
+      let isPlaced = false;
+      const errors: unknown[] = [];
+      const listeners = process.listeners('uncaughtException');
+      process.removeAllListeners('uncaughtException');
+      process.on('uncaughtException', (error) => errors.push(error));
+      closing.push(() => {
+        process.removeAllListeners('uncaughtException');
+        for (const listener of listeners) process.on('uncaughtException', listener);
+      });
+      const reader = {
+        receiveLent: (chunk: Buffer): void => {
+          lent.push(chunk.toString());
+        },
+        receivePlaced: (): void => {
+          isPlaced = true;
+          fail();
+        },
+        nextPlace: (): Buffer | undefined => (isPlaced || lent.length === 0 ? undefined : place),
+      };
+      readLent(accepted, reader);
+      accepted.resume();
+      dialled.write('head');
+      await until(() => lent.length === 1);
+      dialled.write('body');
+      await until(() => errors.length > 0);
+      dialled.write('tail');
+      await until(() => lent.length === 2);
+      expect(place.toString()).toBe('body');
+      expect(lent).toEqual(['head', 'tail']);
+      expect(errors).toEqual([new Error('of the reader')]);
+    },
+  );
 });

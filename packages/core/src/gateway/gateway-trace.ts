@@ -13,6 +13,7 @@ import {
   type Attributes,
   type Context,
   FAILED,
+  guarded,
   type Histogram,
   type OpenTelemetry,
   SECONDS,
@@ -66,14 +67,22 @@ export class GatewayTrace {
    * @returns what the queue is told; undefined where spans are not made
    */
   began(request: IncomingMessage, origin: Origin, startedAt: number): TraceContext | undefined {
-    const span = this.#start(request, origin, startedAt);
-    if (span === undefined) return undefined;
-    this.#spans.set(request, span);
-    return this.#telemetry.traceOf(span);
+    let trace: TraceContext | undefined;
+    guarded(() => {
+      const span = this.#start(request, origin, startedAt);
+      if (span === undefined) return;
+      this.#spans.set(request, span);
+      trace = this.#telemetry.traceOf(span);
+    });
+    return trace;
   }
 
   /** A request is over, in whatever way. */
   ended(outcome: Outcome): void {
+    guarded(() => this.#ended(outcome));
+  }
+
+  #ended(outcome: Outcome): void {
     const { request, status, code, ms, client } = outcome;
     const origin = {
       address: client === '' ? (request.socket?.remoteAddress ?? '') : client,

@@ -12,6 +12,7 @@ import {
   type Attributes,
   type Context,
   FAILED,
+  guarded,
   type Histogram,
   type Observable,
   type ObservableCallback,
@@ -91,15 +92,20 @@ export class QueueTrace {
 
   /** A request came that will have one end. What its worker is told of its trace is changed. */
   came(request: QueuedRequest): void {
-    const { control } = request;
-    const base = this.#telemetry.contextWith(control?.baggage);
-    this.#begin(request, this.#telemetry.contextOf(control?.trace, control?.state, base));
+    guarded(() => {
+      const { control } = request;
+      const base = this.#telemetry.contextWith(control?.baggage);
+      this.#begin(request, this.#telemetry.contextOf(control?.trace, control?.state, base));
+    });
   }
 
   /** A worker got it. */
   given(request: QueuedRequest, worker: WorkerPeer): void {
     const attempt = this.#attempts.get(request);
-    if (attempt === undefined) return;
+    if (attempt !== undefined) guarded(() => this.#given(attempt, worker));
+  }
+
+  #given(attempt: Attempt, worker: WorkerPeer): void {
     const waited = (performance.now() - attempt.since) / 1000;
     this.#wait?.record(waited, { 'zscale.service': this.#service });
     const { span } = attempt;
@@ -114,8 +120,8 @@ export class QueueTrace {
   lost(request: QueuedRequest): void {
     const attempt = this.#attempts.get(request);
     if (attempt === undefined) return;
-    finish(attempt.span, 'retried', 'ZSCALE_ERR_WORKER_LOST');
-    this.#begin(request, attempt.parent);
+    guarded(() => finish(attempt.span, 'retried', 'ZSCALE_ERR_WORKER_LOST'));
+    guarded(() => this.#begin(request, attempt.parent));
   }
 
   /** Its worker answered. @param failed by an error */
@@ -171,11 +177,13 @@ export class QueueTrace {
     const attempt = this.#attempts.get(request);
     if (attempt === undefined) return;
     this.#attempts.delete(request);
-    finish(attempt.span, outcome, code);
-    this.#duration?.record((performance.now() - request.arrived) / 1000, {
-      'zscale.service': this.#service,
-      'zscale.outcome': outcome,
-      ...(code !== undefined && { 'error.type': code }),
+    guarded(() => {
+      finish(attempt.span, outcome, code);
+      this.#duration?.record((performance.now() - request.arrived) / 1000, {
+        'zscale.service': this.#service,
+        'zscale.outcome': outcome,
+        ...(code !== undefined && { 'error.type': code }),
+      });
     });
   }
 

@@ -139,6 +139,24 @@ const BAGGAGE = 'baggage';
 const STATE = /^[\x20-\x7e]{1,512}$/;
 const SAMPLED = 1;
 
+let hasComplained = false;
+
+/**
+ * Does what an SDK, and what the program has put into it, may throw in: their faults are told once, as a warning of the process, and
+ * cost no request.
+ */
+export function guarded(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    if (hasComplained) return;
+    hasComplained = true;
+    process.emitWarning(
+      `zscale: OpenTelemetry's SDK threw, and is not waited for: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  }
+}
+
 /** The SDK of this process. */
 export class OpenTelemetry {
   readonly api: OpenTelemetryApi;

@@ -133,7 +133,7 @@ export class Connection
     else this.#receive(Buffer.from(chunk), false);
   }
 
-  /** So many bytes of the stream were read to {@link place}. */
+  /** So many bytes of the stream were read to where {@link nextPlace} said. */
   receivePlaced(count: number): void {
     if (this.#state !== TRAFFIC) return;
     this.#heartbeat?.heard();
@@ -146,9 +146,15 @@ export class Connection
     this.#settle(failure);
   }
 
-  /** Where the next bytes of the stream may be read to, instead of a chunk; undefined for nowhere. */
-  get place(): Buffer | undefined {
-    return this.#state === TRAFFIC ? this.#decoder.place : undefined;
+  /** Where the next bytes of the stream may be read to, instead of a chunk; undefined for nowhere. Without memory for it the connection ends. */
+  nextPlace(): Buffer | undefined {
+    if (this.#state !== TRAFFIC) return undefined;
+    try {
+      return this.#decoder.place;
+    } catch (error) {
+      this.#settle(error);
+      return undefined;
+    }
   }
 
   /** Large bodies come: a place is near. */

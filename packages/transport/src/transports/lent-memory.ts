@@ -23,10 +23,10 @@ const LITTLE_BYTES = 4 * 1024;
 export interface LentReader {
   /** Bytes were read; their memory is somebody else's again when this returns. */
   receiveLent(chunk: Buffer): void;
-  /** So many bytes were read to the {@link place} that was asked for last. */
+  /** So many bytes were read to the place that {@link nextPlace} gave last. */
   receivePlaced?(count: number): void;
-  /** Where the next bytes are to be read to, and lie for good; undefined for lent memory. Asked after each read. */
-  readonly place?: Buffer | undefined;
+  /** Where the next bytes are to be read to, and lie for good; undefined for lent memory. Called after each read. Must not throw. */
+  nextPlace?(): Buffer | undefined;
   /** What comes next is the head of something large, which is to have a place as soon as it is known. */
   readonly expectsPlace?: boolean;
 }
@@ -47,8 +47,11 @@ const keys: Keys | undefined = findKeys();
 let memory: Buffer | undefined;
 let littleMemory: Buffer | undefined;
 /** Whose callback ran last, and for which memory: {@link nextBuffer} is not told. */
-let lastReader: LentReader | undefined;
+let lastSocket: LentSocket | undefined;
 let lastBuffer: Buffer | undefined;
+/** Whose memory was changed last: see {@link holdToMemory}. */
+let changedSocket: LentSocket | undefined;
+let isWatching = false;
 const kReader = Symbol('reader');
 
 type LentSocket = NetSocket & { [kReader]?: LentReader };
@@ -67,26 +70,55 @@ export function readLent(socket: NetSocket, reader: LentReader): boolean {
   Reflect.set(socket, keys.callback, onRead);
   Reflect.set(socket, keys.nextBuffer, nextBuffer);
   handle.useUserBuffer(memory);
+  if (!isWatching) process.on('uncaughtExceptionMonitor', holdToMemory);
+  isWatching = true;
   return true;
 }
 
 function onRead(this: NetSocket, count: number, buffer: Buffer): boolean {
   const reader = (this as LentSocket)[kReader];
-  if (buffer === memory || buffer === littleMemory) reader?.receiveLent(viewOf(buffer, 0, count));
-  else reader?.receivePlaced?.(count);
-  lastReader = reader; // now, for a callback may lead to others' reads
+  lastSocket = undefined;
+  try {
+    if (buffer === memory || buffer === littleMemory) reader?.receiveLent(viewOf(buffer, 0, count));
+    else reader?.receivePlaced?.(count);
+  } catch (error) {
+    // Thrown here, it would keep Node from asking where the next read is to go, which would then be where this one went.
+    process.nextTick(throwAgain, error);
+  }
+  lastSocket = this;
   lastBuffer = buffer;
   return true; // whoever wants a pause has called pause()
 }
 
+function throwAgain(error: unknown): never {
+  throw error;
+}
+
 /** Called by the same socket, right after its callback. Undefined for the same again. */
 function nextBuffer(): Buffer | undefined {
-  const reader = lastReader;
+  const socket = lastSocket;
+  const reader = socket?.[kReader];
   const buffer = lastBuffer;
-  lastReader = undefined;
+  lastSocket = undefined;
   lastBuffer = undefined;
-  const next = reader?.place ?? (reader?.expectsPlace === true ? littleMemory : memory);
-  return next === buffer ? undefined : next;
+  const next = reader?.nextPlace?.() ?? (reader?.expectsPlace === true ? littleMemory : memory);
+  if (next === buffer) return undefined;
+  changedSocket = socket;
+  return next;
+}
+
+/**
+ * What {@link nextBuffer} returns comes to the stream when everything has run that the read led to, promises and ticks of the program too.
+ * If one of those throws, and the program lives on, it never comes there, and the stream would read on to where it read before:
+ * so it is told again, at once.
+ */
+function holdToMemory(): void {
+  const socket = changedSocket;
+  changedSocket = undefined;
+  if (socket === undefined || keys === undefined) return;
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const buffer: unknown = Reflect.get(socket, keys.buffer);
+  if (isHandle(handle) && buffer instanceof Uint8Array) handle.useUserBuffer(buffer);
 }
 
 function isHandle(handle: unknown): handle is Handle {

@@ -144,6 +144,8 @@ export class FrameDecoder {
   /**
    * Where the next bytes of the stream can be read to in place of a chunk: memory of a large body that is under way. Undefined for
    * nowhere. After {@link placed} or {@link decode} it must be asked for again.
+   *
+   * @throws RangeError where there is no memory for it
    */
   get place(): Buffer | undefined {
     if (this.#state !== BODY || this.#stopped || this.#halted) return undefined;
@@ -176,6 +178,8 @@ export class FrameDecoder {
       } else if (this.#body !== undefined) {
         this.#filled += count;
         if (this.#filled === this.#size) this.#emit(this.#body);
+      } else {
+        throw new Error('no place was given, and something was read there');
       }
     } catch (error) {
       this.stop();
