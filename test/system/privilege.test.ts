@@ -8,6 +8,8 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -159,6 +161,56 @@ describe.runIf(isRoot)('workers of another user', () => {
     expect((await program.end()).exitCode).toBe(0);
     expect(filesIn(folder)).toEqual(['handler.mjs']);
   });
+
+  it.each([
+    ['a module', ['handler.mjs']],
+    ['a command', ['--exec', `${process.execPath} rep.mjs`]],
+  ])(
+    'have nothing of what was left open for root, and no terminal of it: %s',
+    async (_name, words) => {
+      const report = `
+      import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+      const linkOf = (fd) => { try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
+      const report = () => ({
+        open: readdirSync('/proc/self/fd').map(linkOf),
+        session: Number(readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[3]),
+      });`;
+      const module = pathToFileURL(path.join(ROOT, 'packages/transport/dist/index.js')).href;
+      const folder = place({
+        'handler.mjs': `${report}\nexport default report;`,
+        'rep.mjs': `${report}
+        import { Reply } from '${module}';
+        const socket = new Reply();
+        socket.connect(process.env.ZSCALE_BACKEND);
+        for await (const _ of socket) await socket.send(JSON.stringify(report()));`,
+        secret: 'of root',
+      });
+      const endpoint = await freshTcp();
+      const command = [
+        process.execPath,
+        path.join(ROOT, 'packages/cli/bin/zscale.js'),
+        'run',
+        ...words,
+      ];
+      const flags = ['--user', 'nobody', '--workers', '1', '--codec', 'json', '--bind', endpoint];
+      const program = new Program(
+        '/bin/bash',
+        ['-c', 'exec 70< secret; exec "$@"', 'bash', ...command, ...flags],
+        { cwd: folder, env: { TMPDIR: folder } },
+      );
+      const client = closing(connect(endpoint, { codec: 'json' }));
+      const { open, session } = (await client.request(null)) as { open: string[]; session: number };
+      await client.close();
+      expect(open).not.toContain(path.join(folder, 'secret'));
+      expect(open).toContain('/dev/null');
+      const sessionOf = (pid: number | undefined): number =>
+        Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[3]);
+      expect(readlinkSync(`/proc/${program.pid}/fd/70`)).toBe(path.join(folder, 'secret'));
+      expect(session).not.toBe(sessionOf(program.pid));
+      program.signal('SIGTERM');
+      expect((await program.end()).exitCode).toBe(0);
+    },
+  );
 
   it('may be numbers that no file knows, in a folder of their own, in TypeScript', async () => {
     const folder = place({ 'handler.ts': HANDLER.replace('(wish)', '(wish: unknown)') });

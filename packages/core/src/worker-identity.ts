@@ -91,10 +91,12 @@ export function resolveIdentity(
 export function spawnOptionsOf({ identity, cwd }: WorkerFooting): {
   uid?: number;
   gid?: number;
+  detached?: boolean;
   cwd?: string;
 } {
   return {
-    ...(identity !== undefined && { uid: identity.uid, gid: identity.gid }),
+    // In a session of its own: who shares a terminal with root's shell may type into it.
+    ...(identity !== undefined && { uid: identity.uid, gid: identity.gid, detached: true }),
     ...(cwd !== undefined && { cwd }),
   };
 }

@@ -21,8 +21,11 @@ import type { ToWorker } from '../messages/process-message.ts';
 import { spawnOptionsOf } from '../worker-identity.ts';
 import { type CommandLaunch, REPORT_FD } from './command-launch.ts';
 import { guardGroup } from './group-guard.ts';
+import { nothingElse } from './left-open.ts';
 import type { WorkerChild } from './worker-process.ts';
 
+/** Input, output, errors, and the two that are ours. */
+const OWN_DESCRIPTORS = 5;
 /** The guard is a grandchild, so that the command, which takes the shell's place, has no child it does not know. */
 const SCRIPT = `folder=$1; [ -z "$2" ] || umask "$2"; shift 2
 ( trap '' TERM INT HUP QUIT
@@ -86,7 +89,14 @@ export class CommandProcess extends EventEmitter<CommandEvents> implements Worke
         NODE_APP_INSTANCE: String(place.workerId),
         ZSCALE_BACKEND: place.door,
       },
-      stdio: ['ignore', output, output, 'pipe', 'pipe'],
+      stdio: [
+        'ignore',
+        output,
+        output,
+        'pipe',
+        'pipe',
+        ...nothingElse(OWN_DESCRIPTORS, launch.footing),
+      ],
       ...spawnOptionsOf(launch.footing),
     });
     this.#folder = place.folder;

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { ZscaleError } from '../errors.ts';
 import type { WorkerStart } from '../messages/process-message.ts';
 import { environmentOf, spawnOptionsOf, type WorkerFooting } from '../worker-identity.ts';
+import { nothingElse } from './left-open.ts';
 import { withoutServiceManager } from './systemd-notifier.ts';
 
 /** Workers run what was built, also when this file is imported from the sources. */
@@ -19,6 +20,8 @@ const HOST = fileURLToPath(new URL('../../dist/worker/main.js', import.meta.url)
 const PRELOAD = new URL('../../dist/worker/preload.js', import.meta.url).href;
 const PRELOAD_FILE = fileURLToPath(PRELOAD);
 
+/** Input, output, errors, and the two that are ours. */
+const OWN_DESCRIPTORS = 5;
 /** Options of Node that hold code instead of a file, with or without a value of their own. */
 const CODE_OPTION = /^(-e|--eval|-p|--print|-pe|--input-type|-i|--interactive)(=|$)/;
 
@@ -100,7 +103,14 @@ export function forkWorker(
       ZSCALE_WORKER: JSON.stringify({ ...start, umask }),
       ...(pipesOutput && { ZSCALE_OUTPUT: 'pipe' }),
     },
-    stdio: ['ignore', output, output, 'ipc', 'pipe'],
+    stdio: [
+      'ignore',
+      output,
+      output,
+      'ipc',
+      'pipe',
+      ...nothingElse(OWN_DESCRIPTORS, launch.footing),
+    ],
     ...spawnOptionsOf(launch.footing),
   });
 }
