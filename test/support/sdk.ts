@@ -13,6 +13,7 @@ import {
   NodeTracerProvider,
   type ReadableSpan,
   SimpleSpanProcessor,
+  type SpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { onTestFinished } from 'vitest';
 
@@ -31,10 +32,11 @@ export function unregister(): void {
   for (const api of [trace, context, propagation, metrics]) api.disable();
 }
 
-/** Registers one, until the running test ends. */
-export function registerSdk(): RegisteredSdk {
+/** Registers one, until the running test ends. @param further processors beside the one that keeps spans */
+export function registerSdk(further: SpanProcessor[] = []): RegisteredSdk {
   const exporter = new InMemorySpanExporter();
-  new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
+  const spanProcessors = [new SimpleSpanProcessor(exporter), ...further];
+  new NodeTracerProvider({ spanProcessors }).register();
   const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
   const reader = new PeriodicExportingMetricReader({
     exporter: measured,

@@ -1,7 +1,7 @@
 /*
  * What the queue tells OpenTelemetry of requests, however they end.
  */
-import type { ReadableSpan } from '@opentelemetry/sdk-trace-node';
+import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, it, vi } from 'vitest';
 import { QueueTrace } from '../../../packages/core/src/queue/queue-trace.ts';
 import type { WorkerQueueOptions } from '../../../packages/core/src/queue/worker-queue.ts';
@@ -187,4 +187,19 @@ it('measures without spans where only a meter is registered', async () => {
   expect(await sdk.collect()).toMatchObject({
     'zscale.request.duration': [{ value: { count: 1 } }],
   });
+});
+
+it('costs no request when its SDK throws, and tells of that', async () => {
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+  const fail = (): never => {
+    throw new Error('of a processor');
+  };
+  const telemetryFails = { onStart: fail, onEnd: fail, forceFlush: fail, shutdown: fail };
+  registerSdk([telemetryFails as unknown as SpanProcessor]); // it never gives anything back
+  const telemetry = openTelemetry(import.meta.url);
+  const queue = await startQueue({ trace: telemetry && new QueueTrace(telemetry, 'api') });
+  serve(await plainWorker(queue), () => 'done');
+  const client = reqClient(queue);
+  for (let i = 0; i < 3; i++) expect(await ask(client, 'x')).toEqual(['done']);
+  expect((await warned).message).toContain('of a processor');
 });
