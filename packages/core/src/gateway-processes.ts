@@ -49,7 +49,7 @@ export interface GatewayProcessesSink {
   processDrained(process: WorkerProcess): Promise<void>;
   /** Its process has ended, also one that never could be started. */
   processEnded(process: WorkerProcess, exit: WorkerExit): void;
-  /** One crashed too often; those that are left go on. */
+  /** One crashed too often: whoever is told ends the service, and those that are left go on until then. */
   crashLoop(error: ZscaleError): void;
 }
 
