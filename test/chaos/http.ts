@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { scale } from '@zscale/core';
+import { numberOf, readArguments, refuse } from './arguments.ts';
 import { HttpLoad, type HttpTally } from './http-load.ts';
 import { Mischief, type Victim } from './mischief.ts';
 
@@ -27,21 +28,36 @@ interface Outcome extends HttpTally {
   readonly gatewayKills: number;
 }
 
-const { values } = parseArgs({
-  args: process.argv.slice(3),
-  options: {
-    seconds: { type: 'string', default: '30' },
-    against: { type: 'string', default: 'zscale' },
-    gateways: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-  },
-});
-const seconds = Number(values.seconds);
-const gateways = Number(values.gateways);
-if (!(Number.isInteger(gateways) && gateways >= 1)) {
-  console.error(`chaos: --gateways takes a whole number from 1; got ${values.gateways}`);
-  process.exit(2);
+const HELP = `pnpm chaos http [options]
+
+  --seconds N        how long requests are sent (30)
+  --gateways N       processes that are the gateway (1); of several one is killed every second, too
+  --against cluster  does the same to node:cluster, which has no gateways
+  --json             one JSON object in place of text
+  --help             print this
+
+Exit code: 0; 1 when something was not right; 2 for wrong arguments.`;
+
+const values = readArguments(
+  () =>
+    parseArgs({
+      args: process.argv.slice(3),
+      options: {
+        seconds: { type: 'string', default: '30' },
+        against: { type: 'string', default: 'zscale' },
+        gateways: { type: 'string', default: '1' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }),
+  HELP,
+);
+const seconds = numberOf('seconds', values.seconds);
+const gateways = numberOf('gateways', values.gateways);
+if (values.against !== 'zscale' && values.against !== 'cluster') {
+  refuse(`--against takes cluster; got ${values.against}`);
 }
+if (values.against === 'cluster' && gateways > 1) refuse('--gateways is not for --against cluster');
 const outcome = values.against === 'cluster' ? await ofCluster() : await ofZscale();
 const failures = Object.values(outcome.failed).reduce((sum, count) => sum + count, 0);
 if (values.json) console.log(JSON.stringify({ ...outcome, seconds, failures }));

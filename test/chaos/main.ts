@@ -8,6 +8,7 @@
 
 import { parseArgs } from 'node:util';
 import { scale } from '@zscale/core';
+import { numberOf, readArguments, refuse } from './arguments.ts';
 import { Deaths, type Waits } from './deaths.ts';
 import { Load, type Tally } from './load.ts';
 import { ALL_DEEDS, type Deed, Mischief } from './mischief.ts';
@@ -16,7 +17,7 @@ const WORKERS = 2;
 /** A request that is not answered after so much silence will never be, in ms. */
 const PATIENCE_MS = 10_000;
 
-const HELP = `pnpm chaos http [--seconds 30] [--gateways N | --against cluster] [--json]: see http.ts
+const HELP = `pnpm chaos http [options]: see pnpm chaos http --help
 pnpm chaos [--seconds 30] [--deeds ${ALL_DEEDS.join(',')}] [--every MS] [--retries N] [--seed N] [--json]
 
   --seconds N   how long requests are sent
@@ -26,36 +27,38 @@ pnpm chaos [--seconds 30] [--deeds ${ALL_DEEDS.join(',')}] [--every MS] [--retri
   --clients N   clients, each with requests of its own in flight (8)
   --inflight N  requests in flight of each client (16)
   --seed N      makes the same run again, as far as the machine does
-  --json        one JSON object in place of text`;
+  --json        one JSON object in place of text
+  --help        print this
+
+Exit code: 0; 1 when something was not right; 2 for wrong arguments.`;
 
 if (process.argv[2] === 'http') {
   await import('./http.ts');
   process.exit();
 }
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '30' },
-    deeds: { type: 'string', default: ALL_DEEDS.join(',') },
-    every: { type: 'string', default: '700' },
-    retries: { type: 'string', default: '0' },
-    clients: { type: 'string', default: '8' },
-    inflight: { type: 'string', default: '16' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-});
-
-if (values.help) {
-  console.log(HELP);
-  process.exit(0);
-}
+const values = readArguments(
+  () =>
+    parseArgs({
+      options: {
+        seconds: { type: 'string', default: '30' },
+        deeds: { type: 'string', default: ALL_DEEDS.join(',') },
+        every: { type: 'string', default: '700' },
+        retries: { type: 'string', default: '0' },
+        clients: { type: 'string', default: '8' },
+        inflight: { type: 'string', default: '16' },
+        seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }),
+  HELP,
+);
 
 const deeds = values.deeds.split(',').filter((name) => name !== '');
 const unknown = deeds.filter((name) => !ALL_DEEDS.some((deed) => deed === name));
-if (unknown.length > 0) usage(`there is no deed ${unknown.join(', ')}`);
-const random = randomFrom(numberOf('seed', values.seed));
+if (unknown.length > 0) refuse(`there is no deed ${unknown.join(', ')}`);
+const random = randomFrom(numberOf('seed', values.seed, 0));
 const clients = numberOf('clients', values.clients);
 const inFlight = numberOf('inflight', values.inflight);
 const seconds = numberOf('seconds', values.seconds);
@@ -64,7 +67,7 @@ const server = await scale(new URL('./handler.mjs', import.meta.url), {
   workers: WORKERS,
   bind: 'tcp://127.0.0.1:*',
   codec: 'raw',
-  retries: numberOf('retries', values.retries),
+  retries: numberOf('retries', values.retries, 0),
   maxRestarts: Infinity,
   restartDelay: 20,
   restartMaxDelay: 200,
@@ -164,16 +167,4 @@ function randomFrom(start: number): () => number {
     state = (state * 6364136223846793005n + 1442695040888963407n) & 0xffff_ffff_ffff_ffffn;
     return Number(state >> 11n) / 2 ** 53;
   };
-}
-
-function numberOf(name: string, text: string): number {
-  const value = Number(text);
-  if (!/^\d{1,10}$/.test(text) || (value === 0 && name !== 'seed' && name !== 'retries'))
-    usage(`--${name} takes a whole number; got ${text}`);
-  return value;
-}
-
-function usage(text: string): never {
-  console.error(`chaos: ${text}\n\n${HELP}`);
-  process.exit(2);
 }

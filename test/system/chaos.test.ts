@@ -19,10 +19,13 @@ async function chaosOfHttp(...options: string[]): Promise<Record<string, unknown
 }
 
 async function told(...args: string[]): Promise<Record<string, unknown>> {
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+  return JSON.parse((await start(...args)).stdout);
+}
+
+function start(...args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return run(process.execPath, ['--import', 'tsx', MAIN, ...args], {
     env: { ...process.env, ZSCALE_LOG_LEVEL: 'silent', VITEST: undefined },
   });
-  return JSON.parse(stdout);
 }
 
 const PATIENCE = { timeout: 90_000 };
@@ -53,6 +56,23 @@ it('says what is wrong with its arguments', async () => {
     code: 2,
     stderr: expect.stringContaining('there is no deed pray'),
   });
+});
+
+it.each<[string[], RegExp]>([
+  [['--sekonds', '1'], /^chaos: Unknown option '--sekonds'; see --help\n$/],
+  [['http', '--sekonds', '1'], /^chaos: Unknown option '--sekonds'; see --help\n$/],
+])('says in one line what is wrong with %j', async (args, line) => {
+  await expect(told(...args)).rejects.toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(line),
+  });
+});
+
+it('prints the options of its load of HTTP', async () => {
+  const { stdout, stderr } = await start('http', '--help');
+  expect(stdout).toMatch(/^pnpm chaos http \[options\]\n[\s\S]*--gateways N/);
+  expect(stderr).toBe('');
 });
 
 it(

@@ -2,7 +2,7 @@
  * Several gateway processes at one address (`gateways`): each takes connections, one that dies costs its own and no others, and all
  * of them together stop, reload, count and end as one gateway does.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
@@ -341,10 +341,10 @@ describe('several gateways', () => {
 });
 
 describe('TLS of several gateways', () => {
-  it('is spoken by each, and has new certificates by each after a reload', async () => {
+  it('is spoken by each, and has new certificates by each after a reload, which one that starts has too', async () => {
     const folder = freshFolder();
     const first = certificate(folder, 'first');
-    const { server, endpoint } = await serve({
+    const { server, endpoint, logged } = await serve({
       bind: 'https://127.0.0.1:0',
       tlsCert: first.cert,
       tlsKey: first.key,
@@ -369,6 +369,17 @@ describe('TLS of several gateways', () => {
     certificate(folder, 'second');
     await server.reload();
     await until(async () => [...(await names())].every((name) => name === 'second'));
+    // A renewal that is half done: those that serve and those that start go on with the pair that was good.
+    copyFileSync(certificate(freshFolder(), 'third').key, first.key);
+    await server.reload();
+    await until(() => logged().includes('the certificate stays as it was'));
+    expect(await names()).toEqual(new Set(['second']));
+    const [victim = 0] = pidsOf(server);
+    process.kill(victim, 'SIGKILL');
+    await until(() => server.gateways[0]?.state === 'ready' && server.gateways[0].pid !== victim);
+    expect(await names()).toEqual(new Set(['second']));
+    expect(server.gateways.map(({ restarts }) => restarts)).toEqual([1, 0, 0]);
+    expect(logged().filter((text) => text === 'the certificate stays as it was')).toHaveLength(1);
   });
 });
 

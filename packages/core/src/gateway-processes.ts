@@ -3,6 +3,7 @@
  *
  * Owns the addresses, which are bound here and listened at there (gateway/shared-listener.ts), the processes, kept alive by a
  * supervisor of their own, and the sum of what they count. One that dies costs the connections that it had, and is replaced.
+ * Certificates are read here alone: one that starts is given those that are in use, whatever the files have become.
  */
 
 import { fork } from 'node:child_process';
@@ -17,6 +18,7 @@ import {
   sumOfTraffic,
 } from './gateway/gateway-counts.ts';
 import { bindShared, type SharedListener } from './gateway/shared-listener.ts';
+import { TlsSource } from './gateway/tls-source.ts';
 import { GatewayChild } from './gateway-child.ts';
 import type { Logger } from './logger.ts';
 import type { GatewaySettings, GatewayStats, GatewayTraffic } from './messages/gateway-message.ts';
@@ -47,7 +49,7 @@ export interface GatewayProcessesSink {
   processDrained(process: WorkerProcess): Promise<void>;
   /** Its process has ended, also one that never could be started. */
   processEnded(process: WorkerProcess, exit: WorkerExit): void;
-  /** One crashed too often; those that are left go on. */
+  /** One crashed too often: whoever is told ends the service, and those that are left go on until then. */
   crashLoop(error: ZscaleError): void;
 }
 
@@ -94,14 +96,18 @@ export class GatewayProcesses {
   readonly #children: Set<GatewayChild>;
   readonly #listeners: SharedListener[];
   #endpoints: readonly string[];
-  #programTls: TlsMaterial | undefined;
+  readonly #tlsSource: TlsSource;
+  /** What is in use; undefined where nobody speaks TLS. */
+  #tls: TlsMaterial | undefined;
   /** What those counted that are gone. */
   readonly #past: GatewayPast;
   /** Runs while what is left is being cut. */
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: GatewayProcessesOptions) {
-    const { options: service, logger } = options;
+    const { options: service, settings, logger } = options;
+    const { tlsCert, tlsKey, programTls: program } = settings;
+    const files = tlsCert !== undefined && tlsKey !== undefined ? { tlsCert, tlsKey } : undefined;
     this.#options = options;
     this.#supervisor = new Supervisor({
       fork: (id) => this.#fork(id),
@@ -117,7 +123,8 @@ export class GatewayProcesses {
     this.#children = new Set();
     this.#listeners = [];
     this.#endpoints = [];
-    this.#programTls = options.settings.programTls;
+    this.#tlsSource = new TlsSource({ files, program });
+    this.#tls = undefined;
     this.#past = new GatewayPast();
     this.#timer = undefined;
   }
@@ -160,11 +167,12 @@ export class GatewayProcesses {
   /**
    * Speaks HTTP at these endpoints; resolves when all processes do.
    *
-   * @throws (rejects) ZscaleError `ZSCALE_ERR_OPTIONS`, the system's code where an address cannot be had, or with what a process
-   * could not start for
+   * @throws (rejects) ZscaleError `ZSCALE_ERR_OPTIONS`, also for certificates, the system's code where an address cannot be had, or
+   * with what a process could not start for
    */
   async start(endpoints: readonly string[]): Promise<void> {
     for (const endpoint of endpoints) this.#listeners.push(await bindShared(endpoint));
+    if (this.#speaksTls) this.#tls = this.#tlsSource.readMaterial();
     await this.#supervisor.start(this.#options.options.gateways);
     const [first] = this.#children;
     this.#endpoints = this.#listeners.map(
@@ -174,12 +182,12 @@ export class GatewayProcesses {
 
   /** The program speaks TLS with this from now on. */
   useTls(tls: TlsMaterial): void {
-    this.#programTls = tls;
-    for (const child of this.#children) child.tell({ type: 'gateway-tls', tls });
+    if (this.#tlsSource.use(tls)) this.#reloadTls();
   }
 
-  /** Has them open logs again and read certificates again. */
+  /** Has them open logs again, and reads certificates again; files that are no good are told, and the old ones stay. */
   reload(): void {
+    this.#reloadTls();
     for (const child of this.#children) child.tell({ type: 'gateway-reload' });
   }
 
@@ -211,6 +219,22 @@ export class GatewayProcesses {
     for (const listener of this.#listeners) listener.close();
   }
 
+  get #speaksTls(): boolean {
+    return this.#listeners.some(({ encrypted }) => encrypted);
+  }
+
+  #reloadTls(): void {
+    if (!this.#speaksTls) return;
+    try {
+      const tls = this.#tlsSource.readMaterial();
+      if (tls === undefined) return;
+      this.#tls = tls;
+      for (const child of this.#children) child.tell({ type: 'gateway-tls', tls });
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'the certificate stays as it was');
+    }
+  }
+
   #fork(id: number): WorkerChild {
     const { options, settings, module, upstream, logger } = this.#options;
     const fds = this.#listeners.map(({ fd }) => fd);
@@ -230,7 +254,7 @@ export class GatewayProcesses {
     });
     gateway.tell({
       type: 'gateway-start',
-      settings: { ...settingsFor(id, settings, options.gateways), programTls: this.#programTls },
+      settings: settingsFor(id, settings, options.gateways, this.#tls),
       upstream,
       module,
       endpoints: this.#listeners.map(
@@ -263,13 +287,21 @@ export class GatewayProcesses {
   }
 }
 
-/** What all processes together may have is divided. */
-function settingsFor(id: number, settings: GatewaySettings, count: number): GatewaySettings {
+/** What all processes together may have is divided; and they read no certificates. */
+function settingsFor(
+  id: number,
+  settings: GatewaySettings,
+  count: number,
+  tls: TlsMaterial | undefined,
+): GatewaySettings {
   return {
     ...settings,
     maxConnections: shareOf(settings.maxConnections, count, id),
     maxUnsentBytes: shareOf(settings.maxUnsentBytes, count, id),
     sharesLog: true,
+    tlsCert: undefined,
+    tlsKey: undefined,
+    programTls: tls,
   };
 }
 

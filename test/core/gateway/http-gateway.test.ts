@@ -2,7 +2,7 @@
  * HTTP as a client sees it at the gateway, and the exchanges that the queue sees behind it.
  */
 import { describe, expect, it } from 'vitest';
-import { startGateway } from '../../support/gateway.ts';
+import { type GatewayChoices, startGateway } from '../../support/gateway.ts';
 import { exchange, rawClient } from '../../support/http-client.ts';
 import { until } from '../../support/until.ts';
 
@@ -370,6 +370,10 @@ describe('what is no sound request', () => {
       'an odd name of chunks',
       `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`,
     ],
+    [
+      'a coding within chunks',
+      `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+    ],
     ['chunks in HTTP/1.0', `POST / HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
     ['a space before the colon', `GET / HTTP/1.1\r\n${HOST}Content-Length : 3\r\n\r\nabc`],
     ['a folded header', `GET / HTTP/1.1\r\n${HOST}X-A: 1\r\n 2\r\n\r\n`],
@@ -391,8 +395,36 @@ describe('what is no sound request', () => {
       /^HTTP\/1.1 400 Bad Request\r\n[\s\S]*"code":"\w+","message":"[^"]{10,}"/,
     );
     expect(answer.match(/HTTP\/1.1 /g)).toHaveLength(1);
+    expect(answer.match(/\r\nX-Request-Id: \S+\r\n/g)).toHaveLength(1);
     for (const one of upstream.exchanges) expect(one.hasEnded).toBe(false);
     expect(gateway.stats().malformed).toBe(1);
+  });
+
+  it.each<[number, string, string, GatewayChoices]>([
+    [400, 'GET', `${HOST}${HOST}\r\n`, {}],
+    [400, 'GET', `${HOST}${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, {}],
+    [405, 'GET', `${HOST}${CLOSE}`, { codec: 'json' }],
+    [408, 'POST', `${HOST}Content-Length: 3\r\n\r\na`, { bodyTimeout: 50 }],
+    [413, 'POST', `${HOST}Content-Length: 3\r\n\r\n`, { maxBodySize: 2 }],
+    [
+      415,
+      'POST',
+      `${HOST}Content-Encoding: odd\r\nContent-Length: 0\r\n${CLOSE}`,
+      { codec: 'json' },
+    ],
+  ])('a refusal with %i has the name of its request', async (status, method, rest, choices) => {
+    const { endpoint } = await startGateway(choices);
+    const ask = (name: string): Promise<string> =>
+      exchange(endpoint, `${method} / HTTP/1.1\r\nX-Request-Id: ${name}\r\n${rest}`);
+    const named = await ask('mine-1');
+    expect(named).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(named.match(/^X-Request-Id: .*(?=\r\n)/gm)).toEqual(['X-Request-Id: mine-1']);
+    // By the rule of requests that go on: neither what is no name is taken, nor that of somebody who is not believed.
+    const ours = /\r\nX-Request-Id: [\da-f]{12}-\w+\r\n/;
+    expect(await ask('no name')).toMatch(ours);
+    const { endpoint: doubting } = await startGateway({ ...choices, trustedProxies: ['10.0.0.1'] });
+    const text = `${method} / HTTP/1.1\r\nX-Request-Id: mine-1\r\n${rest}`;
+    expect(await exchange(doubting, text)).toMatch(ours);
   });
 
   it('a second request hidden in the first is never one', async () => {

@@ -49,12 +49,16 @@ export function statusOf(code: string): number {
   return STATUSES.get(code) ?? 500;
 }
 
-/** @param accept the client's header `Accept`, if it has one */
+/**
+ * @param accept the client's header `Accept`, if it has one
+ * @param requestId how the request is called in logs
+ */
 export function errorPage(
   status: number,
   code: string,
   message: string,
   accept: string | undefined,
+  requestId: string,
 ): ErrorPage {
   const isText = prefersText(accept);
   const body = Buffer.from(
@@ -72,6 +76,8 @@ export function errorPage(
     'no-store',
     'Date',
     new Date().toUTCString(),
+    'X-Request-Id',
+    requestId,
   ];
   if (status === 503) headers.push('Retry-After', String(RETRY_AFTER_S));
   return { status, headers, body };

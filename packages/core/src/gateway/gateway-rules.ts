@@ -141,7 +141,7 @@ export class GatewayRules {
       localPort: socket.localPort ?? 0,
       rawHeaders,
     });
-    const requestId = (origin.trusted ? facts.requestId : undefined) ?? this.#nextId();
+    const requestId = (origin.trusted ? facts.requestId : undefined) ?? this.nextId();
     const stickyKey = sticky && stickyKeyOf(sticky, request, origin);
     const own = tracing?.began(request, origin, startedAt);
     const trace = own === undefined ? facts.trace : own.traceparent;
@@ -156,6 +156,18 @@ export class GatewayRules {
       ...(hasPools && { route: pathOf(url) }),
     };
     return { head, control, requestId, cookie: stickyKey?.cookie, client: origin.address };
+  }
+
+  /** How a request is called that is answered here, by the same rule as one that goes on. */
+  nameOf({ socket }: IncomingMessage, { requestId }: RequestFacts): string {
+    const isTrusted = this.#options.trustedProxies?.trusts(socket.remoteAddress ?? '') ?? true;
+    return (isTrusted ? requestId : undefined) ?? this.nextId();
+  }
+
+  /** A name for a request that has none of its client's. */
+  nextId(): string {
+    this.#ids += 1;
+    return this.#idPrefix + this.#ids.toString(36);
   }
 
   /** A request is over, in whatever way. */
@@ -182,11 +194,6 @@ export class GatewayRules {
     this.cut += 1;
     const target = (url ?? '').slice(0, MAX_ROUTE_CHARACTERS);
     this.#options.logger.warn({ method, target, reason }, 'cut an answer that had begun');
-  }
-
-  #nextId(): string {
-    this.#ids += 1;
-    return this.#idPrefix + this.#ids.toString(36);
   }
 }
 

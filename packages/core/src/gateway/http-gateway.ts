@@ -309,11 +309,12 @@ export class HttpGateway {
       socket.destroy();
     } else if (facts.fault !== undefined) {
       this.#malformed += 1;
-      refuseUpgrade(socket, facts.fault, facts.accept);
+      refuseUpgrade(socket, facts.fault, facts.accept, this.#rules.nameOf(request, facts));
     } else if (!isTunnel) {
       serveWithoutUpgrade(server, request, socket, head);
     } else if (this.#rules.face !== undefined) {
-      refuseUpgrade(socket, 'a message handler speaks no other protocol', facts.accept);
+      const text = 'a message handler speaks no other protocol';
+      refuseUpgrade(socket, text, facts.accept, this.#rules.nameOf(request, facts));
     } else {
       new UpgradeTunnel(this.#rules, connection, request, socket, head, facts);
     }
@@ -342,7 +343,8 @@ export class HttpGateway {
       connection.fail(status, code, text);
       return;
     }
-    socket.end(errorBytes(errorPage(status, code, text, undefined)));
+    // Whatever it was called is not known: its head was not read.
+    socket.end(errorBytes(errorPage(status, code, text, undefined, this.#rules.nextId())));
     socket.once('finish', () => socket.destroy());
   }
 
@@ -394,9 +396,14 @@ function serveWithoutUpgrade(
   server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
 }
 
-function refuseUpgrade(socket: Socket, fault: string, accept: string | undefined): void {
+function refuseUpgrade(
+  socket: Socket,
+  fault: string,
+  accept: string | undefined,
+  requestId: string,
+): void {
   const text = `The request is refused: ${fault}.`;
-  socket.end(errorBytes(errorPage(400, 'ZSCALE_ERR_DECODE', text, accept)));
+  socket.end(errorBytes(errorPage(400, 'ZSCALE_ERR_DECODE', text, accept, requestId)));
   socket.once('finish', () => socket.destroy());
 }
 

@@ -66,7 +66,7 @@ export class PendingReply
   /** Of a request to a message handler, while its body is decompressed. */
   #decoding: EncodedBody | undefined;
   #exchange: UpstreamExchange | undefined;
-  /** What the head of the request became on the way. */
+  /** What the head of the request became on the way, or at its refusal. */
   #requestId: string | undefined;
   #cookie: string | undefined;
   #client: string;
@@ -479,13 +479,13 @@ export class PendingReply
       return;
     }
     this.#code = code;
-    const page = errorPage(status, code, message, this.#facts.accept);
+    this.#requestId ??= this.#rules.nameOf(this.#request, this.#facts);
+    const page = errorPage(status, code, message, this.#facts.accept, this.#requestId);
     const isLast = !this.#body.isOver || status === 408 || status === 413;
     if (isLast) this.#connection.isEnding = true;
     if (this.#connection.isEnding || this.#rules.isDraining)
       page.headers.push('Connection', 'close');
     page.headers.push(...headers);
-    if (this.#requestId !== undefined) page.headers.push('X-Request-Id', this.#requestId);
     this.#sent = page.body.length;
     this.#response.sendDate = false;
     this.#response.writeHead(page.status, STATUS_CODES[page.status], page.headers);

@@ -43,24 +43,31 @@ export class TlsSource {
    * @throws ZscaleError `ZSCALE_ERR_OPTIONS` when a file cannot be read, or they are no pair
    */
   read(): TlsOptions | undefined {
+    const material = this.readMaterial();
+    return material && optionsOf(material);
+  }
+
+  /** The same, as it is handed to another process, which then needs no files. @throws as {@link read} */
+  readMaterial(): TlsMaterial | undefined {
     if (this.#files !== undefined) {
+      const { cert: _cert, key: _key, pfx: _pfx, ...rules } = this.#program ?? {};
       // Who may come in is the program's word also where the certificate is not.
-      return { ...rulesOf(this.#program), ...readTlsFiles(this.#files) };
+      return { ...rules, ...readTlsFiles(this.#files) };
     }
-    return this.#program && tried(optionsOf(this.#program), 'what the program speaks TLS with');
+    return this.#program && tried(this.#program, 'what the program speaks TLS with');
   }
 }
 
-function readTlsFiles({ tlsCert, tlsKey }: TlsPaths): TlsOptions {
+function readTlsFiles({ tlsCert, tlsKey }: TlsPaths): TlsMaterial {
   return tried(
-    { cert: read('tlsCert', tlsCert), key: read('tlsKey', tlsKey) },
+    { cert: [read('tlsCert', tlsCert)], key: [{ pem: read('tlsKey', tlsKey) }] },
     `tlsCert ${tlsCert} and tlsKey ${tlsKey}`,
   );
 }
 
-function tried(options: TlsOptions, what: string): TlsOptions {
+function tried(material: TlsMaterial, what: string): TlsMaterial {
   try {
-    createSecureContext(options);
+    createSecureContext(optionsOf(material));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ZscaleError(
@@ -69,26 +76,22 @@ function tried(options: TlsOptions, what: string): TlsOptions {
       { cause: error },
     );
   }
-  return options;
-}
-
-function rulesOf({ cert: _cert, key: _key, pfx: _pfx, ...rest }: TlsMaterial = {}): TlsOptions {
-  return rest as TlsOptions; // the same names, and Node checks the versions
+  return material;
 }
 
 function optionsOf(material: TlsMaterial): TlsOptions {
-  const { cert, key, pfx } = material;
+  const { cert, key, pfx, ...rules } = material;
   return {
-    ...rulesOf(material),
+    ...(rules as TlsOptions), // the same names, and Node checks the versions
     ...(cert !== undefined && { cert: [...cert] }),
     ...(key !== undefined && { key: [...key] }),
     ...(pfx !== undefined && { pfx: Buffer.from(pfx, 'base64') }),
   };
 }
 
-function read(option: string, path: string): Buffer {
+function read(option: string, path: string): string {
   try {
-    return readFileSync(path);
+    return readFileSync(path, 'utf8');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ZscaleError('ZSCALE_ERR_OPTIONS', `${option} cannot be read: ${reason}`, {

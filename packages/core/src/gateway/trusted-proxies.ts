@@ -63,11 +63,18 @@ export class TrustedProxies {
 
   /** Corrects what is known of a request from its connection by what trusted proxies say. */
   correct(origin: Origin, headers: Headers): void {
-    origin.trusted = this.#trusts(origin.address);
+    origin.trusted = this.trusts(origin.address);
     if (!origin.trusted) return;
     const forwarded = headers.forwarded;
     if (typeof forwarded === 'string') this.#followForwarded(origin, forwarded);
     else this.#followForwardedFor(origin, headers);
+  }
+
+  /** Whether this is the address of a trusted proxy; that of a Unix socket is empty. */
+  trusts(address: string): boolean {
+    if (address === '') return true;
+    const version = isIP(address);
+    return version !== 0 && this.#list.check(address, version === 6 ? 'ipv6' : 'ipv4');
   }
 
   /** Takes away what somebody said who is not to be believed. @returns the list itself when there is nothing */
@@ -92,12 +99,6 @@ export class TrustedProxies {
       );
     }
     this.#list.addSubnet(address, length, version === 6 ? 'ipv6' : 'ipv4');
-  }
-
-  #trusts(address: string): boolean {
-    if (address === '') return true;
-    const version = isIP(address);
-    return version !== 0 && this.#list.check(address, version === 6 ? 'ipv6' : 'ipv4');
   }
 
   #followForwardedFor(origin: Origin, headers: Headers): void {
@@ -137,7 +138,7 @@ export class TrustedProxies {
     if (isIP(whole) === 0) return false; // `unknown`, or a name made up: what is known is the proxy
     origin.address = whole;
     origin.port = isIP(hop) === 6 || port === undefined || Number(port) > 65_535 ? 0 : Number(port);
-    return this.#trusts(whole);
+    return this.trusts(whole);
   }
 }
 

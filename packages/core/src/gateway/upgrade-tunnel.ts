@@ -253,7 +253,8 @@ export class UpgradeTunnel implements UpstreamSink, OpenExchange, Holder {
   #refuse(status: number, code: string, message: string): void {
     this.#status = status;
     this.#code = code;
-    this.#socket.end(errorBytes(errorPage(status, code, message, this.#accept)));
+    const page = errorPage(status, code, message, this.#accept, this.#requestId);
+    this.#socket.end(errorBytes(page));
     this.#socket.resume();
     this.#end();
   }

@@ -33,7 +33,10 @@ export interface GatewaySettings {
   readonly sharesLog: boolean;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
-  /** What the program speaks TLS with; certificate and key of `tlsCert` and `tlsKey` are before its own. */
+  /**
+   * What the program speaks TLS with; certificate and key of `tlsCert` and `tlsKey` are before its own. A gateway process has no such
+   * files: it is given here what they had.
+   */
   readonly programTls: TlsMaterial | undefined;
 }
 
@@ -84,9 +87,9 @@ export type ToGateway =
       /** How long its event loop may stand still, in ms. */
       readonly hangTimeout: number;
     }
-  /** The program speaks TLS with something else now. */
+  /** TLS is spoken with something else from now on. */
   | { readonly type: 'gateway-tls'; readonly tls: TlsMaterial }
-  /** Read certificates again, open logs again. */
+  /** Open logs again. */
   | { readonly type: 'gateway-reload' }
   /** End now, whatever is open. */
   | { readonly type: 'gateway-cut' };
