@@ -51,6 +51,7 @@ describe('what scale() refuses, checkService() refuses in the same words:', () =
     ['an admin address elsewhere', 'EADDRNOTAVAIL', { admin: `http://${NOBODYS}:0` }],
     ['an admin address without a host', 'ENOTFOUND', { admin: 'http://no.invalid:0' }],
     ['an admin socket in no folder', 'ENOENT', { admin: `unix:${inside('no/x.sock')}` }],
+    ['a file where the admin socket should be', 'EADDRINUSE', { admin: `unix:${inside('file')}` }],
     ['a path that is too long', 'ZSCALE_ERR_OPTIONS', { admin: `unix:/${'x'.repeat(120)}` }],
     ['a port that is none', 'EINVAL', { bind: 'tcp://127.0.0.1:70000' }],
     ['an address elsewhere', 'EADDRNOTAVAIL', { bind: `tcp://${NOBODYS}:0` }],
@@ -68,6 +69,7 @@ describe('what scale() refuses, checkService() refuses in the same words:', () =
     expect(await refusalOf(checkService(inside('handler.mjs'), all))).toEqual(refused);
     expect(refused).toMatchObject({ code });
     expect(existsSync(inside('none'))).toBe(false);
+    expect(existsSync(inside('file'))).toBe(true);
   });
 
   it('a folder for temporary files that is none', async () => {

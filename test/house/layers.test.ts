@@ -70,6 +70,7 @@ const HOUSES: Readonly<Record<string, House>> = {
       'options.ts',
       'logger.ts',
       'log-lines.ts',
+      'waiting-lines.ts',
       'typescript.ts',
       'worker-count.ts',
       'accounts.ts',

@@ -463,6 +463,28 @@ describe('the socket', () => {
     await follower.printed(/worker-exited/);
   });
 
+  it('whose folder is no folder any more is told once, and is open again when it can be', async () => {
+    const home = join(folder, `zscale-${UID}`);
+    const spoil = (): void => {
+      rmSync(home, { recursive: true });
+      writeFileSync(home, '');
+    };
+    const { program, endpoint } = await run();
+    const client = closing(connect<(value: object) => unknown>(endpoint));
+    spoil();
+    await until(() => program.stderr.includes('no control socket'), 'a warning');
+    // It looks again every second: the request takes longer.
+    expect(await client.request({ ms: 1100 })).toBe('one');
+    rmSync(home);
+    await until(() => program.stderr.includes('somebody removed the control socket'), 'it again');
+    expect(await json('status', 'status')).toMatchObject({ pid: program.pid });
+    expect(program.stderr.match(/no control socket|cannot be made again/g)).toHaveLength(1);
+    // Also one that ends while it is so.
+    spoil();
+    program.signal('SIGTERM');
+    expect(await program.end()).toMatchObject({ exitCode: 0, signal: null });
+  });
+
   it('goes with a program that ends by process.exit()', async () => {
     const { program, folder: own } = startProgram('exits-serving.mjs');
     expect(await program.end()).toMatchObject({ exitCode: 0 });

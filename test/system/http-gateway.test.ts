@@ -4,13 +4,20 @@
  */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { Agent as TlsAgent, get as tlsGet } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
-import { connect } from '@zscale/core';
+import { connect, type ScaleOptions, scale } from '@zscale/core';
 import { describe, expect, it } from 'vitest';
 import { certificate } from '../support/certificates.ts';
 import { startZscale } from '../support/cli.ts';
@@ -19,6 +26,7 @@ import { exchange } from '../support/http-client.ts';
 import { freshFolder } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 import { freePort, HANDLER, SERVER, startWeb } from '../support/web.ts';
+import { recordingLogger } from '../support/worker-queue.ts';
 
 const FREE = 'http://127.0.0.1:0';
 
@@ -106,6 +114,38 @@ describe('a server of node:http', () => {
     program.signal('SIGTERM');
     expect(await program.end()).toMatchObject({ exitCode: 0 });
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('takes no file from anybody: only the file of a socket is removed, and no link is followed', async () => {
+    const folder = freshFolder();
+    const at = (name: string): string => join(folder, name);
+    writeFileSync(at('kept'), 'precious');
+    symlinkSync(at('kept'), at('link'));
+    const listening = at('listens.mjs');
+    writeFileSync(
+      listening,
+      `import { createServer } from 'node:http';
+      createServer().listen(${JSON.stringify(at('kept'))});`,
+    );
+    writeFileSync(at('server.mjs'), SERVER);
+    const server = at('server.mjs');
+    const few = { workers: 1, control: false, signals: false } as const;
+    const attempts: readonly (readonly [string, ScaleOptions])[] = [
+      [server, { bind: `unix:${at('kept')}` }],
+      [server, { bind: `unix:${at('link')}` }],
+      [server, { bind: `unix:${at('kept')}`, gateways: 2, workers: 2 }],
+      [server, { bind: FREE, admin: `unix:${at('kept')}` }],
+      [listening, {}],
+    ];
+    for (const [module, options] of attempts) {
+      const { logger } = recordingLogger();
+      await expect(scale(module, { ...few, logger, ...options })).rejects.toMatchObject({
+        code: 'EADDRINUSE',
+        message: expect.stringMatching(/cannot listen at unix:.*no socket is there/),
+      });
+    }
+    expect(readFileSync(at('link'), 'utf8')).toBe('precious');
+    expect(lstatSync(at('link'), { bigint: true }).isSymbolicLink()).toBe(true);
   });
 
   it('answers at a socket that a service manager hands over', async () => {

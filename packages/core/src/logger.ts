@@ -12,6 +12,7 @@ import { dirname, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { ZscaleError } from './errors.ts';
 import { LogLines } from './log-lines.ts';
+import { WaitingLines } from './waiting-lines.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -132,7 +133,8 @@ const LAST_LINES_MS = 1000;
 const PIPE_BYTES = 4096;
 
 /**
- * Opens a file for lines, which are added to its end.
+ * Opens a file for lines, which are added to its end. Where they cannot be written, as on a full disk, so many wait, and further ones
+ * are lost; `logger` is told.
  *
  * @param target a path, or `-` for standard output
  * @param isShared other processes write lines there, too: each stays whole
@@ -140,6 +142,7 @@ const PIPE_BYTES = 4096;
  */
 export function openLines(
   target: string,
+  logger: Logger,
   { isShared = false }: { readonly isShared?: boolean } = {},
 ): LineWriter {
   const load = createRequire(import.meta.url);
@@ -152,8 +155,15 @@ export function openLines(
     sync: false,
     ...(isShared && isStdout && { maxWrite: PIPE_BYTES }),
   });
-  destination.on('error', () => {}); // a full disk or a closed pipe must not end the service
-  const lines = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  // pino's own listener lets go of a pipe for good, and of its ending, once its reader is gone.
+  destination.removeAllListeners('error');
+  const waiting = new WaitingLines(destination, (lines, err) => {
+    logger.warn(
+      { file: target, lines, ...(err && { err }) },
+      'lines of the access log are lost: it cannot be written, or not so fast',
+    );
+  });
+  const lines = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, waiting);
   let closed: Promise<void> | undefined;
   return {
     write: (facts) => lines.info(facts),
@@ -163,6 +173,7 @@ export function openLines(
     close: () => {
       // Not `flushSync`, which tries for ever: a disk that is full or a reader who stands still would keep the service from ending.
       closed ??= new Promise((resolve) => {
+        waiting.close();
         const giveUp = setTimeout(() => destination.destroy(), LAST_LINES_MS);
         destination.once('close', () => {
           clearTimeout(giveUp);

@@ -11,7 +11,7 @@ import { checkBind, TransportError } from '@zscale/transport';
 import { readServiceKeys } from './curve-keys.ts';
 import { checkExposure } from './exposure.ts';
 import { isHttpEndpoint, parseHttpEndpoint } from './gateway/http-endpoint.ts';
-import { refuseAddress, refuseMissingFolder } from './gateway/http-listener.ts';
+import { refuseAddress, refuseMissingFolder, refuseOtherFile } from './gateway/http-listener.ts';
 import { parseStickyRule } from './gateway/sticky-key.ts';
 import { TlsSource } from './gateway/tls-source.ts';
 import { TrustedProxies } from './gateway/trusted-proxies.ts';
@@ -73,7 +73,10 @@ export async function checkFit(
 async function checkListen(text: string, setting?: string): Promise<void> {
   const { place } = parseHttpEndpoint(text);
   if (place.kind === 'fd') return;
-  if (place.kind === 'unix') refuseMissingFolder(text, place.path, setting);
+  if (place.kind === 'unix') {
+    refuseMissingFolder(text, place.path, setting);
+    refuseOtherFile(text, place.path, setting);
+  }
   const host = place.kind === 'tcp' ? (place.host ?? '*') : '';
   if (host.includes(':')) return; // of IPv6: listening will tell
   try {

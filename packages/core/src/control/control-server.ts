@@ -179,7 +179,7 @@ export class ControlServer {
       if (!this.#isClosed && !this.#isTold) {
         this.#logger.warn(
           { err, path },
-          'the control socket was removed, and cannot be made again',
+          'the control socket is gone or out of reach, and cannot be made again',
         );
       }
     }
@@ -291,12 +291,24 @@ function createSocket(): Router {
   });
 }
 
-/** By `bigint`: of the other form Node 20 remembers the last answer, and `import` follows no links while that was a socket. */
+/**
+ * Undefined also where nobody can look, for its folder is closed or is none. By `bigint`: of the other form Node 20 remembers the last
+ * answer, and `import` follows no links while that was a socket.
+ */
 function fileAt(path: string): BigIntStats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  try {
+    return lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  } catch {
+    return undefined; // what is made again there tells why it cannot be
+  }
 }
 
 function keepYoung(path: string): void {
   const { mtimeMs = 0n } = fileAt(path) ?? {};
-  if (Date.now() - Number(mtimeMs) > YOUNG_MS) utimesSync(path, new Date(), new Date());
+  if (Date.now() - Number(mtimeMs) <= YOUNG_MS) return;
+  try {
+    utimesSync(path, new Date(), new Date());
+  } catch {
+    // where times cannot be set, nobody removes old files either; and it is there
+  }
 }

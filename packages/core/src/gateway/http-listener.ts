@@ -5,7 +5,7 @@
  * manager hands over, and the words for an address that cannot be had. Requests are the gateway's.
  */
 
-import { existsSync } from 'node:fs';
+import { type BigIntStats, existsSync, lstatSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
@@ -40,7 +40,7 @@ export async function listen(
   const { place, encrypted } = endpoint;
   if (place.kind === 'unix') {
     refuseMissingFolder(text, place.path, setting);
-    await removeLeftover(place.path);
+    await removeLeftover(text, place.path, setting);
   }
   if (place.kind === 'fd') refuseMissing(text, place.fd);
   try {
@@ -74,8 +74,25 @@ export function refuseMissingFolder(text: string, path: string, setting: string 
   refuseAddress(text, 'unix', Object.assign(error, { code: 'ENOENT' }), setting);
 }
 
-/** The file of a socket outlives its process; one at which nobody listens is in the way. */
-export async function removeLeftover(path: string): Promise<void> {
+/** Files of any other kind, links too, are somebody's and stay. @throws ZscaleError `EADDRINUSE` */
+export function refuseOtherFile(text: string, path: string, setting: string = BIND): void {
+  const found = fileAt(path);
+  if (found === undefined || found.isSocket()) return;
+  throw new ZscaleError(
+    'EADDRINUSE',
+    `cannot listen at ${text}: a file that is no socket is there. Choose another path: ${setting}; or remove the file.`,
+  );
+}
+
+/**
+ * The file of a socket outlives its process; one at which nobody listens is in the way.
+ *
+ * @throws (rejects) ZscaleError `EADDRINUSE` where the file is no socket
+ */
+export async function removeLeftover(text: string, path: string, setting?: string): Promise<void> {
+  refuseOtherFile(text, path, setting);
+  const found = fileAt(path);
+  if (found === undefined) return;
   const code = await new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
@@ -84,7 +101,19 @@ export async function removeLeftover(path: string): Promise<void> {
     });
     socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
   });
-  if (code === 'ECONNREFUSED') await rm(path, { force: true });
+  const still = fileAt(path);
+  // Another program may have removed it meanwhile, and listens there now.
+  const isSame = still?.ino === found.ino && still.ctimeNs === found.ctimeNs;
+  if (code === 'ECONNREFUSED' && isSame) await rm(path, { force: true });
+}
+
+/** By `bigint`: of the other form Node 20 remembers the last answer, and `import` follows no links while that was a socket. */
+function fileAt(path: string): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  } catch {
+    return undefined; // a folder that is none, or is closed to this user: listening will tell
+  }
 }
 
 /** Where a service manager says what it handed over, and to whom, it is believed. @throws ZscaleError `EBADF` */

@@ -47,7 +47,7 @@ export class LocalGateway {
     this.#accessLog =
       accessLog === undefined
         ? undefined
-        : new AccessLog(openLines(accessLog, { isShared: sharesLog }));
+        : new AccessLog(openLines(accessLog, logger, { isShared: sharesLog }));
     const codec = createCodec(settings.codec);
     this.#upstream = new Upstream({ endpoints: [upstream], codec, maxMessageSize });
     const face = speaksHttp ? undefined : faceOf(codec, httpFormat);

@@ -60,7 +60,7 @@ export async function bindShared(text: string): Promise<SharedListener> {
   }
   if (place.kind === 'unix') {
     refuseMissingFolder(text, place.path);
-    await removeLeftover(place.path);
+    await removeLeftover(text, place.path);
     const handle = bind(text, 'unix', place.path, -1, -1);
     return { fd: handle.fd, encrypted, endpoint: text, close: once(handle) };
   }
