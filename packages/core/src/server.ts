@@ -162,6 +162,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#supervisor = new Supervisor({
       fork: (id, generation) => this.#fork(id, generation),
       subject: service.subject,
+      folder: options.cwd,
       policy: options,
       startTimeout: options.startTimeout,
       gracefulTimeout: options.gracefulTimeout,
