@@ -207,6 +207,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       bind: options.bind,
       codec,
       gateways: options.gateways,
+      httpOnly: options,
       choosesCodec: service.choosesCodec,
       identity: service.launch.footing.identity,
       logger: this.#logger,
