@@ -100,3 +100,19 @@ it('data goes to stdout, complaints to stderr', () => {
     ['err', 'a fault\n'],
   ]);
 });
+
+it('texts have their control characters shown, data and what is made for lines and columns stay', () => {
+  const written: (string | Uint8Array)[] = [];
+  const stream: OutputStream = { write: (data) => written.push(data) };
+  const output = new Output(stream, stream);
+  output.print('a\tb\n\u001b]0;pwned\u0007\u001b[2J\r\u007f\u009b31mé');
+  output.complain('\u001b[8mhidden');
+  output.print(JSON.stringify({ c1: '\u009b' }));
+  output.write('\u001b[0m');
+  expect(written).toEqual([
+    'a\tb\n\\u001b]0;pwned\\u0007\\u001b[2J\\u000d\\u007f\\u009b31mé\n',
+    '\\u001b[8mhidden\n',
+    '{"c1":"\\u009b"}\n',
+    '\u001b[0m',
+  ]);
+});

@@ -145,6 +145,7 @@ const HOUSES: Readonly<Record<string, House>> = {
   cli: {
     ground: [
       'failure.ts',
+      'printable.ts',
       'invocation.ts',
       'output.ts',
       'tables.ts',

@@ -306,6 +306,28 @@ describe('zscale inspect', () => {
     expect((await zscale(['inspect', '1'])).stdout).toMatch(/last death: .*\n +SIGKILL: somebody/);
     expect((await json('inspect', 'inspect', '0')).lastDeath).toBeNull();
   });
+
+  it('shows what a worker says of itself, and lets it not steer the terminal; so do events, logs and the log', async () => {
+    writeFileSync(
+      module,
+      `import { writeSync } from 'node:fs';
+export default () => {
+  const stack = '\\u001b]0;pwned\\u0007\\u001b[2J\\u009b31m\\r here';
+  writeSync(4, JSON.stringify({ type: 'hung', ms: 1, stack }) + '\\n');
+};`,
+    );
+    const { endpoint, program } = await run('--workers', '1', '--log-format', 'pretty');
+    await zscale(['call', endpoint, '{}']);
+    await until(async () => (await json('inspect', 'inspect', '0')).lastDeath !== null);
+    const shown = '\\u001b]0;pwned\\u0007\\u001b[2J\\u009b31m\\u000d here';
+    const commands = [['inspect', '0'], ['events'], ['logs']];
+    for (const { stdout } of await Promise.all(commands.map((words) => zscale(words)))) {
+      expect(stdout).toContain(shown);
+      expect(stdout).not.toMatch(/(?!\n)\p{Cc}/u);
+    }
+    expect(program.stderr).toContain(shown);
+    expect(program.stderr).not.toMatch(/(?!\n)\p{Cc}/u);
+  });
 });
 
 describe('zscale events and logs', () => {

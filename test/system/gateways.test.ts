@@ -6,7 +6,14 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, get, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { connect, type GatewayExit, type ScaleOptions, type Server, scale } from '@zscale/core';
+import {
+  checkService,
+  connect,
+  type GatewayExit,
+  type ScaleOptions,
+  type Server,
+  scale,
+} from '@zscale/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { certificate } from '../support/certificates.ts';
 import { isAlive, zscale } from '../support/cli.ts';
@@ -312,7 +319,7 @@ describe('several gateways', () => {
     expect(() => readFileSync(path)).toThrow('ENOENT');
   });
 
-  it('are refused where no HTTP is spoken, and where there are fewer connections than gateways', async () => {
+  it('are refused where no HTTP is spoken, where other settings of HTTP are told to do nothing, and where there are fewer connections than gateways', async () => {
     const nothingToDo = {
       code: 'ZSCALE_ERR_OPTIONS',
       message: expect.stringMatching(/connect at tcp:.*2 of them would do nothing.*--gateways/),
@@ -324,6 +331,16 @@ describe('several gateways', () => {
     await expect(
       serve({ bind: undefined, gateways: 2, workers: 1 }, HANDLER),
     ).rejects.toMatchObject(nothingToDo);
+    const { logger, lines } = recordingLogger();
+    const idle = { accessLog: '/nowhere/x.log', trustedProxies: '10.0.0.0/8', bind: tcp };
+    const module = join(freshFolder(), 'handler.mjs');
+    writeFileSync(module, 'export default () => 1;');
+    closing(await scale(module, { ...idle, workers: 1, logger }));
+    await checkService(module, { ...idle, logger });
+    const told = lines.filter(({ text }) => text?.includes('no HTTP is spoken here'));
+    expect(told.map(({ level, text }) => [level, text])).toEqual(
+      Array(2).fill(['warn', 'accessLog, trustedProxies do nothing: no HTTP is spoken here']),
+    );
     await expect(serve({ maxConnections: 2 })).rejects.toMatchObject({
       code: 'ZSCALE_ERR_OPTIONS',
       message: expect.stringMatching(/maxConnections must be at least gateways \(3\)/),

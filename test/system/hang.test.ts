@@ -2,7 +2,7 @@
  * A worker whose event loop stands still is noticed from beside it, says where it is, and is replaced; one
  * that only looks like that is left alone. And whatever a worker dies of, the log says so.
  */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type ScaleOptions, scale } from '@zscale/core';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -231,6 +231,21 @@ describe('the log of a death', () => {
     expect(await exited).toMatchObject({ ...report, uptime: expect.any(Number) });
     const line = await until(() => lines.find(({ text }) => text === ended));
     expect(line).toMatchObject({ level: 'warn', facts: { ...report, worker: 0 } });
+  });
+
+  it('of a worker whose folder is gone says that, and which', async () => {
+    const cwd = freshFolder();
+    const { pid, lines } = await serve({ cwd });
+    rmSync(cwd, { recursive: true });
+    process.kill(pid, 'SIGKILL');
+    const unstarted = await until(() => lines.filter(({ text }) => text === ended)[1]);
+    expect(unstarted.facts).toMatchObject({
+      worker: 0,
+      why: 'there was no process: it could not be started',
+      reason: expect.stringContaining(
+        `ENOENT, since the folder that it is to start in is gone: ${cwd} (cwd). Make it again`,
+      ),
+    });
   });
 
   it('by a heap that is full says what it most often is', async () => {

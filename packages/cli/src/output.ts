@@ -7,6 +7,7 @@
 import type { CodecName } from '@zscale/core';
 import type { Device } from '@zscale/transport';
 import { EXIT_CODES } from './failure.ts';
+import { printable } from './printable.ts';
 
 /** As much of a stream as printing needs. */
 export interface OutputStream {
@@ -87,14 +88,15 @@ export class Output {
     });
   }
 
-  /** Text on stdout, with the line ended. */
+  /** Text on stdout, with the line ended, and control characters shown: it may be a worker's. */
   print(text: string): void {
-    this.#stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+    const shown = printable(text);
+    this.#stdout.write(shown.endsWith('\n') ? shown : `${shown}\n`);
   }
 
-  /** What went wrong, on stderr. */
+  /** What went wrong, on stderr; control characters as by `print`. */
   complain(text: string): void {
-    this.#stderr.write(`${text}\n`);
+    this.#stderr.write(`${printable(text)}\n`);
   }
 }
 

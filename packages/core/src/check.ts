@@ -17,7 +17,7 @@ import {
   resolveScaleOptions,
   type ScaleOptions,
 } from './options.ts';
-import { defaultHttpEndpoint, refuseIdleGateways } from './program-front.ts';
+import { defaultHttpEndpoint, refuseIdleGateways, warnOfIdle } from './program-front.ts';
 import { type Command, checkModule, howMany, scale, whatToRun } from './scale.ts';
 import { checkFit, checkNeeds } from './service-needs.ts';
 import { resolveIdentity } from './worker-identity.ts';
@@ -54,7 +54,8 @@ export async function checkService(
   const { bindsLater, module } = whatToRun(handler, resolved, call);
   checkModule(module);
   const bind = bindsLater ? [] : resolved.bind;
-  await checkNeeds({ ...resolved, bind }, resolved.logger ?? createLogger());
+  const logger = resolved.logger ?? createLogger();
+  await checkNeeds({ ...resolved, bind }, logger);
   const place = chooseBackendEndpoint();
   const folder = backendFolderOf(place) ?? '';
   makeBackendFolder(place);
@@ -67,6 +68,7 @@ export async function checkService(
     const endpoints = bindsLater ? (asked === undefined ? resolved.bind : [asked]) : bind;
     await checkFit(resolved, { speaksHttp, endpoints });
     refuseIdleGateways(resolved.gateways, endpoints);
+    warnOfIdle(resolved, endpoints, logger);
     const hosted = speaksHttp ? 'web application' : 'handler';
     const started = typeof handler === 'object' && 'exec' in handler ? 'command' : hosted;
     return {

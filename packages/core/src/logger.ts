@@ -96,11 +96,34 @@ function withoutEcho(error: Error, serialized: object): object {
   return isTold ? { ...serialized, message } : serialized;
 }
 
+/** In a line of JSON: what is escaped, and the control characters that need not be. The end of the line is none of them. */
+const ESCAPED_OR_CONTROL = /\\u00[01][\da-f]|\\.|(?!\n)\p{Cc}/gu;
+const SHORT_CONTROLS: ReadonlyMap<string, string> = new Map([
+  ['\\b', '\\u0008'],
+  ['\\f', '\\u000c'],
+  ['\\r', '\\u000d'],
+]);
+
+/**
+ * A line of JSON whose texts have no control characters but line feeds and tabs: in place of the others is `\u001b`, in letters. What
+ * a worker says is shown on a terminal, and may not steer it.
+ */
+function withoutControls(line: string): string {
+  return line.replace(ESCAPED_OR_CONTROL, (found) => {
+    if (found.startsWith('\\u00')) return `\\${found}`;
+    if (found.startsWith('\\')) {
+      const long = SHORT_CONTROLS.get(found);
+      return long === undefined ? found : `\\${long}`;
+    }
+    return `\\\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
 /** Makes readable lines of what is written, and writes them to `target`. */
-function prettyInto(target: LogLines): Writable {
+function prettyInto(target: LogLines): { write(line: string): void } {
   const load = createRequire(import.meta.url);
   const prettyStream: typeof import('pino-pretty') = load('pino-pretty');
-  return prettyStream({
+  const pretty = prettyStream({
     colorize: process.stderr.isTTY === true && process.env.NO_COLOR === undefined,
     destination: new Writable({
       decodeStrings: false,
@@ -114,6 +137,7 @@ function prettyInto(target: LogLines): Writable {
     sync: true,
     translateTime: 'SYS:HH:MM:ss.l',
   });
+  return { write: (line) => void pretty.write(withoutControls(line)) };
 }
 
 /** A file of lines of its own, beside the log. */

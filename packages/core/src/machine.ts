@@ -151,6 +151,7 @@ export class JoinedMachine extends EventEmitter<MachineEvents> implements Machin
     this.#supervisor = new Supervisor({
       fork: (id, generation) => this.#fork(id, generation),
       subject: service.subject,
+      folder: shared.cwd,
       policy: shared,
       startTimeout: shared.startTimeout,
       gracefulTimeout: shared.gracefulTimeout,

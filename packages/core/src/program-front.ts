@@ -17,9 +17,12 @@ import { isHttpEndpoint } from './gateway/http-endpoint.ts';
 import type { Logger } from './logger.ts';
 import { createCodec } from './messages/payload.ts';
 import type { TlsMaterial } from './messages/tls-material.ts';
-import type { CodecName } from './options.ts';
+import type { CodecName, ResolvedScaleOptions } from './options.ts';
 import type { WorkerQueue } from './queue/worker-queue.ts';
 import type { WorkerIdentity } from './worker-identity.ts';
+
+/** Settings that only HTTP has a use for. */
+export type HttpOnly = Pick<ResolvedScaleOptions, 'accessLog' | 'tlsCert' | 'trustedProxies'>;
 
 /** What it is made from. */
 export interface ProgramFrontOptions {
@@ -45,6 +48,7 @@ export interface ProgramFrontOptions {
   readonly codec: CodecName;
   /** Processes that are to speak HTTP, and have nothing to do where none is spoken. */
   readonly gateways: number;
+  readonly httpOnly: HttpOnly;
   /** Errors are answered in raw bytes should it turn out to be a program. */
   readonly choosesCodec: boolean;
   /** As whom workers run, where that is not as this process. */
@@ -85,9 +89,10 @@ export class ProgramFront {
     this.#askedFor = undefined;
     this.#codec = options.codec;
     this.#speaksHttp = false;
-    const { bind, bindsLater, isCommand } = options;
+    const { bind, bindsLater, httpOnly, isCommand, logger } = options;
     if (!bindsLater) refuseIdleGateways(options.gateways, bind);
     const isLater = bindsLater || !isCommand || bind.some(isHttpEndpoint);
+    if (!isLater) warnOfIdle(httpOnly, bind, logger);
     this.#ready = isLater ? this.#frontLater() : Promise.resolve();
   }
 
@@ -177,9 +182,10 @@ export class ProgramFront {
   }
 
   async #bind({ endpoints, speaksHttp }: Wish): Promise<void> {
-    const { bindHttp, bindsLater, gateways, identity, queue } = this.#options;
+    const { bindHttp, bindsLater, gateways, httpOnly, identity, logger, queue } = this.#options;
     if (bindsLater && identity !== undefined) refuseOtherThanPorts(endpoints, identity);
     refuseIdleGateways(gateways, endpoints);
+    warnOfIdle(httpOnly, endpoints, logger);
     const ofMessages = endpoints.filter((endpoint) => !isHttpEndpoint(endpoint));
     if (speaksHttp) refuseMessages(endpoints);
     this.#speaksHttp = speaksHttp;
@@ -235,6 +241,21 @@ export function refuseIdleGateways(gateways: number, endpoints: readonly string[
     `gateways are processes that speak HTTP, and clients of this service connect ${places}: ${gateways} of them would do nothing. ` +
       'Leave out gateways (--gateways), or say where HTTP is spoken: http://host:port by bind (--bind).',
   );
+}
+
+/** Says which of these settings do nothing, since none of the endpoints is for HTTP: in one line, or none. */
+export function warnOfIdle(
+  { accessLog, tlsCert, trustedProxies }: HttpOnly,
+  endpoints: readonly string[],
+  logger: Logger,
+): void {
+  if (endpoints.some(isHttpEndpoint)) return;
+  const idle = Object.entries({ accessLog, tlsCert, trustedProxies })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name);
+  if (idle.length === 0) return;
+  const does = idle.length === 1 ? 'does' : 'do';
+  logger.warn({ endpoints }, `${idle.join(', ')} ${does} nothing: no HTTP is spoken here`);
 }
 
 /**

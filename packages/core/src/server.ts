@@ -162,6 +162,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
     this.#supervisor = new Supervisor({
       fork: (id, generation) => this.#fork(id, generation),
       subject: service.subject,
+      folder: options.cwd,
       policy: options,
       startTimeout: options.startTimeout,
       gracefulTimeout: options.gracefulTimeout,
@@ -206,6 +207,7 @@ export class ScaledServer extends EventEmitter<ServerEvents> implements Server {
       bind: options.bind,
       codec,
       gateways: options.gateways,
+      httpOnly: options,
       choosesCodec: service.choosesCodec,
       identity: service.launch.footing.identity,
       logger: this.#logger,

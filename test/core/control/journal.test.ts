@@ -48,6 +48,22 @@ describe('a journal', () => {
     expect(rest.at(-1)).toMatchObject({ number: 1500 });
   });
 
+  it('keeps no more than a mebibyte, however long the lines are, and counts what it forgot', async () => {
+    const journal = new Journal();
+    for (let i = 0; i < 900; i += 1) journal.add({ i, a: 'é'.repeat(4000), b: 'x'.repeat(4000) });
+    const kept = [];
+    const first = await journal.read(0, 0);
+    for (let report = first; report.entries.length > 0; ) {
+      kept.push(...report.entries);
+      report = await journal.read(report.last, 0);
+    }
+    const bytes = kept.reduce((sum, entry) => sum + Buffer.byteLength(JSON.stringify(entry)), 0);
+    expect(bytes).toBeLessThanOrEqual(1_048_576);
+    expect(bytes).toBeGreaterThan(1_000_000);
+    expect(kept.at(-1)).toMatchObject({ number: 900, i: 899 });
+    expect(first.missed).toBe(900 - kept.length);
+  });
+
   it('waits for news, and answers those who wait when they come, when time is up, or when it is closed', async () => {
     const journal = new Journal();
     const news = journal.read(0, 1000);

@@ -14,6 +14,7 @@ describe('why a worker died', () => {
     [{ signal: 'SIGABRT' }, /heap was full/],
     [{ code: 134 }, /^SIGABRT: .*heap was full/],
     [{ signal: 'SIGSEGV' }, /native code/],
+    [{}, /^there was no process: it could not be started$/],
     [{ signal: 'SIGUSR2' }, /^it was ended by SIGUSR2$/],
     [{ signal: 'SIGKILL', hang: { ms: 31_000, stack: undefined } }, /stood still for 31000 ms/],
   ])('of %o', (facts, expected) => {

@@ -15,7 +15,7 @@ import { checkWatched, variablesOf } from '../reloading.ts';
 export async function check({ json, run }: CheckInvocation, output: Output): Promise<number> {
   const { entry, exec, options, logLevel, logFormat, watch } = run;
   if (watch !== undefined) checkWatched(watch);
-  const logger = createLogger({ level: logLevel ?? 'error', format: logFormat });
+  const logger = createLogger({ level: logLevel ?? 'warn', format: logFormat });
   const runnable = exec === undefined ? pathToFileURL(resolve(entry)) : { exec };
   const found = await checkService(runnable, {
     output: 'prefix',

@@ -1,13 +1,15 @@
 /**
  * The last things that happened, numbered, for those who follow them by asking again and again: "what came behind number 41?".
  *
- * Bounded in entries and in the size of each; who asks too seldom is told how many it missed. Nothing is kept for anybody, so a
+ * Bounded in entries, in bytes and in the size of each entry; who asks too seldom is told how many it missed. Nothing is kept for anybody, so a
  * follower that is slow or gone costs nothing.
  */
 
 import type { JournalEntry, JournalReport } from './control-report.ts';
 
 const KEPT_ENTRIES = 1000;
+/** Of all entries together, as JSON. */
+const KEPT_BYTES = 1_048_576;
 /** Entries in one answer. */
 const MAX_ENTRIES = 200;
 const MAX_TEXT_CHARACTERS = 4096;
@@ -16,6 +18,9 @@ const MAX_ENTRY_CHARACTERS = 16_384;
 /** Keeps the last entries. */
 export class Journal {
   readonly #entries: JournalEntry[] = [];
+  /** Of each entry, in bytes. */
+  readonly #sizes: number[] = [];
+  #bytes = 0;
   readonly #waiting = new Set<() => void>();
   #last = 0;
   #isClosed = false;
@@ -24,8 +29,14 @@ export class Journal {
   add(facts: object): void {
     this.#last += 1;
     const entry = { number: this.#last, time: new Date().toISOString(), ...plain(facts) };
+    const size = Buffer.byteLength(JSON.stringify(entry));
     this.#entries.push(entry);
-    if (this.#entries.length > KEPT_ENTRIES) this.#entries.shift();
+    this.#sizes.push(size);
+    this.#bytes += size;
+    while (this.#entries.length > KEPT_ENTRIES || this.#bytes > KEPT_BYTES) {
+      this.#entries.shift();
+      this.#bytes -= this.#sizes.shift() ?? 0;
+    }
     this.#wake();
   }
 

@@ -50,6 +50,7 @@ export function explainDeath({ code, signal, hang, outOfMemory }: Death): string
     return `nothing was heard of it for ${hang.ms} ms (hangTimeout): it was stopped (SIGSTOP), or the machine gave it no time`;
   }
   if (hang !== undefined) return `its event loop stood still for ${hang.ms} ms (hangTimeout)`;
+  if (code === null && signal === null) return 'there was no process: it could not be started';
   const meant = signal ?? SIGNALS.get((code ?? 0) - CODE_OF_SIGNAL);
   switch (meant) {
     case undefined:

@@ -102,6 +102,8 @@ export interface SupervisorOptions {
   readonly fork: (id: number, generation: number) => WorkerChild;
   /** What workers run, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
+  /** The folder that they start in. Default that of this process. */
+  readonly folder?: string | undefined;
   readonly policy: RestartPolicy;
   readonly startTimeout: number;
   /** Of how long a silence a process is killed; its watchdog says `alive` within that. Default Infinity. */
@@ -478,7 +480,8 @@ export class Supervisor {
   }
 
   #startWorker(id: number): WorkerProcess {
-    const { fork, startTimeout, maxSilence = Number.POSITIVE_INFINITY, subject } = this.#options;
+    const { fork, startTimeout, maxSilence = Number.POSITIVE_INFINITY } = this.#options;
+    const { subject, folder } = this.#options;
     this.#generation += 1;
     const generation = this.#generation;
     const worker = new WorkerProcess({
@@ -488,6 +491,7 @@ export class Supervisor {
       startTimeout,
       maxSilence,
       subject,
+      folder,
       noun: this.#noun,
       logger: this.#logger,
       sink: this.#processSink,

@@ -10,6 +10,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { WorkerBootError } from '../errors.ts';
@@ -142,6 +143,8 @@ export interface WorkerProcessOptions {
   readonly maxSilence?: number;
   /** What it runs, for error texts; completes the sentence "It ran ...". */
   readonly subject: string;
+  /** The folder that it starts in; undefined for that of this process. */
+  readonly folder?: string | undefined;
   /** What it is called in errors. Default `'worker'`. */
   readonly noun?: string;
   readonly logger: Logger;
@@ -156,6 +159,7 @@ export class WorkerProcess {
   /** The same on the clock of `performance.now()`, which nobody sets. */
   readonly #startedAt: number;
   readonly #subject: string;
+  readonly #folder: string | undefined;
   readonly #noun: string;
   readonly #logger: Logger;
   readonly #sink: WorkerProcessSink;
@@ -194,6 +198,7 @@ export class WorkerProcess {
     this.startedAt = new Date();
     this.#startedAt = performance.now();
     this.#subject = options.subject;
+    this.#folder = options.folder;
     this.#noun = options.noun ?? 'worker';
     this.#logger = options.logger;
     this.#sink = options.sink;
@@ -520,7 +525,7 @@ export class WorkerProcess {
 
   #notStarted(error: unknown): void {
     const text = error instanceof Error ? error.message : String(error);
-    const reason = `could not be started: ${text}${adviceFor(error)}`;
+    const reason = `could not be started: ${text}${adviceFor(error, this.#folder)}`;
     this.#failure = this.#errorOf(reason, error);
     this.#exit(null, null);
   }
@@ -591,12 +596,15 @@ function isShortage(cause: unknown): boolean {
   return cause instanceof Error && 'code' in cause && SHORTAGES.has(cause.code);
 }
 
-/** What to do where a limit of this process is the reason, as text behind that. */
-function adviceFor(error: unknown): string {
-  const isLimit = error instanceof Error && 'code' in error && error.code === 'EMFILE';
-  return isLimit
-    ? ', since this process may open no more files (ulimit -n; each worker takes 5, each gateway process 3, each client one). Raise that limit'
-    : '';
+/** What to do where a limit of this process or a folder that is gone is the reason, as text behind that. */
+function adviceFor(error: unknown, folder: string | undefined): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EMFILE')
+    return ', since this process may open no more files (ulimit -n; each worker takes 5, each gateway process 3, each client one). Raise that limit';
+  // The system says the same of a program that is not there, and Node names only that.
+  if (code === 'ENOENT' && folder !== undefined && !existsSync(folder))
+    return `, since the folder that it is to start in is gone: ${folder} (cwd). Make it again, or give another one`;
+  return '';
 }
 
 function howItEnded(code: number | null, signal: NodeJS.Signals | null): string {
