@@ -16,6 +16,8 @@ const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => sile
 const tcp = 'tcp://127.0.0.1:*';
 /** Addresses for documentation (RFC 5737), which no machine has. */
 const NOBODYS = '203.0.113.1';
+/** And of IPv6 (RFC 3849). */
+const NOBODYS_IPV6 = '2001:db8::1';
 
 beforeAll(() => {
   writeFileSync(inside('handler.mjs'), 'export default (value) => value;');
@@ -49,6 +51,12 @@ describe('what scale() refuses, checkService() refuses in the same words:', () =
     ['an admin address that is none', 'ZSCALE_ERR_OPTIONS', { admin: 'http://' }],
     ['an admin port that is none', 'ZSCALE_ERR_OPTIONS', { admin: 'http://*:70000' }],
     ['an admin address elsewhere', 'EADDRNOTAVAIL', { admin: `http://${NOBODYS}:0` }],
+    [
+      'an admin address of IPv6 elsewhere',
+      'EADDRNOTAVAIL',
+      { admin: `http://[${NOBODYS_IPV6}]:0` },
+    ],
+    ['an address of IPv6 elsewhere', 'EADDRNOTAVAIL', { bind: `http://[${NOBODYS_IPV6}]:0` }],
     ['an admin address without a host', 'ENOTFOUND', { admin: 'http://no.invalid:0' }],
     ['an admin socket in no folder', 'ENOENT', { admin: `unix:${inside('no/x.sock')}` }],
     ['a path that is too long', 'ZSCALE_ERR_OPTIONS', { admin: `unix:/${'x'.repeat(120)}` }],

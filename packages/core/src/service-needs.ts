@@ -6,6 +6,8 @@
  * manager hands over (`fd:3`), which only the service gets.
  */
 
+import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 import path from 'node:path';
 import { checkBind, TransportError } from '@zscale/transport';
 import { readServiceKeys } from './curve-keys.ts';
@@ -20,6 +22,9 @@ import { checkLines, type Logger } from './logger.ts';
 import type { ResolvedScaleOptions } from './options.ts';
 import { refuseMessages } from './program-front.ts';
 import { checkAdminToken } from './service-dashboard.ts';
+
+/** Ports below belong to the superuser, on most systems. */
+const FIRST_FREE_PORT = 1024;
 
 /** What is known of it once a worker was ready. */
 export interface ServiceFacts {
@@ -75,7 +80,11 @@ async function checkListen(text: string, setting?: string): Promise<void> {
   if (place.kind === 'fd') return;
   if (place.kind === 'unix') refuseMissingFolder(text, place.path, setting);
   const host = place.kind === 'tcp' ? (place.host ?? '*') : '';
-  if (host.includes(':')) return; // of IPv6: listening will tell
+  if (place.kind === 'tcp' && isIPv6(host)) {
+    const error = await faultOf(host, place.port);
+    if (error !== undefined) refuseAddress(text, place.kind, error, setting);
+    return;
+  }
   try {
     await checkBind(
       place.kind === 'tcp' ? `tcp://${host}:${place.port}` : `ipc://${path.resolve(place.path)}`,
@@ -85,5 +94,25 @@ async function checkListen(text: string, setting?: string): Promise<void> {
     const isName = place.kind === 'tcp' && error.code === 'ENODEV';
     const cause = isName ? Object.assign(new Error(error.message), { code: 'ENOTFOUND' }) : error;
     refuseAddress(text, place.kind, cause, setting);
+  }
+}
+
+/**
+ * What is wrong with an address of IPv6, of which `checkBind()` knows nothing. The same one of UDP stands for it, as there. Whatever
+ * else is wrong, listening will tell.
+ */
+async function faultOf(address: string, port: number): Promise<unknown> {
+  const socket = createSocket('udp6');
+  try {
+    await new Promise<void>((found, reject) => {
+      socket.once('error', reject);
+      socket.bind({ address, port: port < FIRST_FREE_PORT ? port : 0, exclusive: true }, found);
+    });
+    return undefined;
+  } catch (error) {
+    const { code } = Object(error);
+    return code === 'EADDRNOTAVAIL' || code === 'EACCES' ? error : undefined;
+  } finally {
+    socket.close();
   }
 }
