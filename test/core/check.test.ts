@@ -1,5 +1,5 @@
 /*
- * What checkService() refuses before it starts a worker: what scale() refuses, in the same words. What both say of an application
+ * What checkService() refuses before it starts a worker: what scale() refuses, in the same words; and addresses given twice. What both say of an application
  * that was loaded is in test/system/config.test.ts.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -106,5 +106,31 @@ describe('what scale() refuses, checkService() refuses in the same words:', () =
       if (before === undefined) delete process.env.WEB_CONCURRENCY;
       else process.env.WEB_CONCURRENCY = before;
     }
+  });
+});
+
+describe('an address that is given twice is refused', () => {
+  const port = 45_871;
+  const place = `127.0.0.1:${port}`;
+  const twice: readonly (readonly [string, ScaleOptions])[] = [
+    ['to clients', { bind: [`tcp://${place}`, `tcp://${place}`] }],
+    ['to clients of HTTP', { bind: [`http://${place}`, `http://${place}`] }],
+    ['to clients and workers', { bind: `tcp://${place}`, backend: `tcp://${place}` }],
+    ['to clients of HTTP and workers', { bind: `http://${place}`, backend: `tcp://${place}` }],
+    ['to clients and the dashboard', { bind: `http://${place}`, admin: `http://${place}` }],
+    ['as a file', { bind: [`ipc://${inside('a.sock')}`, `ipc://${inside('./a.sock')}`] }],
+  ];
+
+  it.each(twice)('%s', async (_, options) => {
+    const all = { control: false, signals: false, logger: silent, ...options } as const;
+    expect(await refusalOf(checkService(inside('handler.mjs'), all))).toMatchObject({
+      code: 'EADDRINUSE',
+      message: expect.stringContaining('is given twice'),
+    });
+  });
+
+  it('but not ports that the system chooses', async () => {
+    const all = { bind: [tcp, tcp, 'tcp://127.0.0.1:0'], control: false, logger: silent } as const;
+    expect(await checkService(inside('handler.mjs'), all)).toMatchObject({ kind: 'handler' });
   });
 });

@@ -11,6 +11,7 @@ import { isIPv6 } from 'node:net';
 import path from 'node:path';
 import { checkBind, TransportError } from '@zscale/transport';
 import { readServiceKeys } from './curve-keys.ts';
+import { ZscaleError } from './errors.ts';
 import { checkExposure } from './exposure.ts';
 import { isHttpEndpoint, parseHttpEndpoint } from './gateway/http-endpoint.ts';
 import { refuseAddress, refuseMissingFolder } from './gateway/http-listener.ts';
@@ -59,6 +60,8 @@ export async function checkFit(
   { speaksHttp, endpoints }: ServiceFacts,
 ): Promise<void> {
   const ofHttp = endpoints.filter(isHttpEndpoint);
+  const { admin, backend } = options;
+  refuseTwice([...endpoints, ...backend, ...(admin === undefined ? [] : [admin])]);
   if (speaksHttp) refuseMessages(endpoints);
   for (const endpoint of endpoints) if (!isHttpEndpoint(endpoint)) await checkBind(endpoint);
   if (ofHttp.length === 0) return;
@@ -72,6 +75,34 @@ export async function checkFit(
   if (parsed.some(({ encrypted }) => encrypted))
     new TlsSource({ files, program: undefined }).read();
   for (const endpoint of ofHttp) await checkListen(endpoint);
+}
+
+/** One listener to an address. @throws ZscaleError `EADDRINUSE` */
+function refuseTwice(texts: readonly string[]): void {
+  const taken = new Set<string>();
+  for (const text of texts) {
+    const place = placeOf(text);
+    if (place === undefined) continue;
+    if (taken.has(place)) {
+      throw new ZscaleError(
+        'EADDRINUSE',
+        `cannot listen at ${text}: that address is given twice. Choose another one: --bind, --backend, --admin (options bind, backend, admin).`,
+      );
+    }
+    taken.add(place);
+  }
+}
+
+/** The same for two endpoints that cannot both be had; undefined where each is another (a port that the system chooses), or nobody knows. */
+function placeOf(text: string): string | undefined {
+  const [, address] = /^tcp:\/\/(.*:[1-9]\d*)$/.exec(text) ?? [];
+  if (address !== undefined) return address;
+  const [, file] = /^ipc:\/\/([^*@].*)$/.exec(text) ?? [];
+  if (file !== undefined) return path.resolve(file);
+  if (!isHttpEndpoint(text)) return undefined;
+  const { place } = parseHttpEndpoint(text);
+  if (place.kind === 'unix') return path.resolve(place.path);
+  return place.kind === 'tcp' && place.port > 0 ? `${place.host ?? '*'}:${place.port}` : undefined;
 }
 
 /** @param setting what says where, for people; by default that of clients */
