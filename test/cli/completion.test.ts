@@ -103,6 +103,7 @@ describe('bash', () => {
     ['zscale run --codec=j', ['json']],
     ['zscale --log-level d', ['debug']],
     ['zscale device f', ['forwarder']],
+    ['zscale profile ', ['cpu', 'heap']],
     ['zscale completion ', ['bash', 'zsh', 'fish']],
     ['zscale help pu', ['pub', 'push', 'pull']],
     ['zscale run serv', ['server.ts']],

@@ -58,6 +58,20 @@ describe('zscale init', () => {
     expect(text(folder, 'compose.yaml')).toContain('services:');
   });
 
+  it.each(['user', 'group'])(
+    'refuses a config file with %s, which only root could follow',
+    async (key) => {
+      const folder = project({ ...WEB, 'zscale.config.json': JSON.stringify({ [key]: 'nobody' }) });
+      for (const target of ['--systemd', '--docker', '--k8s']) {
+        await expect(initIn(folder, target)).rejects.toMatchObject({
+          name: 'UsageError',
+          message: expect.stringContaining(`the config file says ${key}, `),
+        });
+      }
+      expect(existsSync(join(folder, 'the-api.service'))).toBe(false);
+    },
+  );
+
   it('says what it wrote and what to do then, in three lines, or as JSON', async () => {
     for (const target of ['--systemd', '--docker', '--k8s']) {
       const words = await initIn(project(WEB), target);

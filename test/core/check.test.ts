@@ -1,5 +1,5 @@
 /*
- * What checkService() refuses before it starts a worker: what scale() refuses, in the same words. What both say of an application
+ * What checkService() refuses before it starts a worker: what scale() refuses, in the same words; and addresses given twice. What both say of an application
  * that was loaded is in test/system/config.test.ts.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,6 +16,8 @@ const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => sile
 const tcp = 'tcp://127.0.0.1:*';
 /** Addresses for documentation (RFC 5737), which no machine has. */
 const NOBODYS = '203.0.113.1';
+/** And of IPv6 (RFC 3849). */
+const NOBODYS_IPV6 = '2001:db8::1';
 
 beforeAll(() => {
   writeFileSync(inside('handler.mjs'), 'export default (value) => value;');
@@ -49,6 +51,12 @@ describe('what scale() refuses, checkService() refuses in the same words:', () =
     ['an admin address that is none', 'ZSCALE_ERR_OPTIONS', { admin: 'http://' }],
     ['an admin port that is none', 'ZSCALE_ERR_OPTIONS', { admin: 'http://*:70000' }],
     ['an admin address elsewhere', 'EADDRNOTAVAIL', { admin: `http://${NOBODYS}:0` }],
+    [
+      'an admin address of IPv6 elsewhere',
+      'EADDRNOTAVAIL',
+      { admin: `http://[${NOBODYS_IPV6}]:0` },
+    ],
+    ['an address of IPv6 elsewhere', 'EADDRNOTAVAIL', { bind: `http://[${NOBODYS_IPV6}]:0` }],
     ['an admin address without a host', 'ENOTFOUND', { admin: 'http://no.invalid:0' }],
     ['an admin socket in no folder', 'ENOENT', { admin: `unix:${inside('no/x.sock')}` }],
     ['a file where the admin socket should be', 'EADDRINUSE', { admin: `unix:${inside('file')}` }],
@@ -100,5 +108,31 @@ describe('what scale() refuses, checkService() refuses in the same words:', () =
       if (before === undefined) delete process.env.WEB_CONCURRENCY;
       else process.env.WEB_CONCURRENCY = before;
     }
+  });
+});
+
+describe('an address that is given twice is refused', () => {
+  const port = 45_871;
+  const place = `127.0.0.1:${port}`;
+  const twice: readonly (readonly [string, ScaleOptions])[] = [
+    ['to clients', { bind: [`tcp://${place}`, `tcp://${place}`] }],
+    ['to clients of HTTP', { bind: [`http://${place}`, `http://${place}`] }],
+    ['to clients and workers', { bind: `tcp://${place}`, backend: `tcp://${place}` }],
+    ['to clients of HTTP and workers', { bind: `http://${place}`, backend: `tcp://${place}` }],
+    ['to clients and the dashboard', { bind: `http://${place}`, admin: `http://${place}` }],
+    ['as a file', { bind: [`ipc://${inside('a.sock')}`, `ipc://${inside('./a.sock')}`] }],
+  ];
+
+  it.each(twice)('%s', async (_, options) => {
+    const all = { control: false, signals: false, logger: silent, ...options } as const;
+    expect(await refusalOf(checkService(inside('handler.mjs'), all))).toMatchObject({
+      code: 'EADDRINUSE',
+      message: expect.stringContaining('is given twice'),
+    });
+  });
+
+  it('but not ports that the system chooses', async () => {
+    const all = { bind: [tcp, tcp, 'tcp://127.0.0.1:0'], control: false, logger: silent } as const;
+    expect(await checkService(inside('handler.mjs'), all)).toMatchObject({ kind: 'handler' });
   });
 });

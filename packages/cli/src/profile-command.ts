@@ -5,6 +5,7 @@ import { parseChoice, parseCount, parseDuration } from './flag-values.ts';
 
 const DEFAULT_TIME_MS = 10_000;
 const LONGEST_TIME_MS = 300_000;
+const KINDS = ['cpu', 'heap'] as const;
 
 /** Its row. */
 export const PROFILE_COMMAND: CommandRow = {
@@ -18,6 +19,7 @@ export const PROFILE_COMMAND: CommandRow = {
     { name: '<what>', description: 'cpu or heap' },
     { name: '<worker>', description: 'its id in "zscale status"' },
   ],
+  operands: KINDS,
   flags: [
     ...SERVICE_FLAGS,
     {
@@ -43,7 +45,7 @@ Exit codes:
   69 none runs   128+n signal n
 `,
   invoke: ([what = '', worker = ''], flags) => {
-    const kind = parseChoice('profile', what, ['cpu', 'heap'] as const);
+    const kind = parseChoice('profile', what, KINDS);
     if (kind === 'heap' && flags.for !== undefined) {
       throw new UsageError(
         '--for belongs to profile cpu: a heap snapshot takes as long as it takes.',

@@ -6,9 +6,12 @@
  * manager hands over (`fd:3`), which only the service gets.
  */
 
+import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 import path from 'node:path';
 import { checkBind, TransportError } from '@zscale/transport';
 import { readServiceKeys } from './curve-keys.ts';
+import { ZscaleError } from './errors.ts';
 import { checkExposure } from './exposure.ts';
 import { isHttpEndpoint, parseHttpEndpoint } from './gateway/http-endpoint.ts';
 import { refuseAddress, refuseMissingFolder, refuseOtherFile } from './gateway/http-listener.ts';
@@ -20,6 +23,9 @@ import { checkLines, type Logger } from './logger.ts';
 import type { ResolvedScaleOptions } from './options.ts';
 import { refuseMessages } from './program-front.ts';
 import { checkAdminToken } from './service-dashboard.ts';
+
+/** Ports below belong to the superuser, on most systems. */
+const FIRST_FREE_PORT = 1024;
 
 /** What is known of it once a worker was ready. */
 export interface ServiceFacts {
@@ -54,6 +60,8 @@ export async function checkFit(
   { speaksHttp, endpoints }: ServiceFacts,
 ): Promise<void> {
   const ofHttp = endpoints.filter(isHttpEndpoint);
+  const { admin, backend } = options;
+  refuseTwice([...endpoints, ...backend, ...(admin === undefined ? [] : [admin])]);
   if (speaksHttp) refuseMessages(endpoints);
   for (const endpoint of endpoints) if (!isHttpEndpoint(endpoint)) await checkBind(endpoint);
   if (ofHttp.length === 0) return;
@@ -69,6 +77,34 @@ export async function checkFit(
   for (const endpoint of ofHttp) await checkListen(endpoint);
 }
 
+/** One listener to an address. @throws ZscaleError `EADDRINUSE` */
+function refuseTwice(texts: readonly string[]): void {
+  const taken = new Set<string>();
+  for (const text of texts) {
+    const place = placeOf(text);
+    if (place === undefined) continue;
+    if (taken.has(place)) {
+      throw new ZscaleError(
+        'EADDRINUSE',
+        `cannot listen at ${text}: that address is given twice. Choose another one: --bind, --backend, --admin (options bind, backend, admin).`,
+      );
+    }
+    taken.add(place);
+  }
+}
+
+/** The same for two endpoints that cannot both be had; undefined where each is another (a port that the system chooses), or nobody knows. */
+function placeOf(text: string): string | undefined {
+  const [, address] = /^tcp:\/\/(.*:[1-9]\d*)$/.exec(text) ?? [];
+  if (address !== undefined) return address;
+  const [, file] = /^ipc:\/\/([^*@].*)$/.exec(text) ?? [];
+  if (file !== undefined) return path.resolve(file);
+  if (!isHttpEndpoint(text)) return undefined;
+  const { place } = parseHttpEndpoint(text);
+  if (place.kind === 'unix') return path.resolve(place.path);
+  return place.kind === 'tcp' && place.port > 0 ? `${place.host ?? '*'}:${place.port}` : undefined;
+}
+
 /** @param setting what says where, for people; by default that of clients */
 async function checkListen(text: string, setting?: string): Promise<void> {
   const { place } = parseHttpEndpoint(text);
@@ -78,7 +114,11 @@ async function checkListen(text: string, setting?: string): Promise<void> {
     refuseOtherFile(text, place.path, setting);
   }
   const host = place.kind === 'tcp' ? (place.host ?? '*') : '';
-  if (host.includes(':')) return; // of IPv6: listening will tell
+  if (place.kind === 'tcp' && isIPv6(host)) {
+    const error = await faultOf(host, place.port);
+    if (error !== undefined) refuseAddress(text, place.kind, error, setting);
+    return;
+  }
   try {
     await checkBind(
       place.kind === 'tcp' ? `tcp://${host}:${place.port}` : `ipc://${path.resolve(place.path)}`,
@@ -88,5 +128,25 @@ async function checkListen(text: string, setting?: string): Promise<void> {
     const isName = place.kind === 'tcp' && error.code === 'ENODEV';
     const cause = isName ? Object.assign(new Error(error.message), { code: 'ENOTFOUND' }) : error;
     refuseAddress(text, place.kind, cause, setting);
+  }
+}
+
+/**
+ * What is wrong with an address of IPv6, of which `checkBind()` knows nothing. The same one of UDP stands for it, as there. Whatever
+ * else is wrong, listening will tell.
+ */
+async function faultOf(address: string, port: number): Promise<unknown> {
+  const socket = createSocket('udp6');
+  try {
+    await new Promise<void>((found, reject) => {
+      socket.once('error', reject);
+      socket.bind({ address, port: port < FIRST_FREE_PORT ? port : 0, exclusive: true }, found);
+    });
+    return undefined;
+  } catch (error) {
+    const { code } = Object(error);
+    return code === 'EADDRNOTAVAIL' || code === 'EACCES' ? error : undefined;
+  } finally {
+    socket.close();
   }
 }

@@ -144,6 +144,7 @@ export function planInit(
 ): InitPlan {
   const manifest = readManifest(folder);
   const value = (key: string): unknown => settlement.get(key)?.value;
+  refuseUser(settlement);
   const places = placesOf(settlement);
   const ofFile = entry === undefined ? (value('exec') ?? value('entry')) : undefined;
   const isCommand = entry === undefined && value('exec') !== undefined;
@@ -189,6 +190,16 @@ export function planInit(
     node: process.execPath,
     zscale: existsSync(own) || isPassing(COMMAND) ? own : COMMAND,
   };
+}
+
+/** Only root can start workers as somebody else, and what is written starts no service as root. */
+function refuseUser(settlement: Settlement): void {
+  const key = ['user', 'group'].find((name) => settlement.get(name)?.value !== undefined);
+  if (key === undefined) return;
+  throw new UsageError(
+    `the config file says ${key}, for which a service has to start as root; one of systemd, Docker or Kubernetes starts as a user ` +
+      'without rights, and would end at once. Take user and group out of the config file, and where root starts it say --user, --group.',
+  );
 }
 
 function secondsOf(ms: unknown): number | undefined {
