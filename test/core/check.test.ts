@@ -1,6 +1,6 @@
 /*
- * What checkService() refuses before it starts a worker: what scale() refuses, in the same words; and addresses given twice. What both say of an application
- * that was loaded is in test/system/config.test.ts.
+ * What checkService() refuses before it starts a worker: what scale() refuses, in the same words; and addresses given twice. What
+ * both say of an application that was loaded is in test/system/config.test.ts.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
