@@ -68,8 +68,8 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/system/**/*.test.ts'],
-          // Each of these starts a family of processes, which waits more than it works: three families at a time, after all the rest.
-          maxWorkers: 3,
+          // Each of these starts a family of processes: two families at a time, after all the rest.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
